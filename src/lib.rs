@@ -1,0 +1,1 @@
+//! Event-source poller and scaling simulator for AWS Lambda.

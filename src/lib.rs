@@ -1,1 +1,6 @@
 //! Event-source poller and scaling simulator for AWS Lambda.
+
+pub mod engine;
+pub mod metrics;
+pub mod report;
+pub mod scenario;

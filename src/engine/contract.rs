@@ -1,0 +1,309 @@
+//! What goes into a mapping and what comes out: events, actions and facts.
+//!
+//! A driver feeds [`Event`]s, starts [`Action`]s and shows [`Fact`]s to whoever counts. Every action that
+//! expects an answer carries a [`Token`]; every answer names the token it belongs to, and a token is
+//! answered once.
+
+use crate::engine::{Meta, Position, Record, Seq, Span, Time};
+
+/// Names one started action of one mapping; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// Names a shard or partition within one mapping: the index in the order of first sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u32);
+
+/// Names a batch for [`Mapping::batch`](crate::engine::Mapping::batch) while an action that mentions it is unanswered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub u32);
+
+/// How far a checkpoint moves: the half-open interval `(from, to]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// The position that is stored already, as far as the engine knows.
+    pub from: Position,
+    /// The position to store.
+    pub to: Position,
+}
+
+/// What the driver is to start. Nothing here blocks the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Read from a shard. Answer: [`Event::Fetched`] or [`Event::Failed`].
+    Read {
+        /// Answer with this.
+        token: Token,
+        /// The shard to read.
+        shard: ShardId,
+        /// Where the read starts. A driver that holds a live iterator for this very place uses it.
+        from: Position,
+        /// At most this many records.
+        records_max: u32,
+    },
+    /// Receive messages from a queue. Answer: [`Event::Fetched`] or [`Event::Failed`].
+    Receive {
+        /// Answer with this.
+        token: Token,
+        /// At most this many messages.
+        records_max: u32,
+        /// How long the service may wait for the first message.
+        wait: Span,
+    },
+    /// Invoke the function with a batch. Answer: [`Event::Invoked`].
+    Invoke {
+        /// Answer with this.
+        token: Token,
+        /// The records to send.
+        batch: BatchId,
+        /// 1 for the first delivery of this batch, counting only deliveries that reached the function.
+        attempt: u32,
+    },
+    /// Delete a batch's messages from the queue. Answer: [`Event::Done`] or [`Event::Failed`].
+    Acknowledge {
+        /// Answer with this.
+        token: Token,
+        /// The messages to delete.
+        batch: BatchId,
+    },
+    /// Store a shard's progress durably. Answer: [`Event::Done`] or [`Event::Failed`].
+    Checkpoint {
+        /// Answer with this.
+        token: Token,
+        /// The shard that made progress.
+        shard: ShardId,
+        /// From where to where.
+        delta: Delta,
+    },
+}
+
+/// What the driver tells the engine. Every variant but [`Event::Control`] answers one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<P> {
+    /// A read or receive came back.
+    Fetched {
+        /// The action it answers.
+        token: Token,
+        /// What was read.
+        page: Page<P>,
+    },
+    /// An invocation came to an end.
+    Invoked {
+        /// The action it answers.
+        token: Token,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// An acknowledgement or checkpoint succeeded.
+    Done {
+        /// The action it answers.
+        token: Token,
+    },
+    /// A read, receive, acknowledgement or checkpoint failed.
+    Failed {
+        /// The action it answers.
+        token: Token,
+        /// What kind of failure it was.
+        class: FailureClass,
+    },
+    /// Something that no action asked for.
+    Control(Control),
+}
+
+/// The answer to a read or receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<P> {
+    /// In the service's order. Fewer than the service holds when filtered or limited.
+    pub records: Vec<Record<P>>,
+    /// Streams: the position after everything this page covers, records that are not in it included.
+    /// `None` when the read moved nothing (or for queues).
+    pub end: Option<Seq>,
+    /// Streams: how far the page's end is behind the tip of the shard (MillisBehindLatest).
+    pub behind: Span,
+    /// Streams: the shard is closed and this page reaches its end.
+    pub shard_end: bool,
+}
+
+/// How an invocation ended, as far as semantics depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function returned without an error.
+    Success,
+    /// The function failed: it threw, timed out or its process ended. Counts as a try.
+    FunctionError,
+    /// Refused for lack of concurrency or rate (429). Not a try.
+    Throttled {
+        /// The service's Retry-After, as a lower bound of the back-off.
+        retry_after: Span,
+    },
+    /// A 5xx, a connection that failed, or any other answer that says nothing of the function. Not a try.
+    ServiceError,
+    /// The event is larger than the target takes (413). Counts as a try though the function never ran.
+    TooLarge,
+}
+
+/// Why a call other than an invocation failed; says what the engine does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// Read or write rate exceeded: back off and go on.
+    Throttled,
+    /// Trouble that may pass by itself (network, 5xx, an expired iterator): back off and go on.
+    Transient,
+    /// Not permitted, or the source does not exist: back off to the longest wait and go on.
+    Denied,
+}
+
+/// Inputs that no action asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Shards that the source has and where each starts. Known shards are left as they are.
+    Shards(Vec<Shard>),
+    /// Take no new records; let what runs come to its end.
+    Drain,
+}
+
+/// A shard as listed by its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Its index: shards are numbered in the order of first sight, without gaps.
+    pub id: ShardId,
+    /// Where reading starts: the stored checkpoint, or the mapping's starting position.
+    pub from: Position,
+    /// Known shards that must be finished before this one starts.
+    pub parents: Vec<ShardId>,
+}
+
+/// Why records ended without success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Condition {
+    /// Every permitted try failed (`RetryAttemptsExhausted`).
+    RetryAttemptsExhausted,
+    /// Older than MaximumRecordAgeInSeconds (`RecordAgeExceeded`).
+    RecordAgeExceeded,
+}
+
+impl Condition {
+    /// The name that AWS writes into invocation records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
+            Self::RecordAgeExceeded => "RecordAgeExceeded",
+        }
+    }
+}
+
+/// Why received messages were left to the queue's visibility timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReturnCause {
+    /// The function failed.
+    FunctionError,
+    /// Throttled until the messages' visibility ended.
+    Throttled,
+    /// The target could not be reached until the messages' visibility ended.
+    ServiceError,
+    /// They succeeded, but deleting them kept failing until their visibility ended.
+    DeleteFailed,
+}
+
+/// What happened, for metrics and logs. Facts are never fed back into the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A read or receive returned (PolledEventCount; 0 for an empty one).
+    Polled {
+        /// The shard, for streams.
+        shard: Option<ShardId>,
+        /// Records in the page.
+        records: u32,
+        /// How far behind the tip, for streams.
+        behind: Span,
+    },
+    /// An invocation was sent (InvokedEventCount counts every delivery).
+    InvokeSent {
+        /// The invocation.
+        token: Token,
+        /// Records in the batch.
+        records: u32,
+        /// 1 for the first delivery.
+        attempt: u32,
+        /// When the first record of the batch arrived at its source.
+        first_arrival: Time,
+        /// When the last record arrived; `now` minus this is IteratorAge.
+        last_arrival: Time,
+    },
+    /// An invocation ended.
+    InvokeEnded {
+        /// The invocation.
+        token: Token,
+        /// Records in the batch.
+        records: u32,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Messages were deleted from the queue (DeletedEventCount).
+    Deleted {
+        /// How many.
+        records: u32,
+    },
+    /// Messages were left to the queue's visibility timeout.
+    Returned {
+        /// How many.
+        records: u32,
+        /// Why.
+        cause: ReturnCause,
+    },
+    /// A shard's progress was stored.
+    Checkpointed {
+        /// The shard.
+        shard: ShardId,
+        /// The stored position.
+        to: Position,
+    },
+    /// Records ended without success and the shard went on (DroppedEventCount).
+    Discarded {
+        /// The shard.
+        shard: ShardId,
+        /// How many.
+        records: u32,
+        /// Why.
+        condition: Condition,
+        /// The count that an invocation record carries (approximateInvokeCount).
+        invoke_count: u32,
+        /// The first and last record.
+        first: Meta,
+        /// The last record.
+        last: Meta,
+    },
+    /// A call other than an invocation failed and will be made again.
+    CallFailed {
+        /// What kind of failure it was.
+        class: FailureClass,
+    },
+    /// A queue mapping changed how many batches it works on at once.
+    ConcurrencyChanged {
+        /// The new limit.
+        limit: u32,
+    },
+    /// A shard began to be read.
+    ShardStarted {
+        /// The shard.
+        shard: ShardId,
+    },
+    /// A closed shard was read and processed to its end.
+    ShardEnded {
+        /// The shard.
+        shard: ShardId,
+    },
+}
+
+/// Why a mapping wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WakeReason {
+    /// The next read of a shard or queue is due.
+    ReadDue,
+    /// A batching window ends.
+    WindowEnd,
+    /// A back-off ends.
+    BackoffEnd,
+    /// The scaling rule looks at the last minute.
+    ScalingTick,
+}

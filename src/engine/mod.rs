@@ -1,0 +1,24 @@
+//! The pure half of tidegate: event source mappings and the Lambda service as state machines.
+//!
+//! Nothing here reads a clock, a file, a socket or ambient randomness, and nothing iterates in hash order. Time,
+//! randomness and answers come in as arguments; actions and facts come out. See [`Mapping`] for the
+//! order in which its methods are called.
+
+pub mod config;
+mod contract;
+pub mod lambda;
+pub mod limits;
+mod profile;
+mod record;
+mod rng;
+mod time;
+
+pub use config::{MappingConfig, SourceKind, Tuning};
+pub use contract::{
+    Action, BatchId, Condition, Control, Delta, Event, Fact, FailureClass, Outcome, Page,
+    ReturnCause, Shard, ShardId, Token, WakeReason,
+};
+pub use profile::{Growth, Profile, SqsRamp, UnknownProfile};
+pub use record::{Meta, Position, Record, Seq, SeqError};
+pub use rng::{Ratio, Rng, mix, stream_key};
+pub use time::{Span, Time};

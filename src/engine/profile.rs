@@ -1,0 +1,107 @@
+//! The two sets of rules that AWS has had: the developer guide of September 2021, and today's.
+
+use crate::engine::Span;
+
+/// Which generation of scaling rules applies.
+///
+/// ```
+/// use tidegate::engine::Profile;
+///
+/// assert_eq!("2021-09".parse(), Ok(Profile::Guide2021));
+/// assert!("2022".parse::<Profile>().is_err());
+/// assert_eq!(Profile::Current.sqs_ramp().concurrency_max, 1_250);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Profile {
+    /// `2021-09`: one burst pool per Region, then +500 per minute; SQS +60 per minute to 1,000.
+    Guide2021,
+    /// `current`: every function grows by 1,000 per 10 s; SQS +300 per minute to 1,250.
+    #[default]
+    Current,
+}
+
+/// The text is neither `2021-09` nor `current`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a profile is `2021-09` or `current`")]
+pub struct UnknownProfile;
+
+/// How a queue mapping's concurrency grows while messages are waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqsRamp {
+    /// Added per minute.
+    pub step: u32,
+    /// Never more than this.
+    pub concurrency_max: u32,
+}
+
+/// How fast a function (or the Region) may create environments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// Size of the bucket, in environments.
+    pub burst: u32,
+    /// Environments that come back per `interval`, continuously.
+    pub refill: u32,
+    /// See `refill`.
+    pub interval: Span,
+    /// Whether one bucket serves every function of the Region.
+    pub regional: bool,
+}
+
+impl Profile {
+    /// Every profile with its name.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("2021-09", Self::Guide2021), ("current", Self::Current)];
+
+    /// The name used in files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Guide2021 => "2021-09",
+            Self::Current => "current",
+        }
+    }
+
+    /// How SQS mappings grow (rule `sqs-ramp`).
+    pub const fn sqs_ramp(self) -> SqsRamp {
+        match self {
+            Self::Guide2021 => SqsRamp {
+                step: 60,
+                concurrency_max: 1_000,
+            },
+            Self::Current => SqsRamp {
+                step: 300,
+                concurrency_max: 1_250,
+            },
+        }
+    }
+
+    /// How functions grow; `regional_burst` is the Region's burst limit under `2021-09`
+    /// (500, 1,000 or 3,000).
+    pub const fn growth(self, regional_burst: u32) -> Growth {
+        match self {
+            Self::Guide2021 => Growth {
+                burst: regional_burst,
+                refill: 500,
+                interval: Span::from_secs(60),
+                regional: true,
+            },
+            Self::Current => Growth {
+                burst: 1_000,
+                refill: 1_000,
+                interval: Span::from_secs(10),
+                regional: false,
+            },
+        }
+    }
+}
+
+impl std::str::FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
+        Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, profile)| *profile)
+            .ok_or(UnknownProfile)
+    }
+}

@@ -1,0 +1,92 @@
+//! What happened over time: one row per bin and subject.
+
+use crate::engine::Span;
+
+/// The time series of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// Length of a bin: one second for short scenarios, one minute for long ones.
+    pub bin: Span,
+    /// The part at the beginning that statistics leave out.
+    pub warm_up: Span,
+    /// One per function, in file order.
+    pub functions: Vec<FunctionSeries>,
+    /// One per mapping, in file order.
+    pub mappings: Vec<MappingSeries>,
+    /// Faults to shade: name, start, end.
+    pub faults: Vec<(String, Span, Span)>,
+}
+
+/// A function over time.
+#[derive(Clone, Debug, Default)]
+pub struct FunctionSeries {
+    /// Name of the function.
+    pub name: String,
+    /// Limit on its concurrency (reserved, or the unreserved part of the account).
+    pub concurrency_limit: u32,
+    /// Row `i` covers `[i × bin, (i + 1) × bin)`.
+    pub rows: Vec<FunctionRow>,
+}
+
+/// One bin of a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FunctionRow {
+    /// Requests that began to run.
+    pub invocations: u64,
+    /// Of these, how many failed (stamped with the start of the invocation).
+    pub errors: u64,
+    /// Refused requests, by reason, in the order of [`ThrottleReason`](crate::engine::lambda::ThrottleReason).
+    pub throttles: [u64; 5],
+    /// Cold starts.
+    pub cold_starts: u64,
+    /// Mean number of busy environments over the bin.
+    pub concurrency_mean: f64,
+    /// Largest number of busy environments in the bin.
+    pub concurrency_max: u32,
+    /// Busy and idle environments at the end of the bin.
+    pub environments: u32,
+    /// Latency percentiles of requests that began in the bin, ms; `NaN` when there were none.
+    pub latency_p50: f64,
+    /// See `latency_p50`.
+    pub latency_p95: f64,
+    /// See `latency_p50`.
+    pub latency_p99: f64,
+}
+
+/// A mapping over time.
+#[derive(Clone, Debug, Default)]
+pub struct MappingSeries {
+    /// Name of the mapping.
+    pub name: String,
+    /// Whether the source is a stream (then `age_max` is the iterator age) or a queue (age of the oldest message).
+    pub stream: bool,
+    /// Row `i` covers `[i × bin, (i + 1) × bin)`.
+    pub rows: Vec<MappingRow>,
+}
+
+/// One bin of a mapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MappingRow {
+    /// Records that producers wrote.
+    pub incoming: u64,
+    /// Records read.
+    pub polled: u64,
+    /// Records delivered, each delivery counted.
+    pub invoked: u64,
+    /// Records of failed deliveries.
+    pub failed: u64,
+    /// Records given up.
+    pub dropped: u64,
+    /// Messages deleted.
+    pub deleted: u64,
+    /// Messages moved to the dead-letter queue.
+    pub dead_lettered: u64,
+    /// Invocations that were refused.
+    pub throttled: u64,
+    /// Records waiting at the source at the end of the bin.
+    pub backlog: u64,
+    /// Largest age of a batch's last record when sent, ms; `NaN` when nothing was sent.
+    pub age_max: f64,
+    /// Batches that the mapping may work on at once, at the end of the bin.
+    pub concurrency_limit: u32,
+}

@@ -1,0 +1,236 @@
+//! The figures of a run, as plain data: what reports print and gates test.
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+/// One figure: a value, and with replications a 95 % interval around their mean.
+///
+/// It prints as a number with `decimals` digits after the point, or as `{mean, low, high}`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure {
+    /// The value, or the mean over replications.
+    pub value: f64,
+    /// Digits after the decimal point when printed.
+    pub decimals: u8,
+    /// Bounds of the interval, when there are replications.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Figure {
+    /// A whole number.
+    pub fn count(value: u64) -> Self {
+        Self::new(value as f64, 0)
+    }
+
+    /// A number with `decimals` digits after the point.
+    pub const fn new(value: f64, decimals: u8) -> Self {
+        Self {
+            value,
+            decimals,
+            interval: None,
+        }
+    }
+}
+
+impl Serialize for Figure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rounded = |value: f64| {
+            let text = format!("{value:.*}", usize::from(self.decimals));
+            text.parse::<serde_json::Number>()
+                .map_err(|_| serde::ser::Error::custom("a figure is not a finite number"))
+        };
+        match self.interval {
+            None => rounded(self.value)?.serialize(serializer),
+            Some((low, high)) => {
+                let mut object = serializer.serialize_struct("Figure", 3)?;
+                object.serialize_field("mean", &rounded(self.value)?)?;
+                object.serialize_field("low", &rounded(low)?)?;
+                object.serialize_field("high", &rounded(high)?)?;
+                object.end()
+            }
+        }
+    }
+}
+
+/// The result of a scenario: written as `summary.json` and shown in every report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Version of the program.
+    pub tidegate: String,
+    /// Title of the scenario.
+    pub scenario: String,
+    /// Digest of the scenario.
+    pub scenario_hash: String,
+    /// Name of the profile.
+    pub profile: String,
+    /// Seed of the first replication.
+    pub seed: u64,
+    /// How many replications the figures stand for.
+    pub replications: u32,
+    /// Measured time in seconds, without warm-up.
+    pub measured_s: f64,
+    /// Functions, in file order.
+    #[serde(serialize_with = "as_map")]
+    pub functions: Vec<(String, FunctionSummary)>,
+    /// Mappings, in file order.
+    #[serde(serialize_with = "as_map")]
+    pub mappings: Vec<(String, MappingSummary)>,
+    /// Results of the thresholds.
+    pub gates: Vec<GateResult>,
+    /// The simulator's own work.
+    pub engine: EngineSummary,
+}
+
+/// Percentiles of a quantity; every field has the unit that the place of use names.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the field names are the statistics themselves")]
+pub struct Percentiles {
+    pub p50: Figure,
+    pub p90: Figure,
+    pub p95: Figure,
+    pub p99: Figure,
+    pub p999: Figure,
+    pub max: Figure,
+    pub mean: Figure,
+}
+
+/// Mean over time and maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the field names are the statistics themselves")]
+pub struct MeanMax {
+    pub mean: Figure,
+    pub max: Figure,
+}
+
+/// Figures of one function. Names are CloudWatch's where it has one; times are in milliseconds.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FunctionSummary {
+    /// Requests that ran, function errors included.
+    pub invocations: Figure,
+    /// Invocations that ended in a function error, timeouts included.
+    pub errors: Figure,
+    /// Invocations cut off by the function's timeout.
+    pub timeouts: Figure,
+    /// Requests refused.
+    pub throttles: Figure,
+    /// Refusals by reason, AWS's names.
+    pub throttle_reasons: ThrottleReasons,
+    /// Invocations that created an environment.
+    pub cold_starts: Figure,
+    /// Share of invocations that were cold, 0 to 1.
+    pub cold_start_share: Figure,
+    /// Retries that callers made.
+    pub client_retries: Figure,
+    /// Handler time, ms.
+    pub duration: Percentiles,
+    /// As the caller sees it: initialisation and handler (and the waits between client retries), ms.
+    pub latency: Percentiles,
+    /// Initialisation of cold starts, ms.
+    pub init_duration: Percentiles,
+    /// Busy environments.
+    pub concurrent_executions: MeanMax,
+    /// Busy and idle environments.
+    pub environments: MeanMax,
+    /// Mean time from creation to expiry of environments that expired, seconds.
+    pub environment_lifespan_s: Figure,
+}
+
+/// Throttles by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the field names are AWS's reasons")]
+pub struct ThrottleReasons {
+    pub concurrent_invocation_limit_exceeded: Figure,
+    pub reserved_function_concurrent_invocation_limit_exceeded: Figure,
+    pub function_invocation_rate_limit_exceeded: Figure,
+    pub reserved_function_invocation_rate_limit_exceeded: Figure,
+    pub caller_rate_limit_exceeded: Figure,
+}
+
+/// Figures of one mapping. Names are CloudWatch's where it has one; times are in milliseconds.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MappingSummary {
+    /// Kind of the source, as in files (`kinesis`, `sqs`).
+    pub source_type: String,
+    /// Records that producers wrote.
+    pub incoming_records: Figure,
+    /// Records that were read.
+    pub polled_event_count: Figure,
+    /// Records delivered to the function, each delivery counted.
+    pub invoked_event_count: Figure,
+    /// Records that no filter matched.
+    pub filtered_out_event_count: Figure,
+    /// Records of deliveries that failed.
+    pub failed_invoke_event_count: Figure,
+    /// Records given up without a destination.
+    pub dropped_event_count: Figure,
+    /// Records whose metadata reached a destination.
+    pub on_failure_destination_delivered_event_count: Figure,
+    /// Messages deleted from the queue.
+    pub deleted_event_count: Figure,
+    /// Messages that the queue moved to its dead-letter queue.
+    pub dead_lettered: Figure,
+    /// Invocations sent.
+    pub batches: Figure,
+    /// Invocations refused.
+    pub throttled_batches: Figure,
+    /// Reads or receives.
+    pub reads: Figure,
+    /// Reads or receives that returned nothing.
+    pub empty_reads: Figure,
+    /// Age of the last record of each batch when it was sent, ms.
+    pub iterator_age: Percentiles,
+    /// Age of records when their batch ended in success, ms.
+    pub record_latency: Percentiles,
+    /// Records per invocation.
+    pub batch_records: Percentiles,
+    /// Records waiting at the source.
+    pub backlog: Backlog,
+}
+
+/// Records waiting at a source.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the field names are the statistics themselves")]
+pub struct Backlog {
+    pub max: Figure,
+    pub end: Figure,
+}
+
+/// A threshold and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GateResult {
+    /// `subject.Metric`.
+    pub metric: String,
+    /// Statistic, as written.
+    pub statistic: String,
+    /// `<= 5` or `>= 0.9`.
+    pub bound: String,
+    /// The measured value.
+    pub value: f64,
+    /// Whether it holds.
+    pub pass: bool,
+}
+
+/// The simulator's own work.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EngineSummary {
+    /// Events taken from the calendar and arrivals, over all replications.
+    pub events: u64,
+    /// Simulated seconds, over all replications.
+    pub simulated_s: f64,
+    /// Wall time, seconds: not reproducible.
+    pub wall_s: f64,
+    /// Invocations per second of wall time: not reproducible.
+    pub invocations_per_s: f64,
+    /// Records or messages per second of wall time: not reproducible.
+    pub records_per_s: f64,
+}
+
+fn as_map<S: Serializer, T: Serialize>(
+    entries: &[(String, T)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(entries.iter().map(|(name, value)| (name, value)))
+}

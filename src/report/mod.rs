@@ -1,0 +1,1 @@
+//! Presentation of results. Sees nothing but the summary and the series.

@@ -104,3 +104,28 @@ impl Tuning {
         }
     }
 }
+
+impl MappingConfig {
+    /// The defaults of a source's mappings; stream mappings start at TRIM_HORIZON.
+    pub fn new(name: &str, source: SourceKind) -> Self {
+        let queue = matches!(source, SourceKind::Sqs | SourceKind::SqsFifo);
+        Self {
+            name: name.to_owned(),
+            source,
+            function_name: String::new(),
+            batch_size: if queue { 10 } else { 100 },
+            window: Span::ZERO,
+            starting_position: Position::Horizon,
+            parallelization_factor: 1,
+            maximum_record_age: None,
+            maximum_retry_attempts: None,
+            bisect_batch_on_function_error: false,
+            report_batch_item_failures: false,
+            tumbling_window: None,
+            maximum_concurrency: None,
+            provisioned_pollers: None,
+            on_failure: None,
+            filters: Vec::new(),
+        }
+    }
+}

@@ -115,6 +115,8 @@ pub enum Event<P> {
 pub struct Page<P> {
     /// In the service's order. Fewer than the service holds when filtered or limited.
     pub records: Vec<Record<P>>,
+    /// Bytes read, as the service counts them against its read limits.
+    pub bytes: u64,
     /// Streams: the position after everything this page covers, records that are not in it included.
     /// `None` when the read moved nothing (or for queues).
     pub end: Option<Seq>,

@@ -8,17 +8,25 @@ pub mod config;
 mod contract;
 pub mod lambda;
 pub mod limits;
+mod mapping;
 mod profile;
+mod pump;
 mod record;
+mod retry;
 mod rng;
+mod scaling;
 mod time;
+mod timers;
+pub mod wire;
 
 pub use config::{MappingConfig, SourceKind, Tuning};
 pub use contract::{
     Action, BatchId, Condition, Control, Delta, Event, Fact, FailureClass, Outcome, Page,
     ReturnCause, Shard, ShardId, Token, WakeReason,
 };
+pub use mapping::{Mapping, Unsupported};
 pub use profile::{Growth, Profile, SqsRamp, UnknownProfile};
+pub use pump::{Effects, pump};
 pub use record::{Meta, Position, Record, Seq, SeqError};
 pub use rng::{Ratio, Rng, mix, stream_key};
 pub use time::{Span, Time};

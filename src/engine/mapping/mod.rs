@@ -4,6 +4,7 @@ mod queue;
 mod slab;
 mod stream;
 
+use crate::engine::timers::Timers;
 use crate::engine::{
     Action, BatchId, Event, Fact, MappingConfig, Record, Rng, SourceKind, Time, Tuning, WakeReason,
 };
@@ -36,7 +37,7 @@ use stream::Stream;
 ///
 /// let Some(Action::Read { token, .. }) = mapping.poll_action(now) else { panic!("it reads first") };
 /// let meta = Meta { seq: Seq::from(7), group: 0, arrival: now, wire_len: 300 };
-/// let page = Page { records: vec![Record { meta, payload: "hello" }], end: Some(meta.seq), behind: Span::ZERO, shard_end: false };
+/// let page = Page { records: vec![Record { meta, payload: "hello" }], bytes: 5, end: Some(meta.seq), behind: Span::ZERO, shard_end: false };
 /// while mapping.poll_fact().is_some() {}
 /// mapping.handle(now, Event::Fetched { token, page });
 ///
@@ -68,4 +69,212 @@ pub struct Unsupported {
 enum Family<P> {
     Stream(Stream<P>),
     Queue(Queue<P>),
+}
+
+/// What both families need: the outbox, the records of batches, deadlines.
+#[derive(Debug)]
+struct Core<P> {
+    config: MappingConfig,
+    tuning: Tuning,
+    now: Time,
+    draining: bool,
+    actions: VecDeque<Action>,
+    facts: VecDeque<Fact>,
+    batches: slab::Slab<Vec<Record<P>>>,
+    spare: Vec<Vec<Record<P>>>,
+    timers: Timers,
+}
+
+/// Emptied record lists kept for reuse; more than a few would only hold memory.
+const SPARE_LISTS_MAX: usize = 64;
+
+impl<P> Mapping<P> {
+    /// A mapping that has not read anything yet. Stream mappings wait for [`Control::Shards`](crate::engine::Control).
+    ///
+    /// # Errors
+    /// A parameter that AWS accepts but that this version cannot carry out.
+    pub fn new(
+        config: MappingConfig,
+        tuning: Tuning,
+        _rng: Rng,
+        now: Time,
+    ) -> Result<Self, Unsupported> {
+        refuse_unsupported(&config)?;
+        let stream = config.source == SourceKind::Kinesis;
+        let mut core = Core {
+            config,
+            tuning,
+            now,
+            draining: false,
+            actions: VecDeque::new(),
+            facts: VecDeque::new(),
+            batches: slab::Slab::default(),
+            spare: Vec::new(),
+            timers: Timers::default(),
+        };
+        let family = if stream {
+            Family::Stream(Stream::new())
+        } else {
+            Family::Queue(Queue::new(&mut core))
+        };
+        Ok(Self { core, family })
+    }
+
+    /// Takes one input. Drain the outputs before the next one.
+    ///
+    /// # Panics
+    /// When `now` goes back, when the outputs were not drained, or when `event` answers a token that is not
+    /// pending: all three are errors in the driver.
+    pub fn handle(&mut self, now: Time, event: Event<P>) {
+        self.core.advance(now);
+        match &mut self.family {
+            Family::Stream(stream) => stream.handle(&mut self.core, event),
+            Family::Queue(queue) => queue.handle(&mut self.core, event),
+        }
+    }
+
+    /// Acts on the deadlines that are not after `now`; call it when [`poll_wake`](Self::poll_wake) says so.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.core.advance(now);
+        while let Some(key) = self.core.timers.pop_due(now) {
+            match &mut self.family {
+                Family::Stream(stream) => stream.handle_timer(&mut self.core, key),
+                Family::Queue(queue) => queue.handle_timer(&mut self.core, key),
+            }
+        }
+    }
+
+    /// The next action to start, if any.
+    pub fn poll_action(&mut self, now: Time) -> Option<Action> {
+        assert!(now >= self.core.now, "time went back while draining");
+        self.core.actions.pop_front()
+    }
+
+    /// The next fact to show, if any.
+    pub fn poll_fact(&mut self) -> Option<Fact> {
+        self.core.facts.pop_front()
+    }
+
+    /// When and why [`handle_timeout`](Self::handle_timeout) is wanted.
+    pub fn poll_wake(&self) -> Option<(Time, WakeReason)> {
+        self.core.timers.next()
+    }
+
+    /// The records of a batch that an unanswered action mentions.
+    ///
+    /// # Panics
+    /// When no unanswered action mentions `id`.
+    pub fn batch(&self, id: BatchId) -> &[Record<P>] {
+        let records = self.core.batches.get(id.0);
+        assert!(records.is_some(), "batch {id:?} is not in flight");
+        records.map_or(&[], Vec::as_slice)
+    }
+
+    /// An empty list for the next page, with the capacity of an earlier one.
+    pub fn spare_list(&mut self) -> Vec<Record<P>> {
+        self.core.spare.pop().unwrap_or_default()
+    }
+
+    /// The mapping's parameters.
+    pub fn config(&self) -> &MappingConfig {
+        &self.core.config
+    }
+
+    /// The mapping's name.
+    pub fn name(&self) -> &str {
+        &self.core.config.name
+    }
+
+    /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):
+    /// no invocation, acknowledgement or checkpoint is pending, and no receive whose messages would be
+    /// lost to their visibility timeout.
+    pub fn is_drained(&self) -> bool {
+        match &self.family {
+            Family::Stream(stream) => stream.is_drained(),
+            Family::Queue(queue) => queue.is_drained(),
+        }
+    }
+}
+
+impl<P> Core<P> {
+    fn advance(&mut self, now: Time) {
+        assert!(
+            now >= self.now,
+            "time went back from {:?} to {now:?}",
+            self.now
+        );
+        assert!(self.actions.is_empty(), "the outputs were not drained");
+        self.now = now;
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        self.facts.push_back(fact);
+    }
+
+    fn recycle(&mut self, mut list: Vec<Record<P>>) {
+        list.clear();
+        if self.spare.len() < SPARE_LISTS_MAX {
+            self.spare.push(list);
+        }
+    }
+
+    /// Ends a batch: its records are dropped, the list is kept.
+    fn end_batch(&mut self, batch: BatchId) {
+        let list = self.batches.remove(batch.0);
+        assert!(list.is_some(), "batch {batch:?} ended twice");
+        self.recycle(list.unwrap_or_default());
+    }
+
+    fn batch_list(&mut self, batch: BatchId) -> &mut Vec<Record<P>> {
+        match self.batches.get_mut(batch.0) {
+            Some(list) => list,
+            None => unreachable!("batch {batch:?} is not in flight"),
+        }
+    }
+}
+
+/// What later families and features will lift. Files are checked against the same list before they run.
+fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
+    let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
+    if !matches!(config.source, SourceKind::Kinesis | SourceKind::Sqs) {
+        return refuse(
+            "EventSourceArn",
+            "only Kinesis streams and SQS standard queues can be polled",
+        );
+    }
+    if config.parallelization_factor > 1 {
+        return refuse("ParallelizationFactor", "only 1 is available");
+    }
+    if config.bisect_batch_on_function_error {
+        return refuse("BisectBatchOnFunctionError", "only false is available");
+    }
+    if config.report_batch_item_failures {
+        return refuse(
+            "FunctionResponseTypes",
+            "partial batch responses are not available",
+        );
+    }
+    if config.tumbling_window.is_some() {
+        return refuse("TumblingWindowInSeconds", "only 0 is available");
+    }
+    if config.provisioned_pollers.is_some() {
+        return refuse(
+            "ProvisionedPollerConfig",
+            "provisioned pollers are not available",
+        );
+    }
+    if config.on_failure.is_some() {
+        return refuse(
+            "DestinationConfig",
+            "on-failure destinations are not available",
+        );
+    }
+    if !config.filters.is_empty() {
+        return refuse("FilterCriteria", "filters are not available");
+    }
+    Ok(())
 }

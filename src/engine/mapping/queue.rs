@@ -1,0 +1,330 @@
+//! The queue family: pollers that receive, invoke and delete, as many at once as the ramp allows.
+
+mod poller;
+
+use super::Core;
+use super::slab::Slab;
+use crate::engine::scaling::SqsScaling;
+use crate::engine::{
+    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, ReturnCause, Span, Time, Token,
+    WakeReason, limits, retry,
+};
+use poller::{Poller, State};
+
+/// All pollers of one queue mapping.
+///
+/// A poller works on one batch at a time; deleting the messages of a finished batch goes on beside it.
+#[derive(Debug)]
+pub(super) struct Queue<P> {
+    scaling: SqsScaling,
+    pollers: Vec<Poller<P>>,
+    /// Pollers that rest, to be woken when the limit rises.
+    resting: Vec<u32>,
+    pending: Slab<Pending>,
+    deleting: Slab<Deletion>,
+}
+
+/// What an unanswered token belongs to.
+#[derive(Clone, Copy, Debug)]
+enum Pending {
+    Receive { poller: u32, started: Time },
+    Invoke { poller: u32 },
+    Delete { deletion: u32 },
+}
+
+/// A finished batch whose messages are still to be deleted.
+#[derive(Clone, Copy, Debug)]
+struct Deletion {
+    batch: BatchId,
+    lease_end: Time,
+    failures: u32,
+    /// The poller that rests until this is done, if there are too many deletions at once.
+    waiting: Option<u32>,
+}
+
+/// The scaling tick has timer key 0; pollers and deletions share the rest, even and odd.
+const TICK: u32 = 0;
+
+const fn poller_key(poller: u32) -> u32 {
+    2 + poller * 2
+}
+
+const fn deletion_key(deletion: u32) -> u32 {
+    1 + deletion * 2
+}
+
+impl<P> Queue<P> {
+    pub(super) fn new(core: &mut Core<P>) -> Self {
+        let maximum = core.config.maximum_concurrency;
+        let scaling = SqsScaling::new(core.tuning.profile, maximum, core.now);
+        core.timers
+            .set(TICK, scaling.next_tick(), WakeReason::ScalingTick);
+        let mut queue = Self {
+            scaling,
+            pollers: Vec::new(),
+            resting: Vec::new(),
+            pending: Slab::default(),
+            deleting: Slab::default(),
+        };
+        core.fact(Fact::ConcurrencyChanged {
+            limit: queue.scaling.limit(),
+        });
+        queue.wake_pollers(core);
+        queue
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.pending.len() == 0
+            && self.deleting.len() == 0
+            && self.pollers.iter().all(Poller::is_resting)
+    }
+
+    pub(super) fn handle(&mut self, core: &mut Core<P>, event: Event<P>) {
+        match event {
+            Event::Fetched { token, page } => {
+                let Pending::Receive { poller, started } = self.take(token) else {
+                    panic!("{token:?} was not given for a receive");
+                };
+                let received = page.records.len();
+                core.fact(Fact::Polled {
+                    shard: None,
+                    records: received as u32,
+                    behind: Span::ZERO,
+                });
+                let waited = core.now.since(started);
+                let before = self.scaling.limit();
+                self.scaling.received(received, waited);
+                self.report_limit(core, before);
+                self.pollers[poller as usize].received(core, page.records);
+                self.step(core, poller);
+            }
+            Event::Invoked { token, outcome } => {
+                let Pending::Invoke { poller } = self.take(token) else {
+                    panic!("{token:?} was not given for an invocation");
+                };
+                self.invoked(core, token, poller, outcome);
+            }
+            Event::Done { token } => {
+                let Pending::Delete { deletion } = self.take(token) else {
+                    panic!("{token:?} was not given for a deletion");
+                };
+                if let Some(done) = self.deleting.remove(deletion) {
+                    let records = core.batch_list(done.batch).len() as u32;
+                    core.fact(Fact::Deleted { records });
+                    self.deletion_over(core, done);
+                }
+            }
+            Event::Failed { token, class } => {
+                core.fact(Fact::CallFailed { class });
+                self.call_failed(core, token, class);
+            }
+            Event::Control(Control::Shards(_)) => panic!("a queue has no shards"),
+            Event::Control(Control::Drain) => {
+                core.draining = true;
+                core.timers.clear(TICK);
+                for poller in 0..self.pollers.len() as u32 {
+                    self.step(core, poller);
+                }
+            }
+        }
+    }
+
+    pub(super) fn handle_timer(&mut self, core: &mut Core<P>, key: u32) {
+        if key == TICK {
+            let before = self.scaling.limit();
+            self.scaling.tick();
+            self.report_limit(core, before);
+            core.timers
+                .set(TICK, self.scaling.next_tick(), WakeReason::ScalingTick);
+            self.wake_pollers(core);
+        } else if key % 2 == 1 {
+            self.delete(core, (key - 1) / 2);
+        } else {
+            let poller = (key - 2) / 2;
+            let abandoned = self.pollers[poller as usize].deadline(core);
+            if let Some((records, cause)) = abandoned {
+                core.fact(Fact::Returned { records, cause });
+            }
+            self.step(core, poller);
+        }
+    }
+
+    fn invoked(&mut self, core: &mut Core<P>, token: Token, poller: u32, outcome: Outcome) {
+        let slot = &mut self.pollers[poller as usize];
+        let (batch, lease_end) = slot.running();
+        let records = core.batch_list(batch).len() as u32;
+        core.fact(Fact::InvokeEnded {
+            token,
+            records,
+            outcome,
+        });
+        match outcome {
+            Outcome::Success => {
+                let crowded = self.deleting.len() >= self.scaling.limit() as usize;
+                let deletion = self.deleting.insert(Deletion {
+                    batch,
+                    lease_end,
+                    failures: 0,
+                    waiting: crowded.then_some(poller),
+                });
+                slot.state = if crowded {
+                    State::Settling
+                } else {
+                    State::Free
+                };
+                self.delete(core, deletion);
+            }
+            Outcome::FunctionError | Outcome::TooLarge => {
+                // Rule `sqs-function-error-waits-for-visibility`.
+                self.scaling.failed();
+                slot.state = State::Free;
+                core.end_batch(batch);
+                core.fact(Fact::Returned {
+                    records,
+                    cause: ReturnCause::FunctionError,
+                });
+            }
+            Outcome::Throttled { retry_after } => {
+                self.scaling.failed();
+                slot.refused(core, ReturnCause::Throttled, retry_after);
+            }
+            Outcome::ServiceError => {
+                slot.refused(core, ReturnCause::ServiceError, Span::ZERO);
+            }
+        }
+        self.step(core, poller);
+    }
+
+    /// Lets a poller do what it can do now, or rest.
+    fn step(&mut self, core: &mut Core<P>, id: u32) {
+        let poller = &mut self.pollers[id as usize];
+        if let Some((batch, attempt)) = poller.next_invoke(core) {
+            let token = Self::pend(&mut self.pending, Pending::Invoke { poller: id });
+            let records = core.batch_list(batch);
+            let arrivals = records.iter().map(|record| record.meta.arrival);
+            let first_arrival = arrivals.clone().min().unwrap_or(Time::ZERO);
+            let last_arrival = arrivals.max().unwrap_or(Time::ZERO);
+            let records = records.len() as u32;
+            core.fact(Fact::InvokeSent {
+                token,
+                records,
+                attempt,
+                first_arrival,
+                last_arrival,
+            });
+            core.act(Action::Invoke {
+                token,
+                batch,
+                attempt,
+            });
+            return;
+        }
+        let busy = self.pollers.len() - self.resting.len();
+        let poller = &mut self.pollers[id as usize];
+        if poller.is_empty() && (core.draining || busy > self.scaling.limit() as usize) {
+            poller.state = State::Resting;
+            self.resting.push(id);
+            return;
+        }
+        if let Some((records_max, wait)) = poller.next_receive(core) {
+            let started = core.now;
+            let token = Self::pend(
+                &mut self.pending,
+                Pending::Receive {
+                    poller: id,
+                    started,
+                },
+            );
+            core.act(Action::Receive {
+                token,
+                records_max,
+                wait,
+            });
+        }
+    }
+
+    fn wake_pollers(&mut self, core: &mut Core<P>) {
+        while self.pollers.len() - self.resting.len() < self.scaling.limit() as usize {
+            let id = self.resting.pop().unwrap_or_else(|| {
+                let id = self.pollers.len() as u32;
+                self.pollers.push(Poller::new(poller_key(id)));
+                id
+            });
+            self.pollers[id as usize].state = State::Free;
+            self.step(core, id);
+        }
+    }
+
+    fn delete(&mut self, core: &mut Core<P>, deletion: u32) {
+        let Some(entry) = self.deleting.get(deletion) else {
+            return;
+        };
+        let batch = entry.batch;
+        let token = Self::pend(&mut self.pending, Pending::Delete { deletion });
+        core.act(Action::Acknowledge { token, batch });
+    }
+
+    fn call_failed(&mut self, core: &mut Core<P>, token: Token, class: FailureClass) {
+        match self.take(token) {
+            Pending::Receive { poller, .. } => {
+                self.pollers[poller as usize].receive_failed(core, class);
+                self.step(core, poller);
+            }
+            Pending::Delete { deletion } => {
+                let Some(entry) = self.deleting.get_mut(deletion) else {
+                    return;
+                };
+                entry.failures += 1;
+                let retry_at = core.now + retry::after_failures(&core.tuning, entry.failures);
+                if retry_at < entry.lease_end {
+                    let key = deletion_key(deletion);
+                    core.timers.set(key, retry_at, WakeReason::BackoffEnd);
+                } else if let Some(lost) = self.deleting.remove(deletion) {
+                    // Later deletes would use receipt handles that no longer count: the messages come back.
+                    let records = core.batch_list(lost.batch).len() as u32;
+                    core.fact(Fact::Returned {
+                        records,
+                        cause: ReturnCause::DeleteFailed,
+                    });
+                    self.deletion_over(core, lost);
+                }
+            }
+            Pending::Invoke { .. } => {
+                panic!("an invocation is answered by Event::Invoked, not Event::Failed")
+            }
+        }
+    }
+
+    fn deletion_over(&mut self, core: &mut Core<P>, deletion: Deletion) {
+        core.end_batch(deletion.batch);
+        if let Some(poller) = deletion.waiting {
+            self.pollers[poller as usize].state = State::Free;
+            self.step(core, poller);
+        }
+    }
+
+    fn report_limit(&self, core: &mut Core<P>, before: u32) {
+        let limit = self.scaling.limit();
+        if limit != before {
+            core.fact(Fact::ConcurrencyChanged { limit });
+        }
+    }
+
+    fn pend(pending: &mut Slab<Pending>, what: Pending) -> Token {
+        let index = pending.insert(what);
+        pending.token(index)
+    }
+
+    fn take(&mut self, token: Token) -> Pending {
+        match self.pending.take(token) {
+            Some(pending) => pending,
+            None => panic!("{token:?} is not pending: answered twice, or never given"),
+        }
+    }
+}
+
+/// Messages to ask for: what the batch still lacks, within what one call returns.
+fn credit(batch_size: u32, gathered: usize) -> u32 {
+    let missing = batch_size.saturating_sub(u32::try_from(gathered).unwrap_or(u32::MAX));
+    missing.min(limits::SQS_CALL_MESSAGES_MAX)
+}

@@ -1,0 +1,248 @@
+//! One poller of a queue: receives until a batch is complete, then sees it through its invocation.
+
+use super::super::Core;
+use super::credit;
+use crate::engine::{
+    BatchId, FailureClass, Record, ReturnCause, Span, Time, WakeReason, limits, retry,
+};
+
+/// A poller.
+///
+/// ```text
+///  Resting ◀──▶ Free ──▶ Receiving ──▶ Free (nothing, or more wanted: Gathering is Free with records)
+///                │  ▲                    
+///                ▼  └────────── Pausing (a receive failed)
+///             Invoking ──▶ Holding (refused; retried within the lease) ──▶ Invoking
+///                │  └────▶ Free (deleted beside it, or left to visibility)
+///                └───────▶ Settling (too many deletions pending) ──▶ Free
+/// ```
+#[derive(Debug)]
+pub(super) struct Poller<P> {
+    pub(super) state: State,
+    key: u32,
+    /// Messages received and not yet in an invocation, with the ends of their leases.
+    gathered: Vec<Record<P>>,
+    bytes: u64,
+    /// When the first gathered message was received: the window counts from here.
+    gathering_since: Time,
+    /// When the oldest gathered message becomes visible again.
+    lease_end: Time,
+    failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not needed at the present concurrency.
+    Resting,
+    /// May start whatever is next.
+    Free,
+    /// Waiting for a receive.
+    Receiving,
+    /// Waiting out a failed receive.
+    Pausing,
+    /// Waiting for an invocation.
+    Invoking(Work),
+    /// Refused; holds the messages for another try within the lease.
+    Holding(Work, ReturnCause),
+    /// Waiting for a deletion because too many are pending.
+    Settling,
+}
+
+/// A batch on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Work {
+    batch: BatchId,
+    lease_end: Time,
+    refusals: u32,
+    /// Whether the wait of a held batch is over and it is to be offered again.
+    again: bool,
+}
+
+impl<P> Poller<P> {
+    pub(super) const fn new(key: u32) -> Self {
+        Self {
+            state: State::Resting,
+            key,
+            gathered: Vec::new(),
+            bytes: 0,
+            gathering_since: Time::ZERO,
+            lease_end: Time::MAX,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        self.state == State::Resting
+    }
+
+    /// Whether it could rest without giving anything up.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state == State::Free && self.gathered.is_empty()
+    }
+
+    /// The running batch and the end of its lease.
+    pub(super) fn running(&self) -> (BatchId, Time) {
+        match self.state {
+            State::Invoking(work) => (work.batch, work.lease_end),
+            _ => panic!("a poller that invokes nothing was told of an invocation"),
+        }
+    }
+
+    pub(super) fn received(&mut self, core: &mut Core<P>, mut records: Vec<Record<P>>) {
+        assert!(
+            self.state == State::Receiving,
+            "a page for a poller that did not receive"
+        );
+        self.state = State::Free;
+        self.failures = 0;
+        if records.is_empty() {
+            core.recycle(records);
+            return;
+        }
+        if self.gathered.is_empty() {
+            self.gathering_since = core.now;
+            self.lease_end = core.now + core.tuning.visibility_timeout;
+            self.bytes = u64::from(core.tuning.envelope_len);
+        }
+        for record in &records {
+            self.bytes += u64::from(record.meta.wire_len) + 1;
+        }
+        if self.gathered.is_empty() {
+            // The common case, a batch of one receive, moves the list instead of its records.
+            let old = std::mem::replace(&mut self.gathered, records);
+            core.recycle(old);
+        } else {
+            self.gathered.append(&mut records);
+            core.recycle(records);
+        }
+    }
+
+    pub(super) fn receive_failed(&mut self, core: &mut Core<P>, class: FailureClass) {
+        self.failures += 1;
+        let pause = match class {
+            FailureClass::Throttled | FailureClass::Transient => {
+                retry::after_failures(&core.tuning, self.failures)
+            }
+            FailureClass::Denied => core.tuning.backoff_max,
+        };
+        self.state = State::Pausing;
+        core.timers
+            .set(self.key, core.now + pause, WakeReason::BackoffEnd);
+    }
+
+    /// A refused batch stays leased and is offered again, until its messages become visible
+    /// (rule `sqs-throttle-in-lease`).
+    pub(super) fn refused(&mut self, core: &mut Core<P>, cause: ReturnCause, at_least: Span) {
+        let State::Invoking(mut work) = self.state else {
+            panic!("a poller that invokes nothing was refused");
+        };
+        work.refusals += 1;
+        work.again = false;
+        let pause = retry::throttled_lease(work.refusals).max(at_least);
+        let retry_at = (core.now + pause).min(work.lease_end);
+        self.state = State::Holding(work, cause);
+        core.timers.set(self.key, retry_at, WakeReason::BackoffEnd);
+    }
+
+    /// A deadline came: the window ended, a pause is over, or a held batch is due. Returns the messages
+    /// that were given up because their lease ended.
+    pub(super) fn deadline(&mut self, core: &mut Core<P>) -> Option<(u32, ReturnCause)> {
+        match &mut self.state {
+            State::Pausing => self.state = State::Free,
+            State::Holding(work, cause) => {
+                if core.now < work.lease_end {
+                    work.again = true;
+                    return None;
+                }
+                let (batch, cause) = (work.batch, *cause);
+                let records = core.batch_list(batch).len() as u32;
+                core.end_batch(batch);
+                self.state = State::Free;
+                return Some((records, cause));
+            }
+            State::Resting
+            | State::Free
+            | State::Receiving
+            | State::Invoking(_)
+            | State::Settling => {}
+        }
+        None
+    }
+
+    /// The batch to invoke now and which attempt it is.
+    pub(super) fn next_invoke(&mut self, core: &mut Core<P>) -> Option<(BatchId, u32)> {
+        if let State::Holding(work, _) = self.state {
+            if !work.again {
+                return None;
+            }
+            self.state = State::Invoking(work);
+            return Some((work.batch, 1));
+        }
+        if self.state != State::Free || self.gathered.is_empty() {
+            return None;
+        }
+        let full = self.gathered.len() >= core.config.batch_size as usize
+            || self.bytes > limits::EVENT_BYTES_MAX;
+        let window_end = self.gathering_since + core.config.window;
+        if !(full || window_end <= core.now || core.draining) {
+            return None;
+        }
+        let list = self.take_batch(core);
+        let work = Work {
+            batch: BatchId(core.batches.insert(list)),
+            lease_end: self.lease_end,
+            refusals: 0,
+            again: false,
+        };
+        self.state = State::Invoking(work);
+        Some((work.batch, 1))
+    }
+
+    /// What to receive now: how many messages, and how long the service may wait for the first.
+    pub(super) fn next_receive(&mut self, core: &mut Core<P>) -> Option<(u32, Span)> {
+        if self.state != State::Free || core.draining {
+            return None;
+        }
+        let wait = if self.gathered.is_empty() {
+            core.tuning.long_poll
+        } else {
+            // Whole seconds, as the service counts them: the batch may leave a little late, never early.
+            let left = (self.gathering_since + core.config.window).since(core.now);
+            let secs = left.as_nanos().div_ceil(1_000_000_000);
+            Span::from_secs(secs).min(core.tuning.long_poll)
+        };
+        self.state = State::Receiving;
+        Some((credit(core.config.batch_size, self.gathered.len()), wait))
+    }
+
+    /// The head of what was gathered, within batch size and payload; the rest begins the next batch.
+    fn take_batch(&mut self, core: &mut Core<P>) -> Vec<Record<P>> {
+        let fitting = self.fitting(core);
+        if fitting == self.gathered.len() {
+            let spare = core.spare.pop().unwrap_or_default();
+            return std::mem::replace(&mut self.gathered, spare);
+        }
+        let rest = self.gathered.split_off(fitting);
+        let rest_bytes: u64 = rest
+            .iter()
+            .map(|record| u64::from(record.meta.wire_len) + 1)
+            .sum();
+        self.bytes = u64::from(core.tuning.envelope_len) + rest_bytes;
+        std::mem::replace(&mut self.gathered, rest)
+    }
+
+    fn fitting(&self, core: &Core<P>) -> usize {
+        let mut bytes = u64::from(core.tuning.envelope_len);
+        let mut count = 0;
+        for record in &self.gathered {
+            let with = bytes + u64::from(record.meta.wire_len) + u64::from(count > 0);
+            let too_many = count == core.config.batch_size as usize;
+            if count > 0 && (too_many || with > limits::EVENT_BYTES_MAX) {
+                break;
+            }
+            bytes = with;
+            count += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,65 @@
+//! The exact length of records in the JSON event that a function receives.
+//!
+//! Lambda's 6 MiB limit is on the encoded event, so the engine must know lengths before anything is encoded.
+//! The poller's encoder asserts that these predictions are exact.
+
+/// Length of `{"Records":[` and `]}` around the records of Kinesis, DynamoDB and SQS events.
+pub const RECORDS_ENVELOPE_LEN: u32 = 14;
+
+/// Length of `bytes` bytes in base64 with padding.
+pub const fn base64_len(bytes: u64) -> u64 {
+    bytes.div_ceil(3) * 4
+}
+
+/// Length of `text` between the quotes of a JSON string, escaped as our encoder escapes.
+///
+/// The short escapes (`\n`, `\"` …) take two bytes, other control characters six, everything else its UTF-8 form.
+///
+/// ```
+/// use tidegate::engine::wire::json_text_len;
+///
+/// assert_eq!(json_text_len("tide"), 4);
+/// assert_eq!(json_text_len("\"a\"\n\u{1}é"), 2 + 1 + 2 + 2 + 6 + 2);
+/// ```
+pub fn json_text_len(text: &str) -> u64 {
+    text.bytes()
+        .map(|byte| u64::from(ESCAPED_LEN[byte as usize]))
+        .sum()
+}
+
+const ESCAPED_LEN: [u8; 256] = {
+    let mut lens = [1u8; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        lens[byte] = 6;
+        byte += 1;
+    }
+    lens[0x08] = 2;
+    lens[0x09] = 2;
+    lens[0x0a] = 2;
+    lens[0x0c] = 2;
+    lens[0x0d] = 2;
+    lens[b'"' as usize] = 2;
+    lens[b'\\' as usize] = 2;
+    lens
+};
+
+/// Length of a whole number in decimal digits.
+pub const fn decimal_len(value: u64) -> u64 {
+    match value.checked_ilog10() {
+        Some(log) => log as u64 + 1,
+        None => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_those_of_the_encodings() {
+        assert_eq!([0, 1, 2, 3, 4].map(base64_len), [0, 4, 4, 4, 8]);
+        assert_eq!([0, 9, 10, 12_345].map(decimal_len), [1, 1, 2, 5]);
+        assert_eq!("{\"Records\":[]}".len(), RECORDS_ENVELOPE_LEN as usize);
+    }
+}

@@ -1,0 +1,179 @@
+//! A checked poller file: plain data in which bad values cannot exist.
+
+use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
+use crate::scenario::{Arn, Dist, Keys};
+use std::path::PathBuf;
+
+/// A poller file that passed every check, ready to run.
+#[derive(Clone, Debug)]
+pub struct PollerFile {
+    /// Hex digest of the parsed tree: equal for files that mean the same.
+    pub hash: String,
+    /// Which generation of scaling rules applies (top-level key `profile`).
+    pub profile: Profile,
+    /// Where AWS is (`[aws]`).
+    pub aws: Aws,
+    /// The poller's own settings (`[poller]`).
+    pub poller: PollerSettings,
+    /// Sources that need no server (`[[source]]`), in file order.
+    pub sources: Vec<LocalSource>,
+    /// Whoever is invoked (`[[target]]`), in file order.
+    pub targets: Vec<Target>,
+    /// Event source mappings (`[[mapping]]`), in file order; at least one.
+    pub mappings: Vec<PollerMapping>,
+}
+
+/// How AWS or a server that speaks its interfaces is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aws {
+    /// Region of sources and functions; `None` leaves it to the environment, or to a source's ARN.
+    pub region: Option<String>,
+    /// One endpoint for every service, `http://` or `https://`.
+    pub endpoint_url: Option<String>,
+    /// Name of a profile of the shared configuration files.
+    pub profile: Option<String>,
+}
+
+/// The poller's own settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollerSettings {
+    /// File of checkpoints, relative paths resolved against the poller file; `None` keeps them in memory.
+    pub store: Option<PathBuf>,
+    /// How long a stop waits for batches in flight, 0 s to 1 h; 30 s by default.
+    pub drain_timeout: Span,
+    /// Root of every random stream.
+    pub seed: u64,
+}
+
+/// A source inside the process, for runs with no server.
+#[derive(Clone, Debug)]
+pub struct LocalSource {
+    /// Unique in the file; mappings name it as `EventSource`.
+    pub name: String,
+    /// What it looks like to the function: [`SourceKind::Kinesis`] or [`SourceKind::Sqs`].
+    pub kind: SourceKind,
+    /// Streams: 1 to 10,000 shards; 1 for queues.
+    pub shards: u32,
+    /// Queues: how long a received message stays hidden, 0 s to 12 h.
+    pub visibility_timeout: Span,
+    /// Queues: receives after which a message goes to the dead-letter queue; `None` for no redrive policy.
+    pub max_receive_count: Option<u32>,
+    /// Where its records come from.
+    pub content: LocalContent,
+}
+
+/// Where the records of a local source come from.
+#[derive(Clone, Debug)]
+pub enum LocalContent {
+    /// Made up.
+    Generated(Generated),
+    /// One record per line of a file (UTF-8); each line is a payload.
+    Jsonl {
+        /// Relative paths are resolved against the poller file.
+        path: PathBuf,
+    },
+}
+
+/// How records are made up.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// Records per second over the whole source, above 0, evenly spaced.
+    pub per_sec: f64,
+    /// Payload size in bytes.
+    pub size: Dist,
+    /// Partition keys.
+    pub keys: Keys,
+    /// Records after which the source falls silent; `None` for no end.
+    pub count: Option<u64>,
+    /// Seed of sizes and keys; the poller's own when the file gives none.
+    pub seed: u64,
+}
+
+/// Whoever is invoked for one function name.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The function name that mappings use, without version or alias. Unique in the file.
+    pub function: String,
+    /// What it is.
+    pub kind: TargetKind,
+    /// Invocations at once, 1 to 100,000; `None` for no limit of ours.
+    pub concurrency: Option<u32>,
+    /// How long an invocation may take, 1 ms to 900 s.
+    pub timeout: Span,
+    /// Told to processes as `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, 128 to 10,240.
+    pub memory_mb: u32,
+}
+
+/// The kinds of target.
+#[derive(Clone, Debug)]
+pub enum TargetKind {
+    /// A function behind the Invoke interface.
+    Lambda {
+        /// Overrides `[aws] endpoint_url`.
+        endpoint_url: Option<String>,
+        /// How a function error shows; the header by default.
+        errors: ErrorSign,
+    },
+    /// A web server that takes events as POST bodies.
+    Http {
+        /// `http://host[:port]/path`.
+        url: String,
+        /// How a function error shows; the status by default.
+        errors: ErrorSign,
+    },
+    /// A program that speaks the Lambda runtime interface; errors are reported through that interface.
+    Process {
+        /// Program and arguments, at least one word.
+        command: Vec<String>,
+        /// Further environment variables, in file order.
+        env: Vec<(String, String)>,
+    },
+    /// Nobody: waits and answers.
+    Mock {
+        /// Time that an invocation takes, nanoseconds.
+        duration: Dist,
+        /// Chance that an invocation fails.
+        error_rate: Ratio,
+    },
+}
+
+/// How the answer to an invocation shows that the function failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorSign {
+    /// `header`: `X-Amz-Function-Error` is present (AWS).
+    Header,
+    /// `body`: status 200 and a JSON object with `errorType` or `errorMessage`, or a body that says
+    /// `Task timed out` (the runtime interface emulator).
+    Body,
+    /// `status`: 5xx other than 503; 429 and 503 still mean a throttle (cargo-lambda, web servers).
+    Status,
+}
+
+/// A mapping of a poller file.
+#[derive(Clone, Debug)]
+pub struct PollerMapping {
+    /// AWS's parameters.
+    pub config: MappingConfig,
+    /// What AWS has no parameter for.
+    pub tuning: Tuning,
+    /// What is polled.
+    pub source: MappingSource,
+    /// Index into [`PollerFile::targets`].
+    pub target: usize,
+    /// `Enabled`; a disabled mapping is checked and then left alone.
+    pub enabled: bool,
+}
+
+/// What a mapping polls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MappingSource {
+    /// A stream or queue of AWS, or of a server that speaks its interfaces.
+    Service {
+        /// `EventSourceArn`.
+        arn: Arn,
+        /// `endpoint_url` of the mapping, or of `[aws]`.
+        endpoint_url: Option<String>,
+    },
+    /// Index into [`PollerFile::sources`].
+    Local(usize),
+}

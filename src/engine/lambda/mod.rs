@@ -1,5 +1,20 @@
 //! The function service: who may run, on which environment, and who is refused.
 
+mod bucket;
+mod environment;
+
+use crate::engine::{Growth, Rng, Span, Time, limits};
+use bucket::Bucket;
+use environment::{Idle, Pool};
+
+/// Names a function: its index in the list that [`Lambda::new`] was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionId(pub u32);
+
+/// Names an environment among the living ones of its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentId(pub u32);
+
 /// Which idle environment serves the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Reuse {
@@ -25,4 +40,346 @@ pub enum ThrottleReason {
     ReservedFunctionInvocationRateLimitExceeded,
     /// The caller exceeds its API rate.
     CallerRateLimitExceeded,
+}
+
+impl ThrottleReason {
+    /// Every reason, in the order used by series and reports.
+    pub const ALL: [Self; 5] = [
+        Self::ConcurrentInvocationLimitExceeded,
+        Self::ReservedFunctionConcurrentInvocationLimitExceeded,
+        Self::FunctionInvocationRateLimitExceeded,
+        Self::ReservedFunctionInvocationRateLimitExceeded,
+        Self::CallerRateLimitExceeded,
+    ];
+
+    /// The text of the `Reason` field of AWS's answer.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
+            Self::ReservedFunctionInvocationRateLimitExceeded => {
+                "ReservedFunctionInvocationRateLimitExceeded"
+            }
+            Self::CallerRateLimitExceeded => "CallerRateLimitExceeded",
+        }
+    }
+}
+
+/// Limits of the account in its Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Concurrent executions over all functions.
+    pub concurrency: u32,
+    /// Requests per second that the one modelled caller may make; `None` for no limit.
+    pub caller_requests_per_sec: Option<u32>,
+}
+
+/// What the service is told of one function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionLimits {
+    /// Reserved concurrency; 0 refuses everything, `None` uses the account's pool.
+    pub reserved_concurrency: Option<u32>,
+    /// How long an environment lives without work.
+    pub keep_alive: Span,
+    /// Which idle environment serves next.
+    pub reuse: Reuse,
+}
+
+/// Limits that AWS refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// Too little concurrency would stay unreserved (rule `reserved-leaves-100-unreserved`).
+    #[error(
+        "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{}].",
+        limits::UNRESERVED_CONCURRENCY_MIN
+    )]
+    UnreservedBelowMinimum {
+        /// What would stay unreserved; negative when more is reserved than there is.
+        unreserved: i64,
+    },
+}
+
+/// How a request starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// On an idle environment.
+    Warm,
+    /// On a new environment, which initialises first.
+    Cold,
+    /// On an environment whose runtime was torn down and initialises again inside the invocation.
+    Reset,
+}
+
+/// What becomes of an environment after an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is idle and serves again.
+    Keep,
+    /// It is idle but must initialise again (after a timeout or a crash).
+    Reset,
+    /// It is gone.
+    Destroy,
+}
+
+/// An admitted request; give it back with [`Lambda::finish`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose request it is.
+    pub function: FunctionId,
+    /// Where it runs.
+    pub environment: EnvironmentId,
+    /// How it starts.
+    pub start: Start,
+    born: Time,
+}
+
+/// The Lambda service of one account and Region.
+///
+/// It decides at once: [`admit`](Self::admit) gives a lease or the reason for a refusal, and
+/// [`finish`](Self::finish) takes the lease back. Whoever drives it decides how long an invocation takes.
+///
+/// ```
+/// use tidegate::engine::{Profile, Span, Time};
+/// use tidegate::engine::lambda::*;
+///
+/// let account = AccountLimits { concurrency: 1_000, caller_requests_per_sec: None };
+/// let function = FunctionLimits { reserved_concurrency: Some(1), keep_alive: Span::from_secs(600), reuse: Reuse::MostRecent };
+/// let mut lambda = Lambda::new(account, vec![function], Profile::Current.growth(0), 7)?;
+/// let (f, now) = (FunctionId(0), Time::from_secs(1));
+///
+/// let lease = lambda.admit(now, f).expect("the first request runs");
+/// assert_eq!(lease.start, Start::Cold);
+/// // The second one is over the reserved concurrency.
+/// assert_eq!(lambda.admit(now, f), Err(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded));
+/// lambda.finish(now, lease, Fate::Keep);
+/// assert_eq!(lambda.admit(now, f).map(|lease| lease.start), Ok(Start::Warm));
+/// # Ok::<(), LimitError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Lambda {
+    functions: Vec<Function>,
+    unreserved_limit: u32,
+    unreserved_running: u32,
+    growth: Growth,
+    regional: Bucket,
+    requests: Bucket,
+    caller: Option<Bucket>,
+}
+
+#[derive(Clone, Debug)]
+struct Function {
+    reserved: Option<u32>,
+    running: u32,
+    growth: Bucket,
+    requests: Option<Bucket>,
+    pool: Pool,
+}
+
+impl Lambda {
+    /// A service without environments. `seed` matters only for [`Reuse::Random`].
+    ///
+    /// # Errors
+    /// When less than 100 of the account's concurrency would stay unreserved and any is reserved.
+    pub fn new(
+        account: AccountLimits,
+        functions: Vec<FunctionLimits>,
+        growth: Growth,
+        seed: u64,
+    ) -> Result<Self, LimitError> {
+        let reserved: i64 = functions
+            .iter()
+            .filter_map(|function| function.reserved_concurrency)
+            .map(i64::from)
+            .sum();
+        let unreserved = i64::from(account.concurrency) - reserved;
+        if reserved > 0 && unreserved < i64::from(limits::UNRESERVED_CONCURRENCY_MIN) {
+            return Err(LimitError::UnreservedBelowMinimum { unreserved });
+        }
+        let bucket = || Bucket::new(growth.burst, growth.refill, growth.interval);
+        let functions = functions
+            .into_iter()
+            .enumerate()
+            .map(|(index, function)| Function {
+                reserved: function.reserved_concurrency,
+                running: 0,
+                growth: bucket(),
+                requests: function.reserved_concurrency.map(requests_bucket),
+                pool: Pool::new(
+                    function.keep_alive,
+                    function.reuse,
+                    Rng::stream(seed, &format!("lambda/{index}/reuse")),
+                ),
+            })
+            .collect();
+        Ok(Self {
+            functions,
+            unreserved_limit: u32::try_from(unreserved).unwrap_or(0),
+            unreserved_running: 0,
+            growth,
+            regional: bucket(),
+            requests: requests_bucket(account.concurrency),
+            caller: account
+                .caller_requests_per_sec
+                .map(|rate| Bucket::new(rate, rate, Span::from_secs(1))),
+        })
+    }
+
+    /// Admits a request of `function` at `now`, or says why not. A refused request uses nothing up.
+    ///
+    /// Rules: `reserved-concurrency`, `account-concurrency`, `requests-per-second`, `growth-regional-2021`,
+    /// `growth-function-current`.
+    ///
+    /// # Errors
+    /// The reason of the refusal, in AWS's names.
+    #[inline]
+    pub fn admit(&mut self, now: Time, function: FunctionId) -> Result<Lease, ThrottleReason> {
+        if let Some(caller) = &mut self.caller
+            && !caller.has_token(now)
+        {
+            return Err(ThrottleReason::CallerRateLimitExceeded);
+        }
+        let f = &mut self.functions[function.0 as usize];
+        match (f.reserved, &mut f.requests) {
+            (Some(limit), Some(requests)) => {
+                if f.running >= limit {
+                    return Err(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded);
+                }
+                if !requests.has_token(now) {
+                    return Err(ThrottleReason::ReservedFunctionInvocationRateLimitExceeded);
+                }
+            }
+            _ => {
+                if self.unreserved_running >= self.unreserved_limit {
+                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
+                }
+            }
+        }
+        if !self.requests.has_token(now) {
+            return Err(ThrottleReason::FunctionInvocationRateLimitExceeded);
+        }
+        let (environment, born, start) = match f.pool.take(now) {
+            Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
+            Some(idle) => (idle.id, idle.born, Start::Warm),
+            None => {
+                let growth = if self.growth.regional {
+                    &mut self.regional
+                } else {
+                    &mut f.growth
+                };
+                if !growth.has_token(now) {
+                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
+                }
+                growth.take();
+                (f.pool.create(), now, Start::Cold)
+            }
+        };
+        f.running += 1;
+        match &mut f.requests {
+            Some(requests) => requests.take(),
+            None => self.unreserved_running += 1,
+        }
+        self.requests.take();
+        if let Some(caller) = &mut self.caller {
+            caller.take();
+        }
+        Ok(Lease {
+            function,
+            environment: EnvironmentId(environment),
+            start,
+            born,
+        })
+    }
+
+    /// Takes back a lease whose invocation ended at `now`.
+    ///
+    /// # Panics
+    /// When the function has nothing running: a lease was given back twice.
+    #[inline]
+    pub fn finish(&mut self, now: Time, lease: Lease, fate: Fate) {
+        let f = &mut self.functions[lease.function.0 as usize];
+        assert!(f.running > 0, "a lease was given back twice");
+        f.running -= 1;
+        if f.reserved.is_none() {
+            self.unreserved_running -= 1;
+        }
+        let id = lease.environment.0;
+        if fate == Fate::Destroy {
+            f.pool.destroy(id);
+            return;
+        }
+        f.pool.put(Idle {
+            since: now,
+            born: lease.born,
+            id,
+            reset: fate == Fate::Reset,
+        });
+    }
+
+    /// Busy environments of a function.
+    #[inline]
+    pub fn running(&self, function: FunctionId) -> u32 {
+        self.functions[function.0 as usize].running
+    }
+
+    /// Busy and idle environments of a function at `now`.
+    pub fn environments(&mut self, now: Time, function: FunctionId) -> u32 {
+        let f = &mut self.functions[function.0 as usize];
+        f.pool.expire(now);
+        f.running + f.pool.idle_count() as u32
+    }
+
+    /// The most that a function may run at once: its reserved concurrency, or the unreserved pool.
+    pub fn concurrency_limit(&self, function: FunctionId) -> u32 {
+        self.functions[function.0 as usize]
+            .reserved
+            .unwrap_or(self.unreserved_limit)
+    }
+
+    /// How many environments of a function expired, and the sum of their lifespans in nanoseconds.
+    pub fn lifespans(&self, function: FunctionId) -> (u64, u128) {
+        let pool = &self.functions[function.0 as usize].pool;
+        (pool.expired, pool.lifespans)
+    }
+
+    /// Makes ended environments available to [`poll_retired`](Self::poll_retired).
+    pub fn track_retired(&mut self) {
+        for function in &mut self.functions {
+            function.pool.track_retired();
+        }
+    }
+
+    /// Ends idle environments whose keep-alive is over at `now`.
+    pub fn expire(&mut self, now: Time) {
+        for function in &mut self.functions {
+            function.pool.expire(now);
+        }
+    }
+
+    /// An environment that ended since the last call, if it is tracked.
+    pub fn poll_retired(&mut self) -> Option<(FunctionId, EnvironmentId)> {
+        self.functions
+            .iter_mut()
+            .enumerate()
+            .find_map(|(index, function)| {
+                let environment = function.pool.pop_retired()?;
+                Some((FunctionId(index as u32), environment))
+            })
+    }
+
+    /// When the next idle environment expires.
+    pub fn next_expiry(&self) -> Option<Time> {
+        self.functions
+            .iter()
+            .filter_map(|function| function.pool.next_expiry())
+            .min()
+    }
+}
+
+/// Rule `requests-per-second`: ten requests a second for each unit of concurrency, with one second of burst.
+fn requests_bucket(concurrency: u32) -> Bucket {
+    let rate = concurrency.saturating_mul(limits::REQUESTS_PER_SEC_PER_CONCURRENCY);
+    Bucket::new(rate, rate, Span::from_secs(1))
 }

@@ -1,0 +1,210 @@
+//! Execution environments of one function: which idle one serves next, and when idle ones expire.
+
+use super::{EnvironmentId, Reuse};
+use crate::engine::{Rng, Span, Time};
+use std::collections::VecDeque;
+
+/// The environments of one function.
+///
+/// With a constant keep-alive the idle list is ordered by release, so the expired ones are always at its front:
+/// no timer per environment is needed (rule `environment-keep-alive`).
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    keep_alive: Span,
+    reuse: Reuse,
+    rng: Rng,
+    idle: VecDeque<Idle>,
+    /// Entries of `idle` that were taken out of the middle (random reuse only).
+    holes: usize,
+    next_id: u32,
+    free_ids: Vec<u32>,
+    retired: Option<VecDeque<EnvironmentId>>,
+    /// Environments that expired.
+    pub(super) expired: u64,
+    /// Sum of their lifespans, from creation to expiry.
+    pub(super) lifespans: u128,
+}
+
+/// An environment without work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Idle {
+    pub(super) since: Time,
+    pub(super) born: Time,
+    pub(super) id: u32,
+    /// Its runtime was torn down by a timeout or a crash: the next request initialises it again.
+    pub(super) reset: bool,
+}
+
+const HOLE: u32 = u32::MAX;
+
+impl Pool {
+    pub(super) fn new(keep_alive: Span, reuse: Reuse, rng: Rng) -> Self {
+        Self {
+            keep_alive,
+            reuse,
+            rng,
+            idle: VecDeque::new(),
+            holes: 0,
+            next_id: 0,
+            free_ids: Vec::new(),
+            retired: None,
+            expired: 0,
+            lifespans: 0,
+        }
+    }
+
+    pub(super) fn track_retired(&mut self) {
+        self.retired = Some(VecDeque::new());
+    }
+
+    pub(super) fn pop_retired(&mut self) -> Option<EnvironmentId> {
+        self.retired.as_mut()?.pop_front()
+    }
+
+    /// Idle environments, those past their keep-alive included until [`expire`](Self::expire) sees them.
+    pub(super) fn idle_count(&self) -> usize {
+        self.idle.len() - self.holes
+    }
+
+    /// Takes the environment that serves a request at `now`.
+    #[inline]
+    pub(super) fn take(&mut self, now: Time) -> Option<Idle> {
+        match self.reuse {
+            Reuse::MostRecent => {
+                let newest = *self.idle.back()?;
+                if newest.since + self.keep_alive <= now {
+                    self.expire(now);
+                    return None;
+                }
+                self.idle.pop_back()
+            }
+            Reuse::LeastRecent => {
+                self.expire(now);
+                self.idle.pop_front()
+            }
+            Reuse::Random => {
+                self.expire(now);
+                self.take_random()
+            }
+        }
+    }
+
+    /// Puts an environment back that became idle at `idle.since`, which is not before any earlier one.
+    #[inline]
+    pub(super) fn put(&mut self, idle: Idle) {
+        self.idle.push_back(idle);
+    }
+
+    /// A new environment.
+    pub(super) fn create(&mut self) -> u32 {
+        self.free_ids.pop().unwrap_or_else(|| {
+            let id = self.next_id;
+            assert!(id < HOLE, "more than 2^32 environments are alive");
+            self.next_id += 1;
+            id
+        })
+    }
+
+    /// Ends an environment that is not in the idle list.
+    pub(super) fn destroy(&mut self, id: u32) {
+        self.free_ids.push(id);
+        if let Some(retired) = &mut self.retired {
+            retired.push_back(EnvironmentId(id));
+        }
+    }
+
+    /// Ends the idle environments whose keep-alive is over.
+    pub(super) fn expire(&mut self, now: Time) {
+        while let Some(oldest) = self.idle.front() {
+            if oldest.id == HOLE {
+                self.holes -= 1;
+                self.idle.pop_front();
+                continue;
+            }
+            let end = oldest.since + self.keep_alive;
+            if end > now {
+                return;
+            }
+            let Idle { born, id, .. } = *oldest;
+            self.idle.pop_front();
+            self.expired += 1;
+            self.lifespans += u128::from(end.since(born).as_nanos());
+            self.destroy(id);
+        }
+    }
+
+    /// When the next idle environment expires.
+    pub(super) fn next_expiry(&self) -> Option<Time> {
+        let oldest = self.idle.iter().find(|idle| idle.id != HOLE)?;
+        Some(oldest.since + self.keep_alive)
+    }
+
+    fn take_random(&mut self) -> Option<Idle> {
+        if self.idle_count() == 0 {
+            return None;
+        }
+        if self.holes > self.idle.len() / 2 {
+            self.idle.retain(|idle| idle.id != HOLE);
+            self.holes = 0;
+        }
+        loop {
+            let index = self.rng.below(self.idle.len() as u64) as usize;
+            let chosen = self.idle[index];
+            if chosen.id != HOLE {
+                self.idle[index].id = HOLE;
+                self.holes += 1;
+                return Some(chosen);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(reuse: Reuse) -> Pool {
+        let mut pool = Pool::new(Span::from_secs(10), reuse, Rng::stream(1, "pool"));
+        for secs in 0..3 {
+            let id = pool.create();
+            pool.put(Idle {
+                since: Time::from_secs(secs),
+                born: Time::ZERO,
+                id,
+                reset: false,
+            });
+        }
+        pool
+    }
+
+    #[test]
+    fn environment_reuse_order() {
+        let taken = |reuse| pool(reuse).take(Time::from_secs(5)).map(|idle| idle.id);
+        assert_eq!(taken(Reuse::MostRecent), Some(2));
+        assert_eq!(taken(Reuse::LeastRecent), Some(0));
+        let mut random = pool(Reuse::Random);
+        let mut all: Vec<u32> = (0..3)
+            .filter_map(|_| random.take(Time::from_secs(5)))
+            .map(|idle| idle.id)
+            .collect();
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2]);
+        assert!(random.take(Time::from_secs(5)).is_none());
+    }
+
+    #[test]
+    fn environment_keep_alive() {
+        for reuse in [Reuse::MostRecent, Reuse::LeastRecent, Reuse::Random] {
+            let mut pool = pool(reuse);
+            pool.track_retired();
+            // Released at 0 s and 1 s with 10 s to live: gone at 11 s exactly.
+            pool.expire(Time::from_secs(11));
+            assert_eq!(pool.idle_count(), 1);
+            assert_eq!(pool.expired, 2);
+            assert_eq!(pool.lifespans, 21_000_000_000);
+            assert_eq!(pool.pop_retired(), Some(EnvironmentId(0)));
+            assert_eq!(pool.next_expiry(), Some(Time::from_secs(12)));
+            assert!(pool.take(Time::from_secs(12)).is_none());
+        }
+    }
+}

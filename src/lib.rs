@@ -4,3 +4,4 @@ pub mod engine;
 pub mod metrics;
 pub mod report;
 pub mod scenario;
+pub mod sim;

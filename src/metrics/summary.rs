@@ -1,5 +1,6 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
+use super::Histogram;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -92,6 +93,37 @@ pub struct Percentiles {
     pub p999: Figure,
     pub max: Figure,
     pub mean: Figure,
+}
+
+impl Percentiles {
+    /// Milliseconds with three decimals from a histogram of nanoseconds.
+    pub fn of_nanos(histogram: &Histogram) -> Self {
+        Self::scaled(histogram, 1e6, 3)
+    }
+
+    /// Whole numbers from a histogram of counts; the mean has three decimals.
+    pub fn of_counts(histogram: &Histogram) -> Self {
+        Self {
+            mean: Figure::new(histogram.mean(), 3),
+            ..Self::scaled(histogram, 1.0, 0)
+        }
+    }
+
+    fn scaled(histogram: &Histogram, unit: f64, decimals: u8) -> Self {
+        let at = |q| {
+            let value = histogram.quantile(q).unwrap_or(0);
+            Figure::new(value as f64 / unit, decimals)
+        };
+        Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: Figure::new(histogram.max() as f64 / unit, decimals),
+            mean: Figure::new(histogram.mean() / unit, decimals),
+        }
+    }
 }
 
 /// Mean over time and maximum.

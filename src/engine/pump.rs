@@ -42,8 +42,13 @@ pub fn pump<P, E: Effects<P>>(
                 mapping.poll_wake(),
             );
             if let Some(answer) = effects.start(now, mapping, action) {
-                mapping.handle(now, answer);
+                mapping.keep_answer(answer);
             }
+            continue;
+        }
+        // An answer that came at once is an input like any other: it waits until the outputs are drained.
+        if let Some(answer) = mapping.take_answer() {
+            mapping.handle(now, answer);
             continue;
         }
         match mapping.poll_wake() {

@@ -2,5 +2,14 @@
 
 pub mod arrivals;
 pub mod calendar;
+mod direct;
 pub mod dist;
+mod esm;
+mod function;
+mod run;
+pub mod services;
+mod tournament;
+mod world;
 mod ziggurat;
+
+pub use run::{Outcome, Progress, run};

@@ -246,6 +246,7 @@ impl<P> Queue<P> {
                 Pending::Receive {
                     poller: id,
                     started,
+                    asked: records_max,
                 },
             );
             core.act(Action::Receive {

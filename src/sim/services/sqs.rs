@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn sqs_redrive_on_receive() {
         let mut queue = queue(0.001, Some(2));
-        let at = |secs| Time::from_secs(1_000 + secs);
+        let at = |secs: u64| Time::from_secs(1_000 + secs);
         assert_eq!(receive(&mut queue, at(0)).len(), 1);
         assert_eq!(receive(&mut queue, at(30)).len(), 1);
         assert_eq!(queue.dead_lettered(), 0);

@@ -2,6 +2,7 @@
 //! invocation.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 use crate::support::{PATIENCE, test_function};
 
@@ -47,35 +49,49 @@ async fn read_request(connection: &mut BufReader<TcpStream>) -> Option<Request> 
     Some(Request { path, body })
 }
 
-/// Hands out `event` once and returns what the function posts about it; `None` if its process ends
-/// without a word.
-async fn invoke(event: &Value, log: &std::path::Path) -> Option<Request> {
+/// Answers one connection: hands out `event` to whoever asks for an invocation, and passes on
+/// everything else without answering it, so that no second invocation is asked for.
+async fn serve(connection: TcpStream, event: String, posted: mpsc::Sender<Request>) {
+    let mut connection = BufReader::new(connection);
+    while let Some(request) = read_request(&mut connection).await {
+        if !request.path.ends_with("/invocation/next") {
+            posted.send(request).await.ok();
+            continue;
+        }
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\n\
+             Lambda-Runtime-Aws-Request-Id: request-1\r\n\
+             Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
+             Lambda-Runtime-Invoked-Function-Arn: \
+             arn:aws:lambda:us-east-1:000000000000:function:f\r\n\
+             Content-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{event}",
+            event.len()
+        );
+        if connection.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs the function for one invocation and returns what it posts about it; `None` if its process
+/// ends without a word.
+async fn invoke(event: &Value, log: &Path) -> Option<Request> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let mut function = start(listener.local_addr().unwrap(), log);
-    let serve = async {
+    let (posted, mut requests) = mpsc::channel(1);
+    let event = event.to_string();
+    // The client uses more than one connection, in whatever order it likes.
+    let accept = async {
         loop {
             let (connection, _) = listener.accept().await.unwrap();
-            let mut connection = BufReader::new(connection);
-            while let Some(request) = read_request(&mut connection).await {
-                if request.path.ends_with("/invocation/next") {
-                    let body = event.to_string();
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: request-1\r\n\
-                         Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
-                         Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n\
-                         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                        body.len()
-                    );
-                    connection.write_all(answer.as_bytes()).await.unwrap();
-                } else {
-                    return request;
-                }
-            }
+            tokio::spawn(serve(connection, event.clone(), posted.clone()));
         }
     };
     let outcome = tokio::time::timeout(PATIENCE, async {
         tokio::select! {
-            request = serve => Some(request),
+            () = accept => unreachable!("it goes on for ever"),
+            request = requests.recv() => request,
             status = function.wait() => {
                 assert!(!status.unwrap().success());
                 None
@@ -85,7 +101,7 @@ async fn invoke(event: &Value, log: &std::path::Path) -> Option<Request> {
     outcome.await.expect("the function to answer or to end")
 }
 
-fn start(api: SocketAddr, log: &std::path::Path) -> Child {
+fn start(api: SocketAddr, log: &Path) -> Child {
     Command::new(test_function())
         .env("AWS_LAMBDA_RUNTIME_API", api.to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", "f")

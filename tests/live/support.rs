@@ -425,6 +425,17 @@ fn build_test_function() -> PathBuf {
             ])
             .arg("--target-dir")
             .arg(profile_dir.parent().expect("the target folder"));
+        // Cargo tells a test about its package. Handed on, that would look like a changed
+        // environment to the build scripts of dependencies, which would then run again, and again
+        // at the next ordinary build.
+        for (name, _) in std::env::vars_os() {
+            let own = name.to_str().is_some_and(|name| {
+                name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")
+            });
+            if own {
+                build.env_remove(name);
+            }
+        }
         if profile_dir
             .file_name()
             .is_some_and(|name| name == "release")

@@ -223,7 +223,7 @@ servers_install() {
         if ! "servers_install_${name//-/_}"; then
             servers_missing="$servers_missing $name"
             servers_shout "$name $(servers_version "$name") could not be installed" \
-                "see $servers_root/$name/install.log" "its tests will NOT run"
+                "see the files named install.log under $servers_root" "its tests will NOT run"
         fi
     done
     servers_unlock

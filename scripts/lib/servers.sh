@@ -1,6 +1,6 @@
 # Sourced by scripts/servers and scripts/test: installs the pinned servers that the live tests talk
-# to, starts them on free loopback ports and stops them again. Needs bash, and python3 (3.10 or
-# newer) with venv; Node.js comes from the machine when it is new enough, from PyPI otherwise.
+# to, starts them on free loopback ports and stops them again. Needs bash 4.1 or newer, and python3
+# (3.10 or newer) with venv; Node.js comes from the machine if it is new enough, from PyPI otherwise.
 #
 # shellcheck shell=bash
 

@@ -22,6 +22,9 @@ node_wheel_version=22.20.0
 # Names of the servers that could not be installed or started, for the closing summary.
 servers_missing=""
 
+# `yes` ties the servers that are started to the life of this shell.
+servers_die_with_parent=no
+
 servers_say() { printf 'servers: %s\n' "$*" >&2; }
 
 servers_shout() {
@@ -214,12 +217,12 @@ servers_install_kinesis_mock() {
     servers_stamp kinesis-mock "$pin"
 }
 
-# Installs what is missing among the servers named (all of them by default). Returns 0 even if one
+# Installs what is missing. Returns 0 even if one
 # cannot be had: it is then named in servers_missing.
 servers_install() {
     local name
     servers_lock
-    for name in ${*:-$servers_all}; do
+    for name in $servers_all; do
         if ! "servers_install_${name//-/_}"; then
             servers_missing="$servers_missing $name"
             servers_shout "$name $(servers_version "$name") could not be installed" \
@@ -370,12 +373,12 @@ servers_stop_one() {
     rm -f "$servers_run/$name.process"
 }
 
-# Starts the servers named (all by default) that are installed. Like servers_install it returns 0
-# and names the failures in servers_missing. `servers_die_with_parent=yes` ties them to this shell.
+# Starts the servers that are installed. Like servers_install it returns 0
+# and names the failures in servers_missing.
 servers_start() {
     local name
     mkdir -p "$servers_run/tmp"
-    for name in ${*:-$servers_all}; do
+    for name in $servers_all; do
         servers_is_missing "$name" && continue
         if ! servers_start_one "$name"; then
             servers_missing="$servers_missing $name"

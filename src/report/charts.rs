@@ -48,22 +48,42 @@ struct Draft<'a, R> {
 
 impl<R> Draft<'_, R> {
     fn line(&self, label: &'static str, colour: Colour, at: At, value: impl Fn(&R) -> f64) -> Line {
+        Line {
+            label,
+            colour,
+            filled: false,
+            points: sample::thin(self.points(at, value)),
+            means: Vec::new(),
+        }
+    }
+
+    /// Values that scatter around something: means are drawn, and the values faint behind them.
+    fn noisy(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> f64) -> Line {
+        let points = self.points(At::Middle, value);
+        let stretch = sample::stretch(points.len());
+        Line {
+            label,
+            colour,
+            filled: false,
+            means: stretch.map_or_else(Vec::new, |stretch| sample::smooth(&points, stretch)),
+            points: sample::thin(points),
+        }
+    }
+
+    fn points(&self, at: At, value: impl Fn(&R) -> f64) -> Vec<(f64, f64)> {
         let bin = self.series.bin.as_secs_f64();
         let shift = match at {
             At::Middle => 0.5,
             At::End => 1.0,
         };
-        let points = self
-            .rows
-            .iter()
-            .enumerate()
-            .map(|(index, row)| ((index as f64 + shift) * bin, value(row)));
-        Line {
-            label,
-            colour,
-            filled: false,
-            points: sample::thin(points.collect()),
-        }
+        let rows = self.rows.iter().enumerate();
+        rows.map(|(index, row)| ((index as f64 + shift) * bin, value(row)))
+            .collect()
+    }
+
+    fn noisy_rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+        let bin = self.series.bin.as_secs_f64();
+        self.noisy(label, colour, |row| value(row) as f64 / bin)
     }
 
     fn rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
@@ -86,11 +106,14 @@ impl<R> Draft<'_, R> {
             to_s: to.as_secs_f64().min(end_s),
             fault: true,
         });
+        let smoothed = lines.iter().any(|line| !line.means.is_empty());
+        let stretch = sample::stretch(self.rows.len()).filter(|_| smoothed);
         Chart {
             title,
             axis,
             log: false,
             lines,
+            mean_of_s: stretch.map(|rows| rows as f64 * self.series.bin.as_secs_f64()),
             bands: warm
                 .into_iter()
                 .chain(faults)
@@ -167,8 +190,8 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
 
 fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {
     let lines = vec![
-        draft.rate("invocations", Colour::Blue, |row| row.invocations),
-        draft.rate("errors", Colour::Vermilion, |row| row.errors),
+        draft.noisy_rate("invocations", Colour::Blue, |row| row.invocations),
+        draft.noisy_rate("errors", Colour::Vermilion, |row| row.errors),
     ];
     draft
         .chart("Invocations and errors", Axis::Rate("requests"), lines)
@@ -177,9 +200,9 @@ fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {
 
 fn latency(draft: &Draft<'_, FunctionRow>) -> Chart {
     let lines = vec![
-        draft.line("p50", Colour::Blue, At::Middle, |row| row.latency_p50),
-        draft.line("p95", Colour::Orange, At::Middle, |row| row.latency_p95),
-        draft.line("p99", Colour::Purple, At::Middle, |row| row.latency_p99),
+        draft.noisy("p50", Colour::Blue, |row| row.latency_p50),
+        draft.noisy("p95", Colour::Orange, |row| row.latency_p95),
+        draft.noisy("p99", Colour::Purple, |row| row.latency_p99),
     ];
     draft
         .chart("Latency", Axis::Time, lines)
@@ -195,9 +218,7 @@ fn concurrency(draft: &Draft<'_, FunctionRow>, limit: u32) -> Chart {
         draft.line("busy, largest", Colour::Sky, At::Middle, |row| {
             f64::from(row.concurrency_max)
         }),
-        draft.line("busy, mean", Colour::Blue, At::Middle, |row| {
-            row.concurrency_mean
-        }),
+        draft.noisy("busy, mean", Colour::Blue, |row| row.concurrency_mean),
     ];
     draft
         .chart("Concurrency", Axis::Count("environments"), lines)
@@ -295,9 +316,9 @@ fn age(draft: &Draft<'_, MappingRow>, stream: bool) -> Chart {
 
 fn throughput(draft: &Draft<'_, MappingRow>) -> Chart {
     let lines = vec![
-        draft.rate("incoming", Colour::Orange, |row| row.incoming),
-        draft.rate("delivered", Colour::Blue, |row| row.invoked),
-        draft.rate("failed", Colour::Vermilion, |row| row.failed),
+        draft.noisy_rate("incoming", Colour::Orange, |row| row.incoming),
+        draft.noisy_rate("delivered", Colour::Blue, |row| row.invoked),
+        draft.noisy_rate("failed", Colour::Vermilion, |row| row.failed),
     ];
     draft
         .chart("Incoming and delivered", Axis::Rate("records"), lines)

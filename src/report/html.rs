@@ -169,7 +169,19 @@ fn chart(chart: &Chart, subject: &str, page: &mut String) {
         );
         return;
     };
-    let _ = writeln!(page, "<span>{}</span></figcaption>", escape(&unit(chart)));
+    let smoothing = chart
+        .mean_of_s
+        .map(|length| format!("{} means", numbers::seconds(length)));
+    let hints: Vec<String> = [unit(chart)].into_iter().chain(smoothing).collect();
+    let hints = hints
+        .iter()
+        .filter(|hint| !hint.is_empty())
+        .map(|hint| escape(hint));
+    let _ = writeln!(
+        page,
+        "<span>{}</span></figcaption>",
+        hints.collect::<Vec<_>>().join(" · ")
+    );
     legend(chart, page);
     let _ = write!(
         page,
@@ -202,7 +214,7 @@ fn legend(chart: &Chart, page: &mut String) {
 fn unit(chart: &Chart) -> String {
     match chart.axis {
         Axis::Count(things) => things.to_owned(),
-        Axis::Rate(things) => format!("{things} per second"),
+        Axis::Rate(things) => format!("{things}/s"),
         Axis::Time if chart.log => "logarithmic scale".to_owned(),
         Axis::Time => String::new(),
     }

@@ -1,6 +1,6 @@
 //! Presentation of results. Sees nothing but the summary and the series.
 //!
-//! [`view`] prepares plain data from both; `text` and `html` (with `svg` for its charts) only format it.
+//! `view` prepares plain data from both; `text` and `html` (with `svg` for its charts) only format it.
 //! `json` and `csv` print the figures as they are. Only [`write_all`] and [`prepare`] touch files.
 
 mod axis;

@@ -23,6 +23,8 @@ pub(super) enum Role {
     LimitText,
     FormatText,
     Stroke(Colour),
+    /// Single values behind a line of means.
+    Faint(Colour),
     Fill(Colour),
 }
 
@@ -48,16 +50,18 @@ const PLAIN: [(Role, &str); 10] = [
     (Role::FormatText, "format"),
 ];
 
-/// First numbers of coloured strokes and of coloured fills.
-const STROKES: u8 = 32;
-const FILLS: u8 = 64;
+/// First numbers of coloured roles, with their names in the style sheet.
+const STROKES: (u8, &str) = (32, "line");
+const FAINT: (u8, &str) = (64, "line single");
+const FILLS: (u8, &str) = (96, "area");
 
 impl Role {
     /// The colour that stands for the role while plotters draws.
     pub(super) fn colour(self) -> RGBColor {
         let number = match self {
-            Self::Stroke(colour) => STROKES + colour as u8,
-            Self::Fill(colour) => FILLS + colour as u8,
+            Self::Stroke(colour) => STROKES.0 + colour as u8,
+            Self::Faint(colour) => FAINT.0 + colour as u8,
+            Self::Fill(colour) => FILLS.0 + colour as u8,
             plain => PLAIN.iter().take_while(|(role, _)| *role != plain).count() as u8,
         };
         RGBColor(number, 0, 0)
@@ -76,15 +80,11 @@ impl Role {
     }
 
     fn class(number: u8) -> String {
-        let coloured = |first: u8| {
-            let index = number.checked_sub(first)?;
-            COLOURS.get(usize::from(index)).map(|colour| colour.class())
-        };
-        if let Some(name) = coloured(STROKES) {
-            return format!("line {name}");
-        }
-        if let Some(name) = coloured(FILLS) {
-            return format!("area {name}");
+        for (first, name) in [STROKES, FAINT, FILLS] {
+            let index = usize::from(number.wrapping_sub(first));
+            if let Some(colour) = COLOURS.get(index) {
+                return format!("{name} {}", colour.class());
+            }
         }
         PLAIN
             .get(usize::from(number))

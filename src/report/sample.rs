@@ -34,6 +34,35 @@ fn extremes(bucket: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + use<> {
         .chain((late != early).then_some(late))
 }
 
+/// Points from which a noisy line would become a solid band.
+const NOISY_MIN: usize = 400;
+
+/// Means of this many stretches are smooth enough to follow with the eye.
+const MEANS: usize = 200;
+
+/// How many neighbours one mean of [`smooth`] covers; `None` when the line is short enough to be drawn as it is.
+pub(super) fn stretch(points: usize) -> Option<usize> {
+    (points > NOISY_MIN).then(|| points.div_ceil(MEANS))
+}
+
+/// Means of `stretch` neighbours each. A stretch without any value leaves a gap.
+pub(super) fn smooth(points: &[(f64, f64)], stretch: usize) -> Vec<(f64, f64)> {
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    points
+        .chunks(stretch)
+        .map(|chunk| {
+            let known = chunk
+                .iter()
+                .map(|(_, value)| *value)
+                .filter(|value| !value.is_nan());
+            (
+                mean(chunk.iter().map(|(at, _)| *at).collect()),
+                mean(known.collect()),
+            )
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +71,22 @@ mod tests {
     fn short_lines_are_kept() {
         let points: Vec<_> = (0..POINTS_MAX).map(|i| (i as f64, 1.0)).collect();
         assert_eq!(thin(points.clone()), points);
+    }
+
+    #[test]
+    fn smooth_lines_keep_means_and_gaps() {
+        assert_eq!(stretch(400), None);
+        assert_eq!(stretch(1_800), Some(9));
+        let points = [
+            (0.0, 1.0),
+            (1.0, 3.0),
+            (2.0, f64::NAN),
+            (3.0, 5.0),
+            (4.0, f64::NAN),
+        ];
+        let smoothed = smooth(&points, 2);
+        assert_eq!(smoothed[..2], [(0.5, 2.0), (2.5, 5.0)]);
+        assert!(smoothed[2].1.is_nan());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::restyle::{self, Role};
 use super::scale::{Scale, drawn_limit};
-use super::view::{Chart, Colour, Line};
+use super::view::{Chart, Colour};
 
 /// Plotters places things on whole units, so a unit is a tenth of the size in which the sheet thinks.
 const UNIT: i32 = 10;
@@ -14,7 +14,7 @@ const HEIGHT: i32 = 214 * UNIT;
 /// Room for the labels of bands above the plot.
 const TOP: i32 = 19 * UNIT;
 const BOTTOM: i32 = 27 * UNIT;
-const RIGHT: i32 = 16 * UNIT;
+const RIGHT: i32 = 20 * UNIT;
 /// Space between a label and its axis.
 const TICK: i32 = 3 * UNIT;
 /// A generous width of one character of a label.
@@ -75,20 +75,25 @@ fn plot<'a>(chart: &Chart, values: &Scale, root: &Area<'a>) -> Result<(), Failur
         .draw()?;
     let area = context.plotting_area();
     for line in chart.lines.iter().filter(|line| line.filled) {
-        for run in runs(line, values) {
+        for run in runs(&line.points, values) {
             area.draw(&Polygon::new(
                 closed(run, values.low),
                 Role::Fill(line.colour).colour(),
             ))?;
         }
     }
-    for line in &chart.lines {
-        for run in runs(line, values) {
-            area.draw(&PathElement::new(
-                run.to_vec(),
-                Role::Stroke(line.colour).colour(),
-            ))?;
+    let trace = |points, role: Role| -> Result<(), Failure<'a>> {
+        for run in runs(points, values) {
+            area.draw(&PathElement::new(run.to_vec(), role.colour()))?;
         }
+        Ok(())
+    };
+    for line in chart.lines.iter().filter(|line| !line.means.is_empty()) {
+        trace(&line.points, Role::Faint(line.colour))?;
+    }
+    for line in &chart.lines {
+        let means = Some(&line.means).filter(|means| !means.is_empty());
+        trace(means.unwrap_or(&line.points), Role::Stroke(line.colour))?;
     }
     if let Some(limit) = drawn_limit(chart) {
         let ends = vec![(0.0, limit.value), (chart.end_s, limit.value)];
@@ -158,8 +163,8 @@ fn annotate<'a>(
 }
 
 /// The stretches of a line between gaps.
-fn runs<'a>(line: &'a Line, values: &'a Scale) -> impl Iterator<Item = &'a [(f64, f64)]> {
-    line.points
+fn runs<'a>(points: &'a [(f64, f64)], values: &'a Scale) -> impl Iterator<Item = &'a [(f64, f64)]> {
+    points
         .split(|(_, value)| !values.shows(*value))
         .filter(|run| !run.is_empty())
 }

@@ -95,6 +95,8 @@ pub(super) struct Chart {
     pub(super) limit: Option<Limit>,
     /// Length of the time axis, seconds.
     pub(super) end_s: f64,
+    /// What one of the means of its lines covers, seconds.
+    pub(super) mean_of_s: Option<f64>,
     /// What to say instead of drawing.
     pub(super) empty: Option<&'static str>,
 }
@@ -119,6 +121,8 @@ pub(super) struct Line {
     pub(super) filled: bool,
     /// Seconds and value; `NaN` interrupts the line.
     pub(super) points: Vec<(f64, f64)>,
+    /// Means over stretches of time, where `points` alone would be a band of noise.
+    pub(super) means: Vec<(f64, f64)>,
 }
 
 /// Colours that remain apart for colour-blind readers (after Okabe and Ito); each theme has its own shades.

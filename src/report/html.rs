@@ -138,7 +138,12 @@ fn cell(cell: &Cell, column: Column, heads_row: bool, page: &mut String) {
         ("td", "td")
     };
     let classes = attribute(&[side(column), class(cell.tone)]);
-    let _ = write!(page, "<{open}{classes}>{}", escape(&cell.text));
+    let text = if column.numeric {
+        escape(&cell.text)
+    } else {
+        breakable(&cell.text)
+    };
+    let _ = write!(page, "<{open}{classes}>{text}");
     if let Some(spread) = &cell.spread {
         let _ = write!(page, "<small>± {}</small>", escape(spread));
     }
@@ -278,6 +283,23 @@ fn attribute(classes: &[&str]) -> String {
     }
 }
 
+/// Escaped, with places where a narrow window may break `subject.MetricName`: after dots and between words.
+fn breakable(text: &str) -> String {
+    let mut parts = String::with_capacity(text.len());
+    let mut start = 0;
+    let mut last = ' ';
+    for (index, character) in text.char_indices() {
+        if last == '.' || (last.is_lowercase() && character.is_uppercase()) {
+            parts.push_str(&escape(&text[start..index]));
+            parts.push_str("<wbr>");
+            start = index;
+        }
+        last = character;
+    }
+    parts.push_str(&escape(&text[start..]));
+    parts
+}
+
 /// Titles and names are input: nothing of them may become markup.
 fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -292,4 +314,16 @@ fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_break_between_words_only() {
+        assert_eq!(breakable("a-b.Cold<Starts"), "a-b.<wbr>Cold&lt;Starts");
+        assert_eq!(breakable("CallerRate"), "Caller<wbr>Rate");
+        assert_eq!(breakable(""), "");
+    }
 }

@@ -42,7 +42,9 @@ pub(super) fn millis(value: f64) -> String {
     }
     // The bounds are where rounding to three digits would carry into the next unit.
     match value.abs() {
-        0.0 => "0 ms".to_owned(),
+        // Also what rounding leaves of the spread of equal values.
+        ..0.000_5 => "0 ms".to_owned(),
+        ..0.005 => "<0.01 ms".to_owned(),
         ..9.995 => format!("{value:.2} ms"),
         ..99.95 => format!("{value:.1} ms"),
         ..999.5 => format!("{value:.0} ms"),
@@ -123,6 +125,8 @@ mod tests {
     #[test]
     fn rounding_carries_into_the_next_unit() {
         assert_eq!(millis(0.0), "0 ms");
+        assert_eq!(millis(1e-12), "0 ms");
+        assert_eq!(millis(0.001), "<0.01 ms");
         assert_eq!(millis(0.421), "0.42 ms");
         assert_eq!(millis(9.996), "10.0 ms");
         assert_eq!(millis(12.34), "12.3 ms");

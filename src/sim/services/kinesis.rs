@@ -192,7 +192,10 @@ mod tests {
             assert_eq!(page.behind, Span::ZERO);
             pieces.extend(page.records);
         }
-        assert!(whole.records == pieces, "a page at once and page by page differ");
+        assert!(
+            whole.records == pieces,
+            "a page at once and page by page differ"
+        );
         let mut late = model.reader(Position::At(Time::from_secs(30)), Time::ZERO);
         let tail = model.read(&mut late, 1, now, 1_000_000, Vec::new()).records;
         assert!(!tail.is_empty());

@@ -131,12 +131,17 @@ fn with_unit<T>(
             return None;
         }
     };
+    let help = match (unit, bare.parse::<f64>()) {
+        ("%", Ok(share)) if share <= 1.0 => format!("write `\"{}%\"`", share * 100.0),
+        ("s", _) => format!("write `\"{bare}s\"` or `\"{bare}ms\"`, whichever is meant"),
+        _ => format!("write `\"{bare}{unit}\"`"),
+    };
     cx.push(
         Diagnostic::new("missing-unit", format!("`{}` needs a unit", at.key))
             .at(&at.node.span)
             .label("a number without a unit")
             .allowed(forms)
-            .help(format!("did you mean `\"{bare}{unit}\"`?")),
+            .help(help),
     );
     None
 }

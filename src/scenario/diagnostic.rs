@@ -12,7 +12,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One finding. Texts are lowercase and end without a full stop, save for words quoted from AWS.
+/// One finding, small enough to be the error of a result. Texts are lowercase and end without a full stop, save for words quoted from AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -20,17 +20,17 @@ pub struct Diagnostic {
     /// Stable kebab-case name.
     pub code: &'static str,
     /// What is wrong.
-    pub message: String,
+    pub message: Box<str>,
     /// Index of the file among those of the report.
     pub file: usize,
     /// Bytes of the file; `None` for the file as a whole.
     pub span: Option<Range<usize>>,
     /// What was found there.
-    pub label: String,
+    pub label: Box<str>,
     /// What is allowed.
-    pub allowed: Option<String>,
+    pub allowed: Option<Box<str>>,
     /// What to try.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
@@ -71,7 +71,7 @@ pub const CODES: [&str; 33] = [
 ];
 
 impl Diagnostic {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<Box<str>>) -> Self {
         debug_assert!(
             CODES.contains(&code)
                 || crate::engine::config::RULES
@@ -85,28 +85,29 @@ impl Diagnostic {
             message: message.into(),
             file: 0,
             span: None,
-            label: String::new(),
+            label: Box::default(),
             allowed: None,
             help: None,
         }
     }
 
+    /// Sets the place; the empty one at the start stands for the file as a whole.
     pub(crate) fn at(mut self, span: &Range<usize>) -> Self {
-        self.span = Some(span.clone());
+        self.span = (*span != (0..0)).then(|| span.clone());
         self
     }
 
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+    pub(crate) fn label(mut self, label: impl Into<Box<str>>) -> Self {
         self.label = label.into();
         self
     }
 
-    pub(crate) fn allowed(mut self, allowed: impl Into<String>) -> Self {
+    pub(crate) fn allowed(mut self, allowed: impl Into<Box<str>>) -> Self {
         self.allowed = Some(allowed.into());
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -82,7 +82,8 @@ pub(crate) fn prepare(source: SourceText, example: &str) -> Result<(Node, Cx), R
     let tree = tree(&source);
     let mut diagnostics = Diagnostics::new(source);
     let root = match tree {
-        Ok(root) => root,
+        // What the file as a whole lacks is told without a place.
+        Ok(root) => Node { span: 0..0, ..root },
         Err(problem) => {
             diagnostics.push(problem);
             return Err(diagnostics.into_report());
@@ -121,7 +122,8 @@ fn tree(source: &SourceText) -> Result<Node, Diagnostic> {
     }
     match source.format {
         Format::Toml => toml::parse(&source.text),
-        Format::Yaml => yaml::parse(&source.text),
+        Format::Yaml => yaml::parse(&source.text, "YAML"),
+        Format::Json => yaml::parse(&source.text, "JSON"),
     }
 }
 

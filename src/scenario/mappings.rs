@@ -115,14 +115,9 @@ pub(crate) fn checked(
     kind: Option<SourceKind>,
     written: &MappingParameters,
 ) -> Option<MappingConfig> {
-    // Without a source there is no column of the tables to check against; its absence is an error of its own.
-    let named = written.event_source.is_some() || written.event_source_arn.is_some();
-    let assumed = if named {
-        None
-    } else {
-        Some(SourceKind::Kinesis)
-    };
-    let found = match check(kind.or(assumed)?, written) {
+    // Without a known source there is no column of the tables to check against: only what holds for all is told.
+    let found = match check(kind.unwrap_or(SourceKind::Kinesis), written) {
+        Ok(_) if kind.is_none() => return None,
         Ok(config) => {
             for row in &MAPPING {
                 if (row.in_use)(&config) {
@@ -135,7 +130,8 @@ pub(crate) fn checked(
         Err(found) => found,
     };
     for violation in &found {
-        let relevant = kind.is_some() || violation.code == "esm-source-required";
+        let common = ["FunctionName", "EventSource"].contains(&violation.parameter);
+        let relevant = kind.is_some() || common;
         if relevant && !is_repetition(table, violation) {
             cx.push(finding(table, violation));
         }

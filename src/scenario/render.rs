@@ -65,7 +65,7 @@ impl Report {
             Severity::Warning => Level::WARNING,
         };
         let file = &self.files[item.file];
-        let title = level.primary_title(item.message.as_str()).id(item.code);
+        let title = level.primary_title(&*item.message).id(item.code);
         let path = file.path.display().to_string();
         let mut labelled = false;
         let mut group = match item.span.as_ref().map(|span| Place::of(file, span)) {
@@ -82,18 +82,18 @@ impl Report {
                     Snippet::source(place.text)
                         .line_start(place.line)
                         .path(path)
-                        .annotation(annotation.label(item.label.as_str())),
+                        .annotation(annotation.label(&*item.label)),
                 )
             }
         };
         if !item.label.is_empty() && !labelled {
-            group = group.element(Level::NOTE.message(item.label.as_str()));
+            group = group.element(Level::NOTE.message(&*item.label));
         }
         if let Some(allowed) = &item.allowed {
             group = group.element(Level::NOTE.no_name().message(format!("allowed: {allowed}")));
         }
         if let Some(help) = &item.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(&**help));
         }
         group
     }

@@ -17,10 +17,14 @@ pub(crate) fn nearest<'k>(
             .collect()
     };
     let wanted = plain(found);
-    let near = 1.max(wanted.chars().count() / 3);
+    // Two letters are too few to tell a slip from another word.
+    let near = match wanted.chars().count() {
+        0..=2 => 0,
+        count => 1.max(count / 3),
+    };
     known
         .into_iter()
-        .filter(|name| *name != found)
+        .filter(|name| *name != found && !name.is_empty())
         .map(|name| (strsim::osa_distance(&wanted, &plain(name)), name))
         .filter(|(distance, _)| *distance <= near)
         .min_by_key(|(distance, _)| *distance)
@@ -30,7 +34,8 @@ pub(crate) fn nearest<'k>(
 /// `a, b and c`, cut after forty names.
 pub(crate) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
     const NAMES_MAX: usize = 40;
-    let names: Vec<&str> = names.into_iter().collect();
+    // A table whose name is wrong has an empty one, which nobody can refer to.
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
     match names.len() {
         0 => "none".to_owned(),
         n if n > NAMES_MAX => format!(

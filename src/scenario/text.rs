@@ -11,8 +11,10 @@ pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub enum Format {
     /// `.toml`, and everything with an unknown ending.
     Toml,
-    /// `.yaml`, `.yml` and `.json`.
+    /// `.yaml` and `.yml`.
     Yaml,
+    /// `.json`.
+    Json,
 }
 
 /// A file's name and what it holds.
@@ -35,7 +37,8 @@ impl SourceText {
             .and_then(|ending| ending.to_str())
             .unwrap_or_default();
         let format = match ending.to_ascii_lowercase().as_str() {
-            "yaml" | "yml" | "json" => Format::Yaml,
+            "yaml" | "yml" => Format::Yaml,
+            "json" => Format::Json,
             _ => Format::Toml,
         };
         Self {
@@ -102,14 +105,18 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
         )
         .label(why)
     };
-    let facts = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    let told = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => unreadable("there is no such file".to_owned()),
+        _ => unreadable(error.to_string()),
+    };
+    let facts = std::fs::metadata(path).map_err(told)?;
     if !facts.is_file() {
         return Err(unreadable("it is not a regular file".to_owned()));
     }
     if facts.len() > FILE_BYTES_MAX {
         return Err(too_large(path, facts.len()));
     }
-    std::fs::read(path).map_err(|error| unreadable(error.to_string()))
+    std::fs::read(path).map_err(told)
 }
 
 /// The text of `path`, or a report of why there is none.

@@ -10,8 +10,9 @@ use std::ops::Range;
 ///
 /// # Errors
 /// With the first error of syntax, or the first thing that is refused.
-pub(super) fn parse(text: &str) -> Result<Node, Diagnostic> {
+pub(super) fn parse(text: &str, language: &'static str) -> Result<Node, Diagnostic> {
     let mut reader = Reader {
+        language,
         parser: Parser::new_from_str(text),
         offsets: Offsets::new(text),
     };
@@ -36,6 +37,8 @@ pub(super) fn parse(text: &str) -> Result<Node, Diagnostic> {
 }
 
 struct Reader<'t> {
+    /// The name of what the file is supposed to be.
+    language: &'static str,
     parser: Parser<'t, StrInput<'t>>,
     offsets: Offsets,
 }
@@ -47,21 +50,26 @@ impl<'t> Reader<'t> {
             Some(Ok((event, span))) => Ok(Some((event, self.offsets.range(span)))),
             Some(Err(error)) => {
                 let at = self.offsets.byte(*error.marker());
-                Err(
-                    Diagnostic::new("syntax", format!("not valid YAML: {}", error.info()))
-                        .at(&(at..at + 1))
-                        .label("here"),
+                Err(Diagnostic::new(
+                    "syntax",
+                    format!("not valid {}: {}", self.language, error.info()),
                 )
+                .at(&(at..at + 1))
+                .label("here"))
             }
         }
     }
 
     /// The next event inside a list or table.
     fn inner(&mut self, outer: &Range<usize>) -> Result<(Event<'t>, Range<usize>), Diagnostic> {
+        let language = self.language;
         self.next()?.ok_or_else(|| {
-            Diagnostic::new("syntax", "not valid YAML: the file ends too early")
-                .at(outer)
-                .label("never closed")
+            Diagnostic::new(
+                "syntax",
+                format!("not valid {}: the file ends too early", language),
+            )
+            .at(outer)
+            .label("never closed")
         })
     }
 
@@ -112,7 +120,7 @@ impl<'t> Reader<'t> {
             | Event::SequenceEnd
             | Event::MappingEnd => Err(Diagnostic::new(
                 "syntax",
-                "not valid YAML: a value is missing",
+                format!("not valid {}: a value is missing", self.language),
             )
             .at(&span)
             .label("here")),

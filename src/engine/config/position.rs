@@ -77,7 +77,7 @@ pub(super) fn check(
                             "`AT_TIMESTAMP` needs a `StartingPositionTimestamp`",
                         )
                         .found("no timestamp is given")
-                        .hint("add `StartingPositionTimestamp` with Unix seconds"),
+                        .hint("add `StartingPositionTimestamp`, or start at TRIM_HORIZON"),
                     );
                     Position::Horizon
                 }

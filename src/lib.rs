@@ -1,5 +1,6 @@
 //! Event-source poller and scaling simulator for AWS Lambda.
 
+pub mod cli;
 pub mod engine;
 pub mod metrics;
 pub mod report;

@@ -45,8 +45,8 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 /// use tidegate::scenario::{SourceText, parse};
 ///
 /// let report = parse(SourceText::new("s.toml", "duration = 5")).unwrap_err();
-/// assert_eq!(report.items()[0].code, "missing-key");
-/// assert_eq!(report.items()[1].code, "missing-unit");
+/// let codes: Vec<&str> = report.items().iter().map(|item| item.code).collect();
+/// assert_eq!(codes, ["missing-key", "nothing-happens", "missing-unit"]);
 /// ```
 ///
 /// # Errors
@@ -116,7 +116,7 @@ pub(crate) fn prepare(source: SourceText, example: &str) -> Result<(Node, Cx), R
     ))
 }
 
-fn tree(source: &SourceText) -> Result<Node, Diagnostic> {
+pub(crate) fn tree(source: &SourceText) -> Result<Node, Diagnostic> {
     if source.text.contains('\0') {
         return Err(Diagnostic::new("not-text", "the file holds a NUL byte"));
     }

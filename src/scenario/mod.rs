@@ -32,6 +32,7 @@ mod timestamp;
 mod toml;
 mod traffic;
 mod units;
+mod validate;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
@@ -41,3 +42,4 @@ pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
+pub use validate::{FileKind, kind_of, validate};

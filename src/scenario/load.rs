@@ -1,5 +1,6 @@
 //! A whole scenario: from text to [`Scenario`].
 
+use super::change::{self, Change};
 use super::convert::{Named, choice, duration, duration_in, integer, string};
 use super::diagnostic::{Diagnostic, Diagnostics, Report};
 use super::digest::Digest;
@@ -52,13 +53,39 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn parse(source: SourceText) -> Result<Loaded, Report> {
+    parse_changed(source, &[])
+}
+
+/// [`parse`] with values of the file replaced, for sweeps. The digest is that of the changed scenario.
+///
+/// ```
+/// use tidegate::scenario::{Change, SourceText, parse_changed};
+///
+/// let text = "duration = '10m'\n[[function]]\nname = 'f'\nduration = '1ms'\n[[traffic]]\nfunction = 'f'\nrate = 1";
+/// let change = |path: &str, value: &str| Change { path: path.into(), value: value.into() };
+/// let slow = [change("function.f.timeout", "30s"), change("traffic.0.rate", "5")];
+/// let loaded = parse_changed(SourceText::new("s.toml", text), &slow)?;
+/// assert_eq!(loaded.scenario.functions[0].timeout.to_string(), "30s");
+/// let wrong = [change("function.g.timeout", "30s")];
+/// assert!(parse_changed(SourceText::new("s.toml", text), &wrong).is_err());
+/// # Ok::<(), tidegate::scenario::Report>(())
+/// ```
+///
+/// # Errors
+/// Everything that is wrong with the changed scenario, and changes that lead nowhere.
+pub fn parse_changed(source: SourceText, changes: &[Change]) -> Result<Loaded, Report> {
     let name = source
         .path
         .file_stem()
         .and_then(|stem| stem.to_str())
         .unwrap_or("scenario")
         .to_owned();
-    let (root, mut cx) = prepare(source, "duration = \"10m\"")?;
+    let (mut root, mut cx) = prepare(source, "duration = \"10m\"")?;
+    for change in changes {
+        if let Err(problem) = change::apply(&mut root, change) {
+            cx.push(problem);
+        }
+    }
     let scenario = read(&root, &mut cx, name);
     let failed = cx.diagnostics.has_errors();
     match scenario {

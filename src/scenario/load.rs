@@ -214,15 +214,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     let length = length.unwrap_or(Span::ZERO);
     let faults = faults::faults(&mut root, cx, &names, &source_names, length);
     let gates = gates::gates(&mut root, cx, &names, &mapping_names);
-    if root.entry("traffic").is_none() && root.entry("mapping").is_none() {
-        cx.push(
-            Diagnostic::new("nothing-happens", "nothing ever calls a function")
-                .at(&root.span)
-                .label("no [[traffic]] and no [[mapping]]")
-                .help("add a [[traffic]] with `function` and `rate`")
-                .warning(),
-        );
-    }
+    somebody_calls(&mut root, cx);
     root.finish(cx);
     Some(Scenario {
         title,
@@ -258,4 +250,16 @@ fn warm_up(root: &mut Table<'_>, cx: &mut Cx, length: Option<Span>) -> Span {
         );
     }
     warm_up
+}
+
+fn somebody_calls(root: &mut Table<'_>, cx: &mut Cx) {
+    if root.entry("traffic").is_none() && root.entry("mapping").is_none() {
+        cx.push(
+            Diagnostic::new("nothing-happens", "nothing ever calls a function")
+                .at(&root.span)
+                .label("no [[traffic]] and no [[mapping]]")
+                .help("add a [[traffic]] with `function` and `rate`")
+                .warning(),
+        );
+    }
 }

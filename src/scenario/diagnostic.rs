@@ -118,11 +118,15 @@ impl Diagnostic {
     }
 }
 
+/// Findings beyond this are only counted: nobody reads them, and hostile files have millions.
+const KEPT_MAX: usize = 1_000;
+
 /// The findings on a file and on the files that it names.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnostics {
     files: Vec<SourceText>,
     items: Vec<Diagnostic>,
+    dropped: usize,
 }
 
 impl Diagnostics {
@@ -130,11 +134,22 @@ impl Diagnostics {
         Self {
             files: vec![file],
             items: Vec::new(),
+            dropped: 0,
         }
     }
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        self.items.push(diagnostic);
+        // An error must never be lost behind warnings: it decides what becomes of the file.
+        if self.items.len() < KEPT_MAX || !self.has_errors() {
+            self.items.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Whether further findings would only be counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= KEPT_MAX && self.has_errors()
     }
 
     /// Adds a finding on another file than the main one.
@@ -144,7 +159,7 @@ impl Diagnostics {
             self.files.push(file.clone());
             self.files.len() - 1
         });
-        self.items.push(diagnostic);
+        self.push(diagnostic);
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -159,6 +174,7 @@ impl Diagnostics {
         Report {
             files: self.files,
             items: self.items,
+            dropped: self.dropped,
         }
     }
 }
@@ -169,6 +185,7 @@ impl Diagnostics {
 pub struct Report {
     pub(super) files: Vec<SourceText>,
     pub(super) items: Vec<Diagnostic>,
+    pub(super) dropped: usize,
 }
 
 impl Report {

@@ -1,5 +1,6 @@
 //! A whole scenario: from text to [`Scenario`].
 
+use super::change::{self, Change};
 use super::convert::{Named, choice, duration, duration_in, integer, string};
 use super::diagnostic::{Diagnostic, Diagnostics, Report};
 use super::digest::Digest;
@@ -45,20 +46,46 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 /// use tidegate::scenario::{SourceText, parse};
 ///
 /// let report = parse(SourceText::new("s.toml", "duration = 5")).unwrap_err();
-/// assert_eq!(report.items()[0].code, "missing-key");
-/// assert_eq!(report.items()[1].code, "missing-unit");
+/// let codes: Vec<&str> = report.items().iter().map(|item| item.code).collect();
+/// assert_eq!(codes, ["missing-key", "nothing-happens", "missing-unit"]);
 /// ```
 ///
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn parse(source: SourceText) -> Result<Loaded, Report> {
+    parse_changed(source, &[])
+}
+
+/// [`parse`] with values of the file replaced, for sweeps. The digest is that of the changed scenario.
+///
+/// ```
+/// use tidegate::scenario::{Change, SourceText, parse_changed};
+///
+/// let text = "duration = '10m'\n[[function]]\nname = 'f'\nduration = '1ms'\n[[traffic]]\nfunction = 'f'\nrate = 1";
+/// let change = |path: &str, value: &str| Change { path: path.into(), value: value.into() };
+/// let slow = [change("function.f.timeout", "30s"), change("traffic.0.rate", "5")];
+/// let loaded = parse_changed(SourceText::new("s.toml", text), &slow)?;
+/// assert_eq!(loaded.scenario.functions[0].timeout.to_string(), "30s");
+/// let wrong = [change("function.g.timeout", "30s")];
+/// assert!(parse_changed(SourceText::new("s.toml", text), &wrong).is_err());
+/// # Ok::<(), tidegate::scenario::Report>(())
+/// ```
+///
+/// # Errors
+/// Everything that is wrong with the changed scenario, and changes that lead nowhere.
+pub fn parse_changed(source: SourceText, changes: &[Change]) -> Result<Loaded, Report> {
     let name = source
         .path
         .file_stem()
         .and_then(|stem| stem.to_str())
         .unwrap_or("scenario")
         .to_owned();
-    let (root, mut cx) = prepare(source, "duration = \"10m\"")?;
+    let (mut root, mut cx) = prepare(source, "duration = \"10m\"")?;
+    for change in changes {
+        if let Err(problem) = change::apply(&mut root, change) {
+            cx.push(problem);
+        }
+    }
     let scenario = read(&root, &mut cx, name);
     let failed = cx.diagnostics.has_errors();
     match scenario {
@@ -116,7 +143,7 @@ pub(crate) fn prepare(source: SourceText, example: &str) -> Result<(Node, Cx), R
     ))
 }
 
-fn tree(source: &SourceText) -> Result<Node, Diagnostic> {
+pub(crate) fn tree(source: &SourceText) -> Result<Node, Diagnostic> {
     if source.text.contains('\0') {
         return Err(Diagnostic::new("not-text", "the file holds a NUL byte"));
     }
@@ -187,15 +214,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     let length = length.unwrap_or(Span::ZERO);
     let faults = faults::faults(&mut root, cx, &names, &source_names, length);
     let gates = gates::gates(&mut root, cx, &names, &mapping_names);
-    if root.entry("traffic").is_none() && root.entry("mapping").is_none() {
-        cx.push(
-            Diagnostic::new("nothing-happens", "nothing ever calls a function")
-                .at(&root.span)
-                .label("no [[traffic]] and no [[mapping]]")
-                .help("add a [[traffic]] with `function` and `rate`")
-                .warning(),
-        );
-    }
+    somebody_calls(&mut root, cx);
     root.finish(cx);
     Some(Scenario {
         title,
@@ -231,4 +250,16 @@ fn warm_up(root: &mut Table<'_>, cx: &mut Cx, length: Option<Span>) -> Span {
         );
     }
     warm_up
+}
+
+fn somebody_calls(root: &mut Table<'_>, cx: &mut Cx) {
+    if root.entry("traffic").is_none() && root.entry("mapping").is_none() {
+        cx.push(
+            Diagnostic::new("nothing-happens", "nothing ever calls a function")
+                .at(&root.span)
+                .label("no [[traffic]] and no [[mapping]]")
+                .help("add a [[traffic]] with `function` and `rate`")
+                .warning(),
+        );
+    }
 }

@@ -7,6 +7,7 @@
 mod arn;
 mod arrivals;
 mod availability;
+mod change;
 mod convert;
 mod csv;
 mod diagnostic;
@@ -32,12 +33,15 @@ mod timestamp;
 mod toml;
 mod traffic;
 mod units;
+mod validate;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use change::Change;
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};
-pub use load::{Loaded, load, parse};
+pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
+pub use validate::{FileKind, kind_of, validate};

@@ -7,6 +7,9 @@ use super::suggest::{listed, nearest};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
+/// Most tables of one kind: names are resolved by looking at all of them.
+const TABLES_MAX: usize = 10_000;
+
 /// What readers share: the findings, and the folder that relative paths start from.
 #[derive(Debug)]
 pub(crate) struct Cx {
@@ -153,6 +156,15 @@ impl<'n> Table<'n> {
             return Vec::new();
         };
         match &entry.node.value {
+            Value::List(nodes) if nodes.len() > TABLES_MAX => {
+                cx.push(
+                    Diagnostic::new("out-of-range", format!("`{key}` has too many tables"))
+                        .at(&entry.key_span)
+                        .label(format!("found {}", nodes.len()))
+                        .allowed(format!("up to {TABLES_MAX}")),
+                );
+                Vec::new()
+            }
             Value::List(nodes) => {
                 let open = |node| Self::open(At { key, node }, what, cx);
                 nodes.iter().filter_map(open).collect()
@@ -180,6 +192,9 @@ impl<'n> Table<'n> {
         for entry in self.entries {
             if self.asked.contains(&entry.key.as_str()) {
                 continue;
+            }
+            if cx.diagnostics.is_full() {
+                break;
             }
             let known = || self.asked.iter().copied();
             let diagnostic = Diagnostic::new(

@@ -47,13 +47,14 @@ impl Report {
             many(Severity::Warning, "warning"),
         ];
         let counts: Vec<String> = counts.into_iter().flatten().collect();
+        let more = if self.dropped > 0 { "at least " } else { "" };
         let shown = if self.items.len() > SHOWN_MAX {
             format!(" (the first {SHOWN_MAX} are shown)")
         } else {
             String::new()
         };
         format!(
-            "{} in {}{shown}",
+            "{more}{} in {}{shown}",
             counts.join(" and "),
             self.files[0].path.display()
         )

@@ -73,23 +73,13 @@ fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
         }
         return info;
     }
-    let model = if kind.is_queue() {
-        let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
-        let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);
+    let model = model(&mut table, cx, kind);
+    if let SourceModel::Sqs {
+        visibility_timeout, ..
+    } = model
+    {
         info.visibility_timeout = Some(visibility_timeout);
-        let max_receive_count = table.opt(cx, "max_receive_count", integer(RECEIVES));
-        SourceModel::Sqs {
-            visibility_timeout,
-            max_receive_count,
-        }
-    } else {
-        SourceModel::Kinesis {
-            shards: table.opt(cx, "shards", integer(SHARDS)).unwrap_or(1),
-            retention: table
-                .opt(cx, "retention", duration_in(RETENTION))
-                .unwrap_or(RETENTION_DEFAULT),
-        }
-    };
+    }
     let latency = table
         .opt(cx, "latency", dist::time)
         .unwrap_or(Dist::Constant(LATENCY_DEFAULT));
@@ -118,6 +108,26 @@ fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
         latency,
     });
     info
+}
+
+/// The keys of the kind itself.
+fn model(table: &mut Table<'_>, cx: &mut Cx, kind: SourceKind) -> SourceModel {
+    if kind.is_queue() {
+        let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
+        let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);
+        let max_receive_count = table.opt(cx, "max_receive_count", integer(RECEIVES));
+        SourceModel::Sqs {
+            visibility_timeout,
+            max_receive_count,
+        }
+    } else {
+        SourceModel::Kinesis {
+            shards: table.opt(cx, "shards", integer(SHARDS)).unwrap_or(1),
+            retention: table
+                .opt(cx, "retention", duration_in(RETENTION))
+                .unwrap_or(RETENTION_DEFAULT),
+        }
+    }
 }
 
 fn producer(mut table: Table<'_>, cx: &mut Cx) -> Option<Producer> {

@@ -7,6 +7,7 @@ pub(crate) fn nearest<'k>(
 ) -> Option<&'k str> {
     // Long words are cut before they are compared: the comparison is quadratic, and they are no typing errors.
     const CHARS_MAX: usize = 80;
+    const KNOWN_MAX: usize = 500;
     if found.len() > CHARS_MAX {
         return None;
     }
@@ -24,6 +25,7 @@ pub(crate) fn nearest<'k>(
     };
     known
         .into_iter()
+        .take(KNOWN_MAX)
         .filter(|name| *name != found && !name.is_empty())
         .map(|name| (strsim::osa_distance(&wanted, &plain(name)), name))
         .filter(|(distance, _)| *distance <= near)

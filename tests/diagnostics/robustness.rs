@@ -150,3 +150,21 @@ fn folders_and_missing_files_are_findings() {
     assert_eq!(codes(folder.path()), ["file-unreadable"]);
     assert_eq!(codes(&folder.path().join("none.toml")), ["file-unreadable"]);
 }
+
+#[test]
+fn millions_of_mistakes_stay_readable() {
+    let keys: String = (0..300_000).map(|n| format!("timeouu{n}: {n}\n")).collect();
+    let tables = "[[traffic]]\nfunction = \"nobody\"\n".repeat(9_000);
+    let many = "[[function]]\n".repeat(20_000);
+    for (path, text) in [("x.yaml", keys), ("x.toml", tables), ("x.toml", many)] {
+        let start = std::time::Instant::now();
+        let report = parse(SourceText::new(path, text)).expect_err("mistakes");
+        assert!(report.items().len() <= 1_000);
+        assert!(report.render(false).len() < 200_000);
+        assert!(
+            start.elapsed().as_secs() < 10,
+            "{path} took {:?}",
+            start.elapsed()
+        );
+    }
+}

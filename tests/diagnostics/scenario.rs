@@ -194,3 +194,23 @@ bad!(
             .replace("\"80ms\"", "\"80ms\"\nalias = []")
     )
 );
+
+#[test]
+fn changes_are_checked_like_the_file() {
+    use tidegate::scenario::{Change, SourceText, parse_changed};
+    let change = |path: &str, value: &str| Change {
+        path: path.into(),
+        value: value.into(),
+    };
+    let changes = [
+        change("function.f.timeout", "20m"),
+        change("functoin.f.timeout", "1m"),
+        change("traffic.f.rate", "[{ at = \"0s\", rps = -1 }]"),
+        change("traffic.7.rate", "1"),
+        change("seed.x", "1"),
+        change("sed", "1"),
+    ];
+    let report =
+        parse_changed(SourceText::new("bad.toml", GOOD), &changes).expect_err("bad changes");
+    super::snapshot!(format!("\n{report}"));
+}

@@ -1,5 +1,7 @@
 //! One test per rule, named after it.
 
+mod connection;
+
 use super::*;
 use crate::engine::Time;
 
@@ -63,7 +65,7 @@ fn text(kind: SourceKind, change: impl FnOnce(&mut MappingParameters)) -> String
     found[0].message.clone()
 }
 
-use SourceKind::{ActiveMq, DocumentDb, DynamoDb, Kinesis, Msk, SelfManagedKafka, Sqs, SqsFifo};
+use SourceKind::{DocumentDb, DynamoDb, Kinesis, Msk, Sqs, SqsFifo};
 
 #[test]
 fn defaults_are_what_aws_echoes() {
@@ -469,138 +471,6 @@ fn esm_poller_group() {
 }
 
 #[test]
-fn esm_topics() {
-    assert_eq!(codes(Msk, |p| p.topics = None), ["esm-topics"]);
-    assert_eq!(
-        codes(Msk, |p| p.topics = Some(vec!["t".into(); 2])),
-        ["esm-topics"]
-    );
-    assert_eq!(
-        codes(Msk, |p| p.topics = Some(vec!["t".repeat(250)])),
-        ["esm-topics"]
-    );
-}
-
-#[test]
-fn esm_queues() {
-    assert_eq!(codes(ActiveMq, |p| p.queues = None), ["esm-queues"]);
-}
-
-#[test]
-fn esm_access_required() {
-    let message = text(SelfManagedKafka, |p| p.source_access_configurations = None);
-    assert_eq!(
-        message,
-        "Required 'sourceAccessConfigurations' parameter is missing."
-    );
-    assert_eq!(
-        codes(ActiveMq, |p| p.source_access_configurations = None),
-        ["esm-access-required"]
-    );
-}
-
-#[test]
-fn esm_access_values() {
-    let list = Some(vec![access("PASSWORD")]);
-    assert_eq!(
-        codes(Msk, |p| p.source_access_configurations = list),
-        ["esm-access-values"]
-    );
-    let many = Some(vec![access("VPC_SUBNET"); 24]);
-    assert_eq!(
-        codes(Msk, |p| p.source_access_configurations = many),
-        ["esm-access-values"]
-    );
-}
-
-#[test]
-fn esm_bootstrap_servers() {
-    for servers in [
-        vec![],
-        vec!["host".into()],
-        vec!["host:0".into()],
-        vec!["h:1".into(); 11],
-    ] {
-        let found = codes(SelfManagedKafka, |p| {
-            p.self_managed_event_source = Some(servers)
-        });
-        assert_eq!(found, ["esm-bootstrap-servers"]);
-    }
-}
-
-fn mode(mode: &str) -> Option<KafkaEventSourceConfig> {
-    Some(KafkaEventSourceConfig {
-        consumer_group_id: None,
-        consumption_mode: Some(mode.into()),
-    })
-}
-
-#[test]
-fn esm_consumer_group() {
-    let config = KafkaEventSourceConfig {
-        consumer_group_id: Some("g".repeat(201)),
-        consumption_mode: None,
-    };
-    let found = codes(Msk, |p| {
-        p.amazon_managed_kafka_event_source_config = Some(config)
-    });
-    assert_eq!(found, ["esm-consumer-group"]);
-}
-
-#[test]
-fn esm_kafka_queue_mode() {
-    let found = codes(SelfManagedKafka, |p| {
-        p.self_managed_kafka_event_source_config = mode("Queue");
-        p.starting_position = Some("LATEST".into());
-        p.maximum_retry_attempts = Some(-1);
-    });
-    assert_eq!(found, ["esm-kafka-queue-mode"; 2]);
-    let mut plain = base(SelfManagedKafka);
-    plain.self_managed_kafka_event_source_config = mode("Queue");
-    let config = check(SelfManagedKafka, &plain).expect("a share group");
-    assert_eq!(config.maximum_retry_attempts, Some(0));
-}
-
-#[test]
-fn esm_kafka_needs_pollers() {
-    assert_eq!(
-        codes(Msk, |p| p.maximum_retry_attempts = Some(3)),
-        ["esm-kafka-needs-pollers"]
-    );
-    let provisioned = |p: &mut MappingParameters| {
-        p.maximum_retry_attempts = Some(3);
-        p.provisioned_poller_config = pollers(1, 2);
-    };
-    assert!(codes(Msk, provisioned).is_empty());
-}
-
-#[test]
-fn esm_documentdb_config() {
-    assert_eq!(
-        codes(DocumentDb, |p| p.document_db_event_source_config = None),
-        ["esm-documentdb-config"]
-    );
-}
-
-#[test]
-fn esm_metrics_values() {
-    let list = || Some(vec!["KafkaMetrics".to_owned()]);
-    assert_eq!(
-        codes(Kinesis, |p| p.metrics_config = list()),
-        ["esm-metrics-values"]
-    );
-    assert!(codes(Msk, |p| p.metrics_config = list()).is_empty());
-}
-
-#[test]
-fn esm_log_level_values() {
-    assert_eq!(
-        codes(Msk, |p| p.logging_config = Some("LOUD".into())),
-        ["esm-log-level-values"]
-    );
-}
-
-#[test]
 fn esm_one_per_source_and_function() {
     assert_eq!(
         conflict_text(Sqs, "arn", "f", "7"),
@@ -613,9 +483,9 @@ fn esm_one_per_source_and_function() {
 
 #[test]
 fn every_rule_has_a_test() {
-    let this = include_str!("tests.rs");
+    let these = [include_str!("mod.rs"), include_str!("connection.rs")];
     for rule in &RULES {
         let name = format!("fn {}()", rule.id.replace('-', "_"));
-        assert!(this.contains(&name), "{name}");
+        assert!(these.iter().any(|text| text.contains(&name)), "{name}");
     }
 }

@@ -47,10 +47,6 @@ pub fn main() -> Exit {
 }
 
 /// Prints data to standard output. A reader that went away (`| head`) is not an error.
-#[expect(
-    clippy::print_stdout,
-    reason = "this is the one place where data is printed"
-)]
 fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

@@ -2,5 +2,8 @@
 
 pub mod engine;
 pub mod metrics;
+pub mod poll;
 pub mod report;
 pub mod scenario;
+pub mod source;
+pub mod target;

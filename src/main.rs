@@ -1,1 +1,5 @@
-fn main() {}
+//! The `tidegate` program.
+
+fn main() -> tidegate::cli::Exit {
+    tidegate::cli::main()
+}

@@ -19,7 +19,10 @@ mod time;
 mod timers;
 pub mod wire;
 
-pub use config::{MappingConfig, SourceKind, Tuning};
+pub use config::{
+    FunctionName, FunctionNameError, MappingConfig, MappingParameters, SourceKind, Tuning,
+    Violation, check,
+};
 pub use contract::{
     Action, BatchId, Condition, Control, Delta, Event, Fact, FailureClass, Outcome, Page,
     ReturnCause, Shard, ShardId, Token, WakeReason,

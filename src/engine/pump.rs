@@ -7,8 +7,9 @@ pub trait Effects<P> {
     /// Begins `action`. The answer arrives later as an [`Event`], or at once as the return value when the
     /// driver knows it already (a store in memory, a call that needs no time).
     ///
-    /// `mapping` is there to borrow records with [`Mapping::batch`].
-    fn start(&mut self, now: Time, mapping: &Mapping<P>, action: Action) -> Option<Event<P>>;
+    /// `mapping` is there to borrow records with [`Mapping::batch`] and lists with [`Mapping::spare_list`];
+    /// inputs go through the return value or come later, never from inside.
+    fn start(&mut self, now: Time, mapping: &mut Mapping<P>, action: Action) -> Option<Event<P>>;
 
     /// Sees what happened. Must not influence the engine.
     fn observe(&mut self, now: Time, fact: Fact);
@@ -41,8 +42,13 @@ pub fn pump<P, E: Effects<P>>(
                 mapping.poll_wake(),
             );
             if let Some(answer) = effects.start(now, mapping, action) {
-                mapping.handle(now, answer);
+                mapping.keep_answer(answer);
             }
+            continue;
+        }
+        // An answer that came at once is an input like any other: it waits until the outputs are drained.
+        if let Some(answer) = mapping.take_answer() {
+            mapping.handle(now, answer);
             continue;
         }
         match mapping.poll_wake() {

@@ -2,8 +2,8 @@
 
 use crate::engine::{Profile, Span, Time, limits};
 
-/// A receive that waited longer than this found an idle queue: more pollers would not help.
-const PROMPT_RECEIVE_MAX: Span = Span::from_secs(1);
+/// A receive that waited longer than this found no backlog: more pollers would not help.
+const PROMPT_RECEIVE_MAX: Span = Span::from_millis(250);
 /// How often the rule looks back.
 const INTERVAL: Span = Span::from_secs(60);
 /// Failing functions lower the concurrency no further than this.
@@ -11,8 +11,8 @@ const CONCURRENCY_MIN: u32 = 2;
 
 /// The ramp of an SQS mapping (rules `sqs-ramp`, `sqs-scale-down-on-errors`, `sqs-idle-pollers`).
 ///
-/// It starts with five concurrent batches. Each full minute in which messages kept every poller supplied adds
-/// the profile's step; a minute with function errors or throttles halves the limit instead; every
+/// It starts with five concurrent batches. A minute in which at least half of the receives came back at once with all
+/// they asked for shows that messages are waiting, and adds the profile's step; a minute with function errors or throttles halves the limit instead; every
 /// empty receive gives one poller back until five are left.
 #[derive(Clone, Debug)]
 pub(super) struct SqsScaling {
@@ -21,8 +21,9 @@ pub(super) struct SqsScaling {
     ceiling: u32,
     step: u32,
     next_tick: Time,
+    /// Receives of this minute that returned something, and those that returned all they asked for at once.
     receives: u64,
-    starved: bool,
+    satisfied: u64,
     failed: bool,
 }
 
@@ -38,7 +39,7 @@ impl SqsScaling {
             step: ramp.step,
             next_tick: now + INTERVAL,
             receives: 0,
-            starved: false,
+            satisfied: 0,
             failed: false,
         }
     }
@@ -53,14 +54,14 @@ impl SqsScaling {
         self.next_tick
     }
 
-    /// A receive returned `messages` after waiting for `waited`.
-    pub(super) fn received(&mut self, messages: usize, waited: Span) {
+    /// A receive that asked for `asked` messages returned `messages` after waiting for `waited`.
+    pub(super) fn received(&mut self, messages: usize, asked: u32, waited: Span) {
         if messages == 0 {
-            self.starved = true;
             self.limit = self.limit.saturating_sub(1).max(self.floor.min(self.limit));
         } else {
             self.receives += 1;
-            self.starved |= waited > PROMPT_RECEIVE_MAX;
+            let all = messages >= asked as usize && waited <= PROMPT_RECEIVE_MAX;
+            self.satisfied += u64::from(all);
         }
     }
 
@@ -73,13 +74,13 @@ impl SqsScaling {
     pub(super) fn tick(&mut self) {
         if self.failed {
             self.limit = (self.limit / 2).max(CONCURRENCY_MIN.min(self.ceiling));
-        } else if !self.starved && self.receives >= u64::from(self.limit) {
+        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives {
             self.limit = self.limit.saturating_add(self.step).min(self.ceiling);
         } else {
             self.limit = self.limit.max(self.floor);
         }
         self.receives = 0;
-        self.starved = false;
+        self.satisfied = 0;
         self.failed = false;
         self.next_tick += INTERVAL;
     }
@@ -91,7 +92,7 @@ mod tests {
 
     fn busy_minute(scaling: &mut SqsScaling) {
         for _ in 0..scaling.limit() {
-            scaling.received(10, Span::ZERO);
+            scaling.received(10, 10, Span::ZERO);
         }
         scaling.tick();
     }
@@ -138,9 +139,20 @@ mod tests {
         let mut scaling = SqsScaling::new(Profile::Current, None, Time::ZERO);
         busy_minute(&mut scaling);
         for _ in 0..1_000 {
-            scaling.received(0, Span::from_secs(20));
+            scaling.received(0, 10, Span::from_secs(20));
         }
         assert_eq!(scaling.limit(), 5);
+        scaling.tick();
+        assert_eq!(scaling.limit(), 5);
+    }
+
+    #[test]
+    fn partial_or_slow_receives_do_not_raise_the_ramp() {
+        let mut scaling = SqsScaling::new(Profile::Current, None, Time::ZERO);
+        for _ in 0..100 {
+            scaling.received(3, 10, Span::ZERO);
+            scaling.received(10, 10, Span::from_secs(2));
+        }
         scaling.tick();
         assert_eq!(scaling.limit(), 5);
     }

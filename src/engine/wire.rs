@@ -6,6 +6,11 @@
 /// Length of `{"Records":[` and `]}` around the records of Kinesis, DynamoDB and SQS events.
 pub const RECORDS_ENVELOPE_LEN: u32 = 14;
 
+/// Bytes of a typical Kinesis record around its base64 data; the simulator's records have no texts to measure.
+pub const KINESIS_RECORD_AROUND_LEN: u64 = 560;
+/// Bytes of a typical SQS message around its body, receipt handle included.
+pub const SQS_MESSAGE_AROUND_LEN: u64 = 980;
+
 /// Length of `bytes` bytes in base64 with padding.
 pub const fn base64_len(bytes: u64) -> u64 {
     bytes.div_ceil(3) * 4

@@ -1,10 +1,25 @@
 //! Facts become figures: what the drivers observe, folded into summaries and series.
 
+mod combine;
+mod figures;
+mod function;
+mod gates;
+mod histogram;
+mod mapping;
 mod series;
 mod summary;
 
+pub use combine::combine;
+pub use figures::{Metric, for_each_figure};
+pub use function::{FunctionRecorder, Started};
+pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
+pub use histogram::Histogram;
+pub use mapping::MappingRecorder;
 pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series};
 pub use summary::{
     Backlog, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary, MeanMax,
     Percentiles, Summary, ThrottleReasons,
 };
+
+#[cfg(test)]
+pub(crate) mod fixture;

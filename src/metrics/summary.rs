@@ -1,12 +1,14 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
+use super::Histogram;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 /// One figure: a value, and with replications a 95 % interval around their mean.
 ///
-/// It prints as a number with `decimals` digits after the point, or as `{mean, low, high}`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// It prints as a number with `decimals` digits after the point, or as `{mean, low, high}`; a value that
+/// does not exist (`NaN`) prints as `null`.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Figure {
     /// The value, or the mean over replications.
     pub value: f64,
@@ -30,22 +32,28 @@ impl Figure {
             interval: None,
         }
     }
+
+    /// The JSON number for `value`; `null` when there is none, as for a percentile of nothing.
+    fn rounded(self, value: f64) -> Option<serde_json::Number> {
+        let text = format!("{value:.*}", usize::from(self.decimals));
+        // A tiny negative value must not print as -0, which another platform's parser may drop.
+        let text = match text.strip_prefix('-') {
+            Some(digits) if !digits.contains(|c| matches!(c, '1'..='9')) => digits,
+            _ => &text,
+        };
+        text.parse().ok()
+    }
 }
 
 impl Serialize for Figure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rounded = |value: f64| {
-            let text = format!("{value:.*}", usize::from(self.decimals));
-            text.parse::<serde_json::Number>()
-                .map_err(|_| serde::ser::Error::custom("a figure is not a finite number"))
-        };
         match self.interval {
-            None => rounded(self.value)?.serialize(serializer),
+            None => self.rounded(self.value).serialize(serializer),
             Some((low, high)) => {
                 let mut object = serializer.serialize_struct("Figure", 3)?;
-                object.serialize_field("mean", &rounded(self.value)?)?;
-                object.serialize_field("low", &rounded(low)?)?;
-                object.serialize_field("high", &rounded(high)?)?;
+                object.serialize_field("mean", &self.rounded(self.value))?;
+                object.serialize_field("low", &self.rounded(low))?;
+                object.serialize_field("high", &self.rounded(high))?;
                 object.end()
             }
         }
@@ -53,7 +61,7 @@ impl Serialize for Figure {
 }
 
 /// The result of a scenario: written as `summary.json` and shown in every report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Default)]
 pub struct Summary {
     /// Version of the program.
     pub tidegate: String,
@@ -82,7 +90,7 @@ pub struct Summary {
 }
 
 /// Percentiles of a quantity; every field has the unit that the place of use names.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Default)]
 #[expect(missing_docs, reason = "the field names are the statistics themselves")]
 pub struct Percentiles {
     pub p50: Figure,
@@ -94,8 +102,39 @@ pub struct Percentiles {
     pub mean: Figure,
 }
 
+impl Percentiles {
+    /// Milliseconds with three decimals from a histogram of nanoseconds.
+    pub fn of_nanos(histogram: &Histogram) -> Self {
+        Self::scaled(histogram, 1e6, 3)
+    }
+
+    /// Whole numbers from a histogram of counts; the mean has three decimals.
+    pub fn of_counts(histogram: &Histogram) -> Self {
+        Self {
+            mean: Figure::new(histogram.mean(), 3),
+            ..Self::scaled(histogram, 1.0, 0)
+        }
+    }
+
+    fn scaled(histogram: &Histogram, unit: f64, decimals: u8) -> Self {
+        let at = |q| {
+            let value = histogram.quantile(q).unwrap_or(0);
+            Figure::new(value as f64 / unit, decimals)
+        };
+        Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: Figure::new(histogram.max() as f64 / unit, decimals),
+            mean: Figure::new(histogram.mean() / unit, decimals),
+        }
+    }
+}
+
 /// Mean over time and maximum.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Default)]
 #[expect(missing_docs, reason = "the field names are the statistics themselves")]
 pub struct MeanMax {
     pub mean: Figure,
@@ -103,7 +142,7 @@ pub struct MeanMax {
 }
 
 /// Figures of one function. Names are CloudWatch's where it has one; times are in milliseconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Default)]
 #[serde(rename_all = "PascalCase")]
 pub struct FunctionSummary {
     /// Requests that ran, function errors included.
@@ -137,7 +176,7 @@ pub struct FunctionSummary {
 }
 
 /// Throttles by reason.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Default)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the field names are AWS's reasons")]
 pub struct ThrottleReasons {
@@ -149,7 +188,7 @@ pub struct ThrottleReasons {
 }
 
 /// Figures of one mapping. Names are CloudWatch's where it has one; times are in milliseconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Default)]
 #[serde(rename_all = "PascalCase")]
 pub struct MappingSummary {
     /// Kind of the source, as in files (`kinesis`, `sqs`).
@@ -191,7 +230,7 @@ pub struct MappingSummary {
 }
 
 /// Records waiting at a source.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Default)]
 #[expect(missing_docs, reason = "the field names are the statistics themselves")]
 pub struct Backlog {
     pub max: Figure,
@@ -214,7 +253,7 @@ pub struct GateResult {
 }
 
 /// The simulator's own work.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Default)]
 pub struct EngineSummary {
     /// Events taken from the calendar and arrivals, over all replications.
     pub events: u64,

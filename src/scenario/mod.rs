@@ -1,9 +1,47 @@
 //! Scenario and poller files: spanned parsing, validation, diagnostics.
+//!
+//! A file of any format becomes one tree whose values know their bytes (`node`, filled by `toml` and `yaml`). Readers
+//! walk the tree and collect everything that is wrong (`read`, `convert`, and one file per kind of table); only when
+//! nothing is wrong does a [`Scenario`] or [`PollerFile`] come out, in which bad values cannot exist.
 
 mod arn;
+mod arrivals;
+mod availability;
+mod change;
+mod convert;
+mod csv;
+mod diagnostic;
+mod digest;
+mod dist;
+mod faults;
+mod functions;
+mod gates;
+mod load;
+mod local;
+mod mapping_keys;
+mod mappings;
 mod model;
+mod node;
+mod poller;
 mod poller_model;
+mod read;
+mod render;
+mod sources;
+mod suggest;
+mod text;
+mod timestamp;
+mod toml;
+mod traffic;
+mod units;
+mod validate;
+mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use change::Change;
+pub use diagnostic::{CODES, Diagnostic, Report, Severity};
+pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
+pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
+pub use text::{FILE_BYTES_MAX, Format, SourceText};
+pub use validate::{FileKind, kind_of, validate};

@@ -19,6 +19,11 @@ pub(super) struct Pool {
     next_id: u32,
     free_ids: Vec<u32>,
     retired: Option<VecDeque<EnvironmentId>>,
+    living: u64,
+    /// Sum of the living environments' moments of creation, in nanoseconds.
+    births: u128,
+    /// Sum of the lifespans of all environments that ended.
+    ended: u128,
     /// Environments that expired.
     pub(super) expired: u64,
     /// Sum of their lifespans, from creation to expiry.
@@ -48,6 +53,9 @@ impl Pool {
             next_id: 0,
             free_ids: Vec::new(),
             retired: None,
+            living: 0,
+            births: 0,
+            ended: 0,
             expired: 0,
             lifespans: 0,
         }
@@ -95,8 +103,10 @@ impl Pool {
         self.idle.push_back(idle);
     }
 
-    /// A new environment.
-    pub(super) fn create(&mut self) -> u32 {
+    /// A new environment, created at `now`.
+    pub(super) fn create(&mut self, now: Time) -> u32 {
+        self.living += 1;
+        self.births += u128::from(now.as_nanos());
         self.free_ids.pop().unwrap_or_else(|| {
             let id = self.next_id;
             assert!(id < HOLE, "more than 2^32 environments are alive");
@@ -106,7 +116,10 @@ impl Pool {
     }
 
     /// Ends an environment that is not in the idle list.
-    pub(super) fn destroy(&mut self, id: u32) {
+    pub(super) fn destroy(&mut self, id: u32, born: Time, end: Time) {
+        self.living -= 1;
+        self.births -= u128::from(born.as_nanos());
+        self.ended += u128::from(end.since(born).as_nanos());
         self.free_ids.push(id);
         if let Some(retired) = &mut self.retired {
             retired.push_back(EnvironmentId(id));
@@ -129,8 +142,13 @@ impl Pool {
             self.idle.pop_front();
             self.expired += 1;
             self.lifespans += u128::from(end.since(born).as_nanos());
-            self.destroy(id);
+            self.destroy(id, born, end);
         }
+    }
+
+    /// Nanoseconds of life that all environments together had until `now`, to which the pool was expired.
+    pub(super) fn area(&self, now: Time) -> u128 {
+        self.ended + u128::from(self.living) * u128::from(now.as_nanos()) - self.births
     }
 
     /// When the next idle environment expires.
@@ -166,7 +184,7 @@ mod tests {
     fn pool(reuse: Reuse) -> Pool {
         let mut pool = Pool::new(Span::from_secs(10), reuse, Rng::stream(1, "pool"));
         for secs in 0..3 {
-            let id = pool.create();
+            let id = pool.create(Time::ZERO);
             pool.put(Idle {
                 since: Time::from_secs(secs),
                 born: Time::ZERO,
@@ -202,6 +220,7 @@ mod tests {
             assert_eq!(pool.idle_count(), 1);
             assert_eq!(pool.expired, 2);
             assert_eq!(pool.lifespans, 21_000_000_000);
+            assert_eq!(pool.area(Time::from_secs(11)), 32_000_000_000);
             assert_eq!(pool.pop_retired(), Some(EnvironmentId(0)));
             assert_eq!(pool.next_expiry(), Some(Time::from_secs(12)));
             assert!(pool.take(Time::from_secs(12)).is_none());

@@ -273,7 +273,7 @@ impl Lambda {
                     return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
                 }
                 growth.take();
-                (f.pool.create(), now, Start::Cold)
+                (f.pool.create(now), now, Start::Cold)
             }
         };
         f.running += 1;
@@ -307,7 +307,7 @@ impl Lambda {
         }
         let id = lease.environment.0;
         if fate == Fate::Destroy {
-            f.pool.destroy(id);
+            f.pool.destroy(id, lease.born, now);
             return;
         }
         f.pool.put(Idle {
@@ -329,6 +329,13 @@ impl Lambda {
         let f = &mut self.functions[function.0 as usize];
         f.pool.expire(now);
         f.running + f.pool.idle_count() as u32
+    }
+
+    /// Environment-nanoseconds of a function until `now`: the area under the curve of living environments.
+    pub fn environment_area(&mut self, now: Time, function: FunctionId) -> u128 {
+        let pool = &mut self.functions[function.0 as usize].pool;
+        pool.expire(now);
+        pool.area(now)
     }
 
     /// The most that a function may run at once: its reserved concurrency, or the unreserved pool.

@@ -82,6 +82,8 @@ struct Core<P> {
     facts: VecDeque<Fact>,
     batches: slab::Slab<Vec<Record<P>>>,
     spare: Vec<Vec<Record<P>>>,
+    /// Answers that drivers had at once; kept here so that pumping allocates nothing.
+    answers: VecDeque<Event<P>>,
     timers: Timers,
 }
 
@@ -110,6 +112,7 @@ impl<P> Mapping<P> {
             facts: VecDeque::new(),
             batches: slab::Slab::default(),
             spare: Vec::new(),
+            answers: VecDeque::new(),
             timers: Timers::default(),
         };
         let family = if stream {
@@ -183,6 +186,14 @@ impl<P> Mapping<P> {
     /// The mapping's name.
     pub fn name(&self) -> &str {
         &self.core.config.name
+    }
+
+    pub(super) fn keep_answer(&mut self, answer: Event<P>) {
+        self.core.answers.push_back(answer);
+    }
+
+    pub(super) fn take_answer(&mut self) -> Option<Event<P>> {
+        self.core.answers.pop_front()
     }
 
     /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):

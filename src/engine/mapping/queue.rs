@@ -27,9 +27,17 @@ pub(super) struct Queue<P> {
 /// What an unanswered token belongs to.
 #[derive(Clone, Copy, Debug)]
 enum Pending {
-    Receive { poller: u32, started: Time },
-    Invoke { poller: u32 },
-    Delete { deletion: u32 },
+    Receive {
+        poller: u32,
+        started: Time,
+        asked: u32,
+    },
+    Invoke {
+        poller: u32,
+    },
+    Delete {
+        deletion: u32,
+    },
 }
 
 /// A finished batch whose messages are still to be deleted.
@@ -82,7 +90,12 @@ impl<P> Queue<P> {
     pub(super) fn handle(&mut self, core: &mut Core<P>, event: Event<P>) {
         match event {
             Event::Fetched { token, page } => {
-                let Pending::Receive { poller, started } = self.take(token) else {
+                let Pending::Receive {
+                    poller,
+                    started,
+                    asked,
+                } = self.take(token)
+                else {
                     panic!("{token:?} was not given for a receive");
                 };
                 let received = page.records.len();
@@ -93,7 +106,7 @@ impl<P> Queue<P> {
                 });
                 let waited = core.now.since(started);
                 let before = self.scaling.limit();
-                self.scaling.received(received, waited);
+                self.scaling.received(received, asked, waited);
                 self.report_limit(core, before);
                 self.pollers[poller as usize].received(core, page.records);
                 self.step(core, poller);
@@ -233,6 +246,7 @@ impl<P> Queue<P> {
                 Pending::Receive {
                     poller: id,
                     started,
+                    asked: records_max,
                 },
             );
             core.act(Action::Receive {

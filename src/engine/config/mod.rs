@@ -1,4 +1,27 @@
 //! A mapping's parameters: AWS names, defaults, ranges and cross-parameter rules.
+//!
+//! [`MappingParameters`] holds what somebody wrote, [`check`] tests it against the rules of its kind of
+//! source, and [`MappingConfig`] is what passed. [`RULES`] lists every rule with its evidence.
+
+mod check;
+mod connection;
+mod failure;
+mod function_name;
+mod parameters;
+mod position;
+mod rule;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
+pub use function_name::{FunctionName, FunctionNameError};
+pub use parameters::{
+    DestinationConfig, DocumentDbEventSourceConfig, KafkaEventSourceConfig, MappingParameters,
+    ProvisionedPollerConfig, ScalingConfig, SourceAccessConfiguration,
+};
+pub use rule::{Evidence, RULES, Rule, Violation, conflict_text};
+pub use table::{INTEGERS, IntegerLimits, IntegerRow};
 
 use crate::engine::{Position, Profile, Span, limits};
 
@@ -23,6 +46,47 @@ pub enum SourceKind {
     RabbitMq,
     /// Amazon DocumentDB change streams.
     DocumentDb,
+}
+
+impl SourceKind {
+    /// Every kind with the name used in files, in the order of the tables.
+    pub const ALL: [(&'static str, Self); 9] = [
+        ("kinesis", Self::Kinesis),
+        ("dynamodb", Self::DynamoDb),
+        ("sqs", Self::Sqs),
+        ("sqs-fifo", Self::SqsFifo),
+        ("msk", Self::Msk),
+        ("kafka", Self::SelfManagedKafka),
+        ("activemq", Self::ActiveMq),
+        ("rabbitmq", Self::RabbitMq),
+        ("documentdb", Self::DocumentDb),
+    ];
+
+    /// The name used in files and reports.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+
+    /// Whether it is one of the two SQS kinds.
+    pub const fn is_queue(self) -> bool {
+        matches!(self, Self::Sqs | Self::SqsFifo)
+    }
+
+    /// Whether it is Kafka, whoever manages it.
+    pub const fn is_kafka(self) -> bool {
+        matches!(self, Self::Msk | Self::SelfManagedKafka)
+    }
+
+    /// Whether it has shards that keep order and iterators (Kinesis and DynamoDB).
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Kinesis | Self::DynamoDb)
+    }
+}
+
+impl std::fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// The checked parameters of one mapping. Bad values cannot exist here.
@@ -60,6 +124,41 @@ pub struct MappingConfig {
     pub on_failure: Option<String>,
     /// FilterCriteria.Filters[].Pattern.
     pub filters: Vec<String>,
+}
+
+impl MappingConfig {
+    /// The mapping that AWS makes when only required parameters are given. Its function has the name `function`;
+    /// streams start at TRIM_HORIZON.
+    ///
+    /// ```
+    /// use tidegate::engine::{MappingConfig, SourceKind};
+    ///
+    /// let patient = MappingConfig::new("clicks", SourceKind::Kinesis);
+    /// assert_eq!((patient.batch_size, patient.maximum_retry_attempts), (100, None));
+    /// let hasty = MappingConfig { maximum_retry_attempts: Some(1), ..patient };
+    /// assert_eq!(hasty.maximum_retry_attempts, Some(1));
+    /// ```
+    pub fn new(name: &str, source: SourceKind) -> Self {
+        let batch_size = table::default_of("BatchSize", source).unwrap_or(1);
+        Self {
+            name: name.to_owned(),
+            source,
+            function_name: "function".to_owned(),
+            batch_size: u32::try_from(batch_size).unwrap_or(1),
+            window: table::default_window(source),
+            starting_position: Position::Horizon,
+            parallelization_factor: 1,
+            maximum_record_age: None,
+            maximum_retry_attempts: None,
+            bisect_batch_on_function_error: false,
+            report_batch_item_failures: false,
+            tumbling_window: None,
+            maximum_concurrency: None,
+            provisioned_pollers: None,
+            on_failure: None,
+            filters: Vec::new(),
+        }
+    }
 }
 
 /// What a driver knows of the service and AWS has no mapping parameter for.
@@ -101,31 +200,6 @@ impl Tuning {
             visibility_timeout: limits::SQS_VISIBILITY_DEFAULT,
             long_poll: limits::SQS_LONG_POLL,
             envelope_len: 14,
-        }
-    }
-}
-
-impl MappingConfig {
-    /// The defaults of a source's mappings; stream mappings start at TRIM_HORIZON.
-    pub fn new(name: &str, source: SourceKind) -> Self {
-        let queue = matches!(source, SourceKind::Sqs | SourceKind::SqsFifo);
-        Self {
-            name: name.to_owned(),
-            source,
-            function_name: String::new(),
-            batch_size: if queue { 10 } else { 100 },
-            window: Span::ZERO,
-            starting_position: Position::Horizon,
-            parallelization_factor: 1,
-            maximum_record_age: None,
-            maximum_retry_attempts: None,
-            bisect_batch_on_function_error: false,
-            report_batch_item_failures: false,
-            tumbling_window: None,
-            maximum_concurrency: None,
-            provisioned_pollers: None,
-            on_failure: None,
-            filters: Vec::new(),
         }
     }
 }

@@ -1,0 +1,82 @@
+//! The command line: one file per subcommand.
+
+mod exit;
+mod progress;
+mod simulate;
+mod validate;
+
+use clap::{Parser, Subcommand};
+pub use exit::Exit;
+use std::io::IsTerminal;
+
+/// Event-source poller and scaling simulator for AWS Lambda.
+///
+/// Exit codes: 0 fine; 1 a gate failed; 2 bad input or usage; 3 anything else. Data goes to standard output, progress
+/// and diagnostics to standard error.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    about,
+    long_about,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Simulate(simulate::Simulate),
+    Validate(validate::Validate),
+}
+
+/// Runs the command line of this process and returns its exit code.
+pub fn main() -> Exit {
+    // Clap prints usage errors itself and leaves with 2, as it does for --help with 0.
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Simulate(simulate) => simulate.run(),
+        Command::Validate(validate) => validate.run(),
+    };
+    result.unwrap_or_else(|error| {
+        say(format_args!("error: {error:#}"));
+        Exit::Failure
+    })
+}
+
+/// Prints data to standard output. A reader that went away (`| head`) is not an error.
+#[expect(
+    clippy::print_stdout,
+    reason = "this is the one place where data is printed"
+)]
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        say(format_args!("error: standard output: {error}"));
+    }
+}
+
+/// Prints a line to standard error.
+#[expect(
+    clippy::print_stderr,
+    reason = "this is the one place where people are talked to"
+)]
+fn say(line: std::fmt::Arguments<'_>) {
+    eprintln!("{line}");
+}
+
+/// Whether standard error may be coloured.
+fn colour_on_stderr() -> bool {
+    std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
+}
+
+/// Whether standard output may be coloured.
+fn colour_on_stdout() -> bool {
+    std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
+}

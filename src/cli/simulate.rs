@@ -1,0 +1,191 @@
+//! `tidegate simulate`: runs scenarios, prints a summary, writes reports.
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{colour_on_stderr, colour_on_stdout, print, say};
+use crate::metrics::{Series, Summary, Threshold, combine, evaluate};
+use crate::report::{self, TextOptions};
+use crate::scenario::{self, Scenario};
+use crate::sim;
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Run scenarios in virtual time, print a summary and write reports.
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// Scenario files (TOML, YAML or JSON).
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Use this seed instead of the files' own.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run each scenario this many times, with consecutive seeds, and give 95 % intervals.
+    #[arg(long, default_value = "1", value_name = "N")]
+    replications: NonZeroU32,
+    /// Write summary.json, series.csv and report.html into this folder (one folder per file when there are several).
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Threads for replications [default: all cores].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroU32>,
+    /// Draw no progress bar.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Text,
+    /// The document that --out writes as summary.json.
+    Json,
+}
+
+impl Simulate {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let Some(scenarios) = self.load_all() else {
+            return Ok(Exit::BadInput);
+        };
+        let folders: Vec<Option<PathBuf>> =
+            self.files.iter().map(|file| self.folder(file)).collect();
+        // A folder that cannot be written is found out before the work, not after it.
+        for folder in folders.iter().flatten() {
+            report::prepare(folder)?;
+        }
+        let mut exit = Exit::Fine;
+        for (scenario, folder) in scenarios.iter().zip(&folders) {
+            let (summary, series) = self.simulate(scenario)?;
+            if summary.gates.iter().any(|gate| !gate.pass) {
+                exit = exit.max(Exit::GateFailed);
+            }
+            self.show(&summary, &series);
+            if let Some(folder) = folder {
+                report::write_all(folder, &summary, &series)?;
+                say(format_args!(
+                    "report: {}",
+                    folder.join("report.html").display()
+                ));
+            }
+        }
+        Ok(exit)
+    }
+
+    /// All scenarios, or nothing once every finding about every file has been shown.
+    fn load_all(&self) -> Option<Vec<Scenario>> {
+        let mut scenarios = Vec::new();
+        for file in &self.files {
+            match scenario::load(file) {
+                Ok(loaded) => {
+                    if !loaded.warnings.is_empty() {
+                        say(format_args!(
+                            "{}",
+                            loaded.warnings.render(colour_on_stderr()).trim_end()
+                        ));
+                    }
+                    scenarios.push(loaded.scenario);
+                }
+                Err(report) => say(format_args!(
+                    "{}",
+                    report.render(colour_on_stderr()).trim_end()
+                )),
+            }
+        }
+        (scenarios.len() == self.files.len()).then_some(scenarios)
+    }
+
+    fn folder(&self, file: &Path) -> Option<PathBuf> {
+        let out = self.out.as_ref()?;
+        if self.files.len() == 1 {
+            return Some(out.clone());
+        }
+        Some(out.join(file.file_stem().unwrap_or(file.as_os_str())))
+    }
+
+    fn simulate(&self, scenario: &Scenario) -> anyhow::Result<(Summary, Series)> {
+        let begun = Instant::now();
+        let mut runs = self.replicate(scenario)?;
+        let wall_s = begun.elapsed().as_secs_f64();
+        let invocations: u64 = runs.iter().map(|run| run.invocations).sum();
+        let records: u64 = runs.iter().map(|run| run.records).sum();
+        let summaries = runs.iter().map(|run| run.summary.clone()).collect();
+        let mut summary = combine(summaries);
+        summary.gates = scenario
+            .gates
+            .iter()
+            .flat_map(|gate| {
+                let threshold = Threshold {
+                    metric: gate.metric.clone(),
+                    statistic: gate.statistic.clone(),
+                    max: gate.max,
+                    min: gate.min,
+                };
+                evaluate(&summary, &threshold)
+            })
+            .collect();
+        summary.engine.wall_s = wall_s;
+        summary.engine.invocations_per_s = invocations as f64 / wall_s;
+        summary.engine.records_per_s = records as f64 / wall_s;
+        Ok((summary, runs.swap_remove(0).series))
+    }
+
+    /// Every replication, in order of its seed whatever thread it ran on.
+    fn replicate(&self, scenario: &Scenario) -> anyhow::Result<Vec<sim::Outcome>> {
+        let first = self.seed.unwrap_or(scenario.seed);
+        let count = self.replications.get();
+        let bar = Bar::new(&scenario.title, u64::from(count), self.quiet);
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let threads = self.jobs.map_or(cores, NonZeroU32::get).min(count);
+        let next = AtomicU32::new(0);
+        let results = Mutex::new(Vec::new());
+        let work = || loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return;
+            }
+            let seed = first.wrapping_add(u64::from(index));
+            let result = sim::run(scenario, seed, &mut bar.part());
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            results.push((index, result));
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        bar.finish();
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(index, _)| *index);
+        results
+            .into_iter()
+            .map(|(_, result)| result.with_context(|| scenario.title.clone()))
+            .collect()
+    }
+
+    fn show(&self, summary: &Summary, series: &Series) {
+        match self.format {
+            Format::Json => print(&report::json(summary)),
+            Format::Text => {
+                let options = TextOptions {
+                    width: terminal_width(),
+                    colour: colour_on_stdout(),
+                };
+                print(&report::text(summary, series, options));
+            }
+        }
+    }
+}
+
+/// Columns of the terminal; a wide page where there is none to fit into.
+fn terminal_width() -> usize {
+    const WIDTH_WITHOUT_TERMINAL: usize = 120;
+    terminal_size::terminal_size().map_or(WIDTH_WITHOUT_TERMINAL, |(width, _)| usize::from(width.0))
+}

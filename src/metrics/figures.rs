@@ -1,0 +1,192 @@
+//! One list of every metric, from which names, statistics and visits of all figures follow.
+
+use super::{
+    Backlog, Figure, FunctionSummary, MappingSummary, MeanMax, Percentiles, Summary,
+    ThrottleReasons,
+};
+
+/// A metric of a subject, by the shape of its figures. The shape decides which statistics it has.
+#[derive(Debug)]
+pub enum Metric<'a> {
+    /// Something counted: has a sum.
+    Total(&'a mut Figure),
+    /// A share or a mean: has an average.
+    Level(&'a mut Figure),
+    /// A distribution.
+    Distribution(&'a mut Percentiles),
+    /// A level over time.
+    MeanMax(&'a mut MeanMax),
+    /// What waits at a source.
+    Backlog(&'a mut Backlog),
+}
+
+impl Metric<'_> {
+    /// Visits the figures of this metric with the key each has in JSON, empty for a bare number.
+    fn visit(self, visit: &mut dyn FnMut(&str, &mut Figure)) {
+        match self {
+            Self::Total(figure) | Self::Level(figure) => visit("", figure),
+            Self::Distribution(parts) => {
+                visit("p50", &mut parts.p50);
+                visit("p90", &mut parts.p90);
+                visit("p95", &mut parts.p95);
+                visit("p99", &mut parts.p99);
+                visit("p999", &mut parts.p999);
+                visit("max", &mut parts.max);
+                visit("mean", &mut parts.mean);
+            }
+            Self::MeanMax(parts) => {
+                visit("mean", &mut parts.mean);
+                visit("max", &mut parts.max);
+            }
+            Self::Backlog(parts) => {
+                visit("max", &mut parts.max);
+                visit("end", &mut parts.end);
+            }
+        }
+    }
+}
+
+impl FunctionSummary {
+    /// Every metric with its name, in the order of the JSON document.
+    pub fn metrics(&mut self) -> Vec<(&'static str, Metric<'_>)> {
+        use Metric::{Distribution, Level, Total};
+        let mut list = vec![
+            ("Invocations", Total(&mut self.invocations)),
+            ("Errors", Total(&mut self.errors)),
+            ("Timeouts", Total(&mut self.timeouts)),
+            ("Throttles", Total(&mut self.throttles)),
+        ];
+        list.extend(self.throttle_reasons.metrics());
+        list.extend([
+            ("ColdStarts", Total(&mut self.cold_starts)),
+            ("ColdStartShare", Level(&mut self.cold_start_share)),
+            ("ClientRetries", Total(&mut self.client_retries)),
+            ("Duration", Distribution(&mut self.duration)),
+            ("Latency", Distribution(&mut self.latency)),
+            ("InitDuration", Distribution(&mut self.init_duration)),
+            (
+                "ConcurrentExecutions",
+                Metric::MeanMax(&mut self.concurrent_executions),
+            ),
+            ("Environments", Metric::MeanMax(&mut self.environments)),
+            (
+                "EnvironmentLifespanS",
+                Level(&mut self.environment_lifespan_s),
+            ),
+        ]);
+        list
+    }
+}
+
+impl ThrottleReasons {
+    fn metrics(&mut self) -> [(&'static str, Metric<'_>); 5] {
+        [
+            (
+                "ThrottleReasons.ConcurrentInvocationLimitExceeded",
+                Metric::Total(&mut self.concurrent_invocation_limit_exceeded),
+            ),
+            (
+                "ThrottleReasons.ReservedFunctionConcurrentInvocationLimitExceeded",
+                Metric::Total(&mut self.reserved_function_concurrent_invocation_limit_exceeded),
+            ),
+            (
+                "ThrottleReasons.FunctionInvocationRateLimitExceeded",
+                Metric::Total(&mut self.function_invocation_rate_limit_exceeded),
+            ),
+            (
+                "ThrottleReasons.ReservedFunctionInvocationRateLimitExceeded",
+                Metric::Total(&mut self.reserved_function_invocation_rate_limit_exceeded),
+            ),
+            (
+                "ThrottleReasons.CallerRateLimitExceeded",
+                Metric::Total(&mut self.caller_rate_limit_exceeded),
+            ),
+        ]
+    }
+}
+
+impl MappingSummary {
+    /// Every metric with its name, in the order of the JSON document.
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 17] {
+        use Metric::{Distribution, Total};
+        [
+            ("IncomingRecords", Total(&mut self.incoming_records)),
+            ("PolledEventCount", Total(&mut self.polled_event_count)),
+            ("InvokedEventCount", Total(&mut self.invoked_event_count)),
+            (
+                "FilteredOutEventCount",
+                Total(&mut self.filtered_out_event_count),
+            ),
+            (
+                "FailedInvokeEventCount",
+                Total(&mut self.failed_invoke_event_count),
+            ),
+            ("DroppedEventCount", Total(&mut self.dropped_event_count)),
+            (
+                "OnFailureDestinationDeliveredEventCount",
+                Total(&mut self.on_failure_destination_delivered_event_count),
+            ),
+            ("DeletedEventCount", Total(&mut self.deleted_event_count)),
+            ("DeadLettered", Total(&mut self.dead_lettered)),
+            ("Batches", Total(&mut self.batches)),
+            ("ThrottledBatches", Total(&mut self.throttled_batches)),
+            ("Reads", Total(&mut self.reads)),
+            ("EmptyReads", Total(&mut self.empty_reads)),
+            ("IteratorAge", Distribution(&mut self.iterator_age)),
+            ("RecordLatency", Distribution(&mut self.record_latency)),
+            ("BatchRecords", Distribution(&mut self.batch_records)),
+            ("Backlog", Metric::Backlog(&mut self.backlog)),
+        ]
+    }
+}
+
+/// Visits every figure with its path in the JSON document, such as `functions.checkout.Latency.p99`.
+pub fn for_each_figure(summary: &mut Summary, visit: &mut dyn FnMut(&str, &mut Figure)) {
+    for (name, function) in &mut summary.functions {
+        for (metric, shape) in function.metrics() {
+            shape.visit(&mut |key, figure| visit(&path("functions", name, metric, key), figure));
+        }
+    }
+    for (name, mapping) in &mut summary.mappings {
+        for (metric, shape) in mapping.metrics() {
+            shape.visit(&mut |key, figure| visit(&path("mappings", name, metric, key), figure));
+        }
+    }
+}
+
+fn path(section: &str, subject: &str, metric: &str, key: &str) -> String {
+    let dot = if key.is_empty() { "" } else { "." };
+    format!("{section}.{subject}.{metric}{dot}{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::fixture;
+
+    fn leaves(prefix: &str, value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                for (key, value) in map {
+                    leaves(&format!("{prefix}.{key}"), value, found);
+                }
+            }
+            serde_json::Value::Number(_) | serde_json::Value::Null => {
+                found.push(prefix.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_number_of_the_document_is_visited_in_its_order() {
+        let mut summary = fixture::flash_sale().0;
+        let document = serde_json::to_value(&summary).expect("a document");
+        let mut expected = Vec::new();
+        leaves("functions", &document["functions"], &mut expected);
+        leaves("mappings", &document["mappings"], &mut expected);
+        let mut visited = Vec::new();
+        for_each_figure(&mut summary, &mut |path, _| visited.push(path.to_owned()));
+        assert_eq!(visited, expected);
+    }
+}

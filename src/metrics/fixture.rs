@@ -1,0 +1,363 @@
+//! A made-up flash sale for tests: a function that hits its limit, a stream that falls behind while the
+//! function fails, and a queue that drains. Only arithmetic, so that snapshots hold everywhere.
+
+use super::{
+    Backlog, EngineSummary, Figure, FunctionRow, FunctionSeries, FunctionSummary, GateResult,
+    MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles, Series, Summary,
+    ThrottleReasons,
+};
+use crate::engine::Span;
+
+const SECONDS: u64 = 1_800;
+
+/// A linear congruential generator: noise that needs no library.
+struct Noise(u64);
+
+impl Noise {
+    /// Evenly in `[-1, 1)`.
+    fn next(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as f64 / f64::from(1_u32 << 30) - 1.0
+    }
+
+    /// A count around `mean`, with about its square root as spread.
+    fn around(&mut self, mean: f64) -> f64 {
+        (mean + self.next() * 1.7 * mean.sqrt()).round().max(0.0)
+    }
+}
+
+/// Requests per second offered at second `t`.
+fn offered(t: u64) -> f64 {
+    match t {
+        0..600 => 200.0,
+        600..630 => 200.0 + (t - 600) as f64 * 660.0,
+        630..1_200 => 20_000.0,
+        _ => 400.0,
+    }
+}
+
+fn checkout(noise: &mut Noise) -> FunctionSeries {
+    let mut environments: u32 = 0;
+    let rows = (0..SECONDS).map(|t| {
+        let requests = noise.around(offered(t));
+        let run = requests.min(8_850.0 + noise.next() * 60.0).round();
+        let busy = run * 0.0902;
+        let peak = (busy + 3.5 * busy.sqrt()).ceil().min(800.0) as u32;
+        let cold = u64::from(peak.saturating_sub(environments));
+        environments = environments.max(peak);
+        if t > 1_250 {
+            environments = environments.saturating_sub(2).max(peak);
+        }
+        let refused = requests - run;
+        let by_rate = if t < 640 {
+            (refused * 0.2).round()
+        } else {
+            0.0
+        };
+        let fault = (720..810).contains(&t);
+        let warm = 80.0 + noise.next() * 3.0;
+        let cold_share = cold as f64 / run.max(1.0);
+        FunctionRow {
+            invocations: run as u64,
+            errors: if fault {
+                run as u64
+            } else {
+                noise.around(run / 1_000.0).min(run) as u64
+            },
+            throttles: [0, (refused - by_rate) as u64, 0, by_rate as u64, 0],
+            cold_starts: cold,
+            concurrency_mean: busy.min(800.0),
+            concurrency_max: peak,
+            environments,
+            latency_p50: warm,
+            latency_p95: 300.0 + noise.next() * 20.0 + cold_share * 2_000.0,
+            latency_p99: 600.0 + noise.next() * 90.0 + cold_share * 6_000.0,
+        }
+    });
+    FunctionSeries {
+        name: "checkout".to_owned(),
+        concurrency_limit: 800,
+        rows: rows.collect(),
+    }
+}
+
+fn resize(noise: &mut Noise) -> FunctionSeries {
+    let rows = (0..SECONDS).map(|t| {
+        let idle = (300..420).contains(&t) || t > 1_500;
+        let run = if idle { 0.0 } else { noise.around(12.0) };
+        let latency = if run > 0.0 {
+            420.0 + noise.next() * 40.0
+        } else {
+            f64::NAN
+        };
+        FunctionRow {
+            invocations: run as u64,
+            concurrency_mean: run * 0.44,
+            concurrency_max: (run * 0.44).ceil() as u32,
+            environments: if t < 1_700 { 11 } else { 0 },
+            cold_starts: u64::from(t < 11),
+            latency_p50: latency,
+            latency_p95: latency * 1.4,
+            latency_p99: latency * 1.9,
+            ..FunctionRow::default()
+        }
+    });
+    FunctionSeries {
+        name: "resize".to_owned(),
+        concurrency_limit: 2_200,
+        rows: rows.collect(),
+    }
+}
+
+fn clicks(noise: &mut Noise) -> MappingSeries {
+    let mut backlog = 0.0;
+    let rows = (0..SECONDS).map(|t| {
+        let incoming = noise.around(4_000.0);
+        let fault = (720..810).contains(&t);
+        let capacity = if fault {
+            0.0
+        } else {
+            5_600.0 + noise.next() * 50.0
+        };
+        let done = capacity.min(backlog + incoming).round();
+        backlog += incoming - done;
+        MappingRow {
+            incoming: incoming as u64,
+            polled: done as u64,
+            invoked: if fault { 4_000 } else { done as u64 },
+            failed: if fault { 4_000 } else { 0 },
+            dropped: if t == 805 { 1_200 } else { 0 },
+            backlog: backlog as u64,
+            age_max: 240.0 + 30.0 * noise.next() + backlog / 4.0,
+            concurrency_limit: 32,
+            ..MappingRow::default()
+        }
+    });
+    MappingSeries {
+        name: "clicks-to-checkout".to_owned(),
+        stream: true,
+        rows: rows.collect(),
+    }
+}
+
+fn jobs(noise: &mut Noise) -> MappingSeries {
+    let mut backlog = 9_000.0;
+    let rows = (0..SECONDS).map(|t| {
+        let limit = (5 + t / 60 * 60).min(1_000);
+        let incoming = if t < 1_400 { noise.around(30.0) } else { 0.0 };
+        let done = (limit as f64 * 0.5).min(backlog + incoming).round();
+        backlog += incoming - done;
+        MappingRow {
+            incoming: incoming as u64,
+            polled: done as u64,
+            invoked: done as u64,
+            deleted: done as u64,
+            throttled: u64::from(t % 97 == 0),
+            dead_lettered: u64::from((900..960).contains(&t) && t % 7 == 0),
+            backlog: backlog as u64,
+            age_max: if done > 0.0 {
+                120.0 + backlog * 33.0
+            } else {
+                f64::NAN
+            },
+            concurrency_limit: limit as u32,
+            ..MappingRow::default()
+        }
+    });
+    MappingSeries {
+        name: "jobs-to-resize".to_owned(),
+        stream: false,
+        rows: rows.collect(),
+    }
+}
+
+fn percentiles(values: [f64; 7], decimals: u8) -> Percentiles {
+    let [p50, p90, p95, p99, p999, max, mean] = values.map(|value| Figure::new(value, decimals));
+    Percentiles {
+        p50,
+        p90,
+        p95,
+        p99,
+        p999,
+        max,
+        mean,
+    }
+}
+
+fn mean_max(mean: f64, max: f64) -> MeanMax {
+    MeanMax {
+        mean: Figure::new(mean, 3),
+        max: Figure::new(max, 0),
+    }
+}
+
+fn function_summary(series: &FunctionSeries) -> FunctionSummary {
+    let sum = |of: fn(&FunctionRow) -> u64| Figure::count(series.rows.iter().map(of).sum());
+    let throttles: [Figure; 5] = std::array::from_fn(|reason| {
+        Figure::count(series.rows.iter().map(|row| row.throttles[reason]).sum())
+    });
+    let invocations = sum(|row| row.invocations);
+    let cold_starts = sum(|row| row.cold_starts);
+    FunctionSummary {
+        invocations,
+        errors: sum(|row| row.errors),
+        throttles: sum(|row| row.throttles.iter().sum()),
+        throttle_reasons: ThrottleReasons {
+            concurrent_invocation_limit_exceeded: throttles[0],
+            reserved_function_concurrent_invocation_limit_exceeded: throttles[1],
+            function_invocation_rate_limit_exceeded: throttles[2],
+            reserved_function_invocation_rate_limit_exceeded: throttles[3],
+            caller_rate_limit_exceeded: throttles[4],
+        },
+        cold_starts,
+        cold_start_share: Figure::new(cold_starts.value / invocations.value, 6),
+        duration: percentiles([80.2, 240.0, 300.4, 601.9, 990.2, 4_210.7, 102.3], 3),
+        latency: percentiles([80.4, 241.2, 303.8, 640.1, 1_612.5, 7_802.4, 104.9], 3),
+        init_duration: percentiles([350.0, 690.0, 810.4, 1_200.9, 1_720.0, 1_904.2, 391.0], 3),
+        concurrent_executions: mean_max(
+            series
+                .rows
+                .iter()
+                .map(|row| row.concurrency_mean)
+                .sum::<f64>()
+                / series.rows.len() as f64,
+            series
+                .rows
+                .iter()
+                .map(|row| f64::from(row.concurrency_max))
+                .fold(0.0, f64::max),
+        ),
+        environments: mean_max(512.25, 800.0),
+        environment_lifespan_s: Figure::new(903.4, 3),
+        ..FunctionSummary::default()
+    }
+}
+
+fn mapping_summary(series: &MappingSeries) -> MappingSummary {
+    let sum = |of: fn(&MappingRow) -> u64| Figure::count(series.rows.iter().map(of).sum());
+    let largest = |of: fn(&MappingRow) -> f64| series.rows.iter().map(of).fold(0.0, f64::max);
+    let end = series.rows.last().map_or(0, |row| row.backlog);
+    MappingSummary {
+        source_type: if series.stream { "kinesis" } else { "sqs" }.to_owned(),
+        incoming_records: sum(|row| row.incoming),
+        polled_event_count: sum(|row| row.polled),
+        invoked_event_count: sum(|row| row.invoked),
+        failed_invoke_event_count: sum(|row| row.failed),
+        dropped_event_count: sum(|row| row.dropped),
+        deleted_event_count: sum(|row| row.deleted),
+        dead_lettered: sum(|row| row.dead_lettered),
+        batches: Figure::count(18_204),
+        throttled_batches: sum(|row| row.throttled),
+        reads: Figure::count(71_822),
+        empty_reads: Figure::count(1_204),
+        iterator_age: percentiles(
+            [
+                241.0,
+                61_200.0,
+                78_020.5,
+                88_410.0,
+                90_004.0,
+                largest(|row| row.age_max),
+                9_120.2,
+            ],
+            3,
+        ),
+        record_latency: percentiles(
+            [
+                330.0, 61_900.0, 79_010.5, 89_530.0, 91_104.0, 91_640.1, 9_480.6,
+            ],
+            3,
+        ),
+        batch_records: percentiles([402.0, 500.0, 500.0, 500.0, 500.0, 500.0, 395.6], 3),
+        backlog: Backlog {
+            max: Figure::count(largest(|row| row.backlog as f64) as u64),
+            end: Figure::count(end),
+        },
+        ..MappingSummary::default()
+    }
+}
+
+/// Half an hour with a fault, throttles, two functions and two mappings, in bins of a second.
+pub(crate) fn flash_sale() -> (Summary, Series) {
+    let noise = &mut Noise(7);
+    let series = Series {
+        bin: Span::from_secs(1),
+        warm_up: Span::from_secs(120),
+        functions: vec![checkout(noise), resize(noise)],
+        mappings: vec![clicks(noise), jobs(noise)],
+        faults: vec![(
+            "function_errors of checkout".to_owned(),
+            Span::from_secs(720),
+            Span::from_secs(810),
+        )],
+    };
+    let gate = |metric: &str, statistic: &str, bound: &str, value, pass| GateResult {
+        metric: metric.to_owned(),
+        statistic: statistic.to_owned(),
+        bound: bound.to_owned(),
+        value,
+        pass,
+    };
+    let functions: Vec<_> = series
+        .functions
+        .iter()
+        .map(|one| (one.name.clone(), function_summary(one)))
+        .collect();
+    let throttles = functions[0].1.throttles.value;
+    let summary = Summary {
+        tidegate: "0.1.0".to_owned(),
+        scenario: "Flash sale".to_owned(),
+        scenario_hash: "9f2c4e7ab01d3358c6e0".to_owned(),
+        profile: "2021-09".to_owned(),
+        seed: 7,
+        replications: 1,
+        measured_s: 1_680.0,
+        functions,
+        mappings: series
+            .mappings
+            .iter()
+            .map(|one| (one.name.clone(), mapping_summary(one)))
+            .collect(),
+        gates: vec![
+            gate("checkout.Throttles", "Sum", "<= 0", throttles, false),
+            gate("checkout.Latency", "p99", "<= 750", 640.1, true),
+            gate("jobs-to-resize.Backlog", "End", "<= 10", 0.0, true),
+        ],
+        engine: EngineSummary {
+            events: 24_918_402,
+            simulated_s: 1_800.0,
+            wall_s: 1.84,
+            invocations_per_s: 3_120_400.0,
+            records_per_s: 3_960_112.0,
+        },
+    };
+    (summary, series)
+}
+
+/// The same run with only its first `rows` bins, for snapshots that a person can read.
+pub(crate) fn short(rows: usize) -> (Summary, Series) {
+    let (summary, mut series) = flash_sale();
+    for function in &mut series.functions {
+        function.rows.truncate(rows);
+    }
+    for mapping in &mut series.mappings {
+        mapping.rows.truncate(rows);
+    }
+    (summary, series)
+}
+
+/// A scenario with nothing in it.
+pub(crate) fn empty() -> (Summary, Series) {
+    let summary = Summary {
+        tidegate: "0.1.0".to_owned(),
+        scenario: "Nothing".to_owned(),
+        scenario_hash: "0000".to_owned(),
+        profile: "current".to_owned(),
+        replications: 1,
+        ..Summary::default()
+    };
+    (summary, Series::default())
+}

@@ -1,0 +1,235 @@
+//! Folds what happens to one function into its series and its summary.
+
+use super::histogram::{Histogram, quantile_of};
+use super::{Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles, ThrottleReasons};
+use crate::engine::lambda::ThrottleReason;
+use crate::engine::{Span, Time};
+
+/// Counts and times of one function. Bins are rolled by whoever owns the clock.
+#[derive(Debug)]
+pub struct FunctionRecorder {
+    bin: FunctionRow,
+    /// Durations of this bin's invocations whose latency is their duration: nearly all of them, so that an
+    /// ordinary invocation costs one histogram entry.
+    plain: Histogram,
+    /// Latencies of the bin's other invocations (cold starts, retried calls).
+    other: Histogram,
+    total: Totals,
+    rows: Vec<FunctionRow>,
+    running: Gauge,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    invocations: u64,
+    errors: u64,
+    timeouts: u64,
+    throttles: [u64; 5],
+    cold_starts: u64,
+    client_retries: u64,
+    duration: Histogram,
+    latency: Histogram,
+    init: Histogram,
+}
+
+/// An invocation as it begins; its end is known already.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// Time of the handler.
+    pub duration: Span,
+    /// Time of the initialisation before it, for cold starts.
+    pub init: Option<Span>,
+    /// From the caller's first attempt to the beginning of this invocation.
+    pub waited: Span,
+    /// Whether it ends in a function error.
+    pub failed: bool,
+    /// Whether it is cut off by the timeout.
+    pub timed_out: bool,
+}
+
+/// A quantity over time: mean and maximum per bin and over the measured part.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gauge {
+    value: u32,
+    since: Time,
+    bin_area: u64,
+    bin_max: u32,
+    area: u128,
+    max: u32,
+}
+
+impl Gauge {
+    #[inline]
+    fn set(&mut self, now: Time, value: u32) {
+        self.bin_area += now.since(self.since).as_nanos() * u64::from(self.value);
+        self.since = now;
+        self.value = value;
+        self.bin_max = self.bin_max.max(value);
+    }
+
+    /// Closes the bin that ends at `now` and returns its area and maximum.
+    fn roll(&mut self, now: Time) -> (u64, u32) {
+        self.set(now, self.value);
+        let closed = (self.bin_area, self.bin_max);
+        self.area += u128::from(self.bin_area);
+        self.max = self.max.max(self.bin_max);
+        self.bin_area = 0;
+        self.bin_max = self.value;
+        closed
+    }
+
+    fn restart(&mut self) {
+        self.area = 0;
+        self.max = self.value;
+    }
+}
+
+impl Default for FunctionRecorder {
+    fn default() -> Self {
+        Self {
+            bin: FunctionRow::default(),
+            plain: Histogram::default(),
+            other: Histogram::default(),
+            total: Totals::default(),
+            rows: Vec::new(),
+            running: Gauge::default(),
+        }
+    }
+}
+
+impl FunctionRecorder {
+    /// An invocation begins.
+    #[inline]
+    pub fn started(&mut self, started: &Started) {
+        self.bin.invocations += 1;
+        self.bin.errors += u64::from(started.failed);
+        self.total.timeouts += u64::from(started.timed_out);
+        if started.init.is_none() && started.waited == Span::ZERO {
+            self.plain.record(started.duration.as_nanos());
+        } else {
+            self.started_late(started);
+        }
+    }
+
+    #[cold]
+    fn started_late(&mut self, started: &Started) {
+        let init = started.init.unwrap_or(Span::ZERO);
+        if started.init.is_some() {
+            self.bin.cold_starts += 1;
+            self.total.init.record(init.as_nanos());
+        }
+        self.total.duration.record(started.duration.as_nanos());
+        let latency = started.waited + init + started.duration;
+        self.other.record(latency.as_nanos());
+    }
+
+    /// A request was refused.
+    #[inline]
+    pub fn throttled(&mut self, reason: ThrottleReason) {
+        self.bin.throttles[reason as usize] += 1;
+    }
+
+    /// A caller tries again.
+    pub fn client_retry(&mut self) {
+        self.total.client_retries += 1;
+    }
+
+    /// The number of busy environments changed.
+    #[inline]
+    pub fn running(&mut self, now: Time, running: u32) {
+        self.running.set(now, running);
+    }
+
+    /// Closes the bin that began `length` before `now`; `environments` are alive at its end.
+    pub fn roll(&mut self, now: Time, length: Span, environments: u32) {
+        let (area, max) = self.running.roll(now);
+        let nanos = length.as_nanos().max(1);
+        let millis = |q| {
+            quantile_of(&[&self.plain, &self.other], q).map_or(f64::NAN, |nanos| nanos as f64 / 1e6)
+        };
+        let row = FunctionRow {
+            concurrency_mean: area as f64 / nanos as f64,
+            concurrency_max: max,
+            environments,
+            latency_p50: millis(0.5),
+            latency_p95: millis(0.95),
+            latency_p99: millis(0.99),
+            ..self.bin
+        };
+        self.rows.push(row);
+        self.fold(&row);
+        self.bin = FunctionRow::default();
+    }
+
+    fn fold(&mut self, row: &FunctionRow) {
+        let total = &mut self.total;
+        total.invocations += row.invocations;
+        total.errors += row.errors;
+        total.cold_starts += row.cold_starts;
+        for (sum, count) in total.throttles.iter_mut().zip(row.throttles) {
+            *sum += count;
+        }
+        total.duration.merge(&self.plain);
+        total.latency.merge(&self.plain);
+        total.latency.merge(&self.other);
+        self.plain.clear();
+        self.other.clear();
+    }
+
+    /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
+    pub fn end_warm_up(&mut self) {
+        self.total = Totals::default();
+        self.running.restart();
+    }
+
+    /// The series so far.
+    pub fn take_rows(&mut self) -> Vec<FunctionRow> {
+        std::mem::take(&mut self.rows)
+    }
+
+    /// The figures over `measured`, given the area under the curve of living environments over that time, the number
+    /// alive when it began, and the expired environments' number and summed lifespans.
+    pub fn summary(
+        &self,
+        measured: Span,
+        environment_area: u128,
+        environments_at_start: u32,
+        expired: (u64, u128),
+    ) -> FunctionSummary {
+        let total = &self.total;
+        let nanos = measured.as_nanos().max(1) as f64;
+        let share = |part: u64| part as f64 / total.invocations.max(1) as f64;
+        let [account, reserved, rate, reserved_rate, caller] = total.throttles.map(Figure::count);
+        let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
+        FunctionSummary {
+            invocations: Figure::count(total.invocations),
+            errors: Figure::count(total.errors),
+            timeouts: Figure::count(total.timeouts),
+            throttles: Figure::count(total.throttles.iter().sum()),
+            throttle_reasons: ThrottleReasons {
+                concurrent_invocation_limit_exceeded: account,
+                reserved_function_concurrent_invocation_limit_exceeded: reserved,
+                function_invocation_rate_limit_exceeded: rate,
+                reserved_function_invocation_rate_limit_exceeded: reserved_rate,
+                caller_rate_limit_exceeded: caller,
+            },
+            cold_starts: Figure::count(total.cold_starts),
+            cold_start_share: Figure::new(share(total.cold_starts), 6),
+            client_retries: Figure::count(total.client_retries),
+            duration: Percentiles::of_nanos(&total.duration),
+            latency: Percentiles::of_nanos(&total.latency),
+            init_duration: Percentiles::of_nanos(&total.init),
+            concurrent_executions: MeanMax {
+                mean: Figure::new(self.running.area as f64 / nanos, 3),
+                max: Figure::count(u64::from(self.running.max)),
+            },
+            environments: MeanMax {
+                mean: Figure::new(environment_area as f64 / nanos, 3),
+                // A new environment is made only when all others are busy, so the most alive at once is the most
+                // busy at once, unless more were left from the warm-up.
+                max: Figure::count(u64::from(self.running.max.max(environments_at_start))),
+            },
+            environment_lifespan_s: Figure::new(lifespan, 3),
+        }
+    }
+}

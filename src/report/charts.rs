@@ -1,0 +1,355 @@
+//! Which charts a run gets, and the lines in them.
+
+use super::sample;
+use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
+use crate::engine::lambda::ThrottleReason;
+use crate::metrics::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series};
+
+/// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
+const LIMIT_HEADROOM: f64 = 4.0;
+
+/// Times are drawn on a logarithmic axis when they span more than this factor.
+const LOG_SPAN: f64 = 20.0;
+
+/// `m:ss`, or `h:mm` from two hours on, for axes and notes.
+pub(super) fn clock(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    if whole < 7_200 {
+        format!("{}:{:02}", whole / 60, whole % 60)
+    } else {
+        format!("{}:{:02} h", whole / 3_600, whole / 60 % 60)
+    }
+}
+
+/// The charts of every function and mapping, in file order.
+pub(super) fn subjects(series: &Series) -> Vec<Subject> {
+    let functions = series.functions.iter().map(|one| function(series, one));
+    let mappings = series.mappings.iter().map(|one| mapping(series, one));
+    functions
+        .chain(mappings)
+        .filter(|subject| subject.charts.iter().any(|chart| chart.end_s > 0.0))
+        .collect()
+}
+
+/// Where in its bin a value belongs.
+#[derive(Clone, Copy)]
+enum At {
+    /// Sums and means stand for the whole bin.
+    Middle,
+    /// Levels are read when the bin ends.
+    End,
+}
+
+/// Turns the rows of one subject into lines and charts.
+struct Draft<'a, R> {
+    series: &'a Series,
+    rows: &'a [R],
+}
+
+impl<R> Draft<'_, R> {
+    fn line(&self, label: &'static str, colour: Colour, at: At, value: impl Fn(&R) -> f64) -> Line {
+        Line {
+            label,
+            colour,
+            filled: false,
+            points: sample::thin(self.points(at, value)),
+            means: Vec::new(),
+        }
+    }
+
+    /// Values that scatter around something: means are drawn, and the values faint behind them.
+    fn noisy(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> f64) -> Line {
+        let points = self.points(At::Middle, value);
+        let stretch = sample::stretch(points.len());
+        Line {
+            label,
+            colour,
+            filled: false,
+            means: stretch.map_or_else(Vec::new, |stretch| sample::smooth(&points, stretch)),
+            points: sample::thin(points),
+        }
+    }
+
+    fn points(&self, at: At, value: impl Fn(&R) -> f64) -> Vec<(f64, f64)> {
+        let bin = self.series.bin.as_secs_f64();
+        let shift = match at {
+            At::Middle => 0.5,
+            At::End => 1.0,
+        };
+        let rows = self.rows.iter().enumerate();
+        rows.map(|(index, row)| ((index as f64 + shift) * bin, value(row)))
+            .collect()
+    }
+
+    fn noisy_rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+        let bin = self.series.bin.as_secs_f64();
+        self.noisy(label, colour, |row| value(row) as f64 / bin)
+    }
+
+    fn rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+        let bin = self.series.bin.as_secs_f64();
+        self.line(label, colour, At::Middle, |row| value(row) as f64 / bin)
+    }
+
+    fn chart(&self, title: &'static str, axis: Axis, lines: Vec<Line>) -> Chart {
+        let end_s = self.rows.len() as f64 * self.series.bin.as_secs_f64();
+        let warm_up = self.series.warm_up.as_secs_f64();
+        let warm = (warm_up > 0.0).then(|| Band {
+            label: "warm-up".to_owned(),
+            from_s: 0.0,
+            to_s: warm_up.min(end_s),
+            fault: false,
+        });
+        let faults = self.series.faults.iter().map(|(name, from, to)| Band {
+            label: name.clone(),
+            from_s: from.as_secs_f64(),
+            to_s: to.as_secs_f64().min(end_s),
+            fault: true,
+        });
+        let smoothed = lines.iter().any(|line| !line.means.is_empty());
+        let stretch = sample::stretch(self.rows.len()).filter(|_| smoothed);
+        Chart {
+            title,
+            axis,
+            log: false,
+            lines,
+            mean_of_s: stretch.map(|rows| rows as f64 * self.series.bin.as_secs_f64()),
+            bands: warm
+                .into_iter()
+                .chain(faults)
+                .filter(|band| band.from_s < band.to_s)
+                .collect(),
+            limit: None,
+            end_s,
+            empty: None,
+        }
+    }
+}
+
+impl Chart {
+    /// Leaves out lines that never leave zero; without any line left, says `empty` instead.
+    fn or_empty(mut self, empty: &'static str) -> Self {
+        self.lines.retain(|line| largest(line) > 0.0);
+        if self.lines.is_empty() {
+            self.empty = Some(empty);
+        }
+        self
+    }
+
+    fn filled(mut self) -> Self {
+        if let [line] = self.lines.as_mut_slice() {
+            line.filled = true;
+        }
+        self
+    }
+
+    fn limited(mut self, label: &'static str, value: u32) -> Self {
+        let value = f64::from(value);
+        let top = self.lines.iter().map(largest).fold(0.0, f64::max);
+        self.limit = (value > 0.0).then_some(Limit {
+            label,
+            value,
+            off_scale: value > top * LIMIT_HEADROOM,
+        });
+        self
+    }
+
+    fn log_if_wide(mut self) -> Self {
+        let values = self.lines.iter().flat_map(|line| &line.points);
+        let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
+        let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {
+            (f64::min(low, value), f64::max(high, value))
+        });
+        self.log = high / low > LOG_SPAN;
+        self
+    }
+}
+
+fn largest(line: &Line) -> f64 {
+    let values = line.points.iter().map(|(_, value)| *value);
+    values.filter(|value| value.is_finite()).fold(0.0, f64::max)
+}
+
+fn function(series: &Series, function: &FunctionSeries) -> Subject {
+    let draft = Draft {
+        series,
+        rows: &function.rows,
+    };
+    Subject {
+        name: function.name.clone(),
+        kind: "function",
+        charts: vec![
+            requests(&draft),
+            latency(&draft),
+            concurrency(&draft, function.concurrency_limit),
+            throttles(&draft),
+            cold_starts(&draft),
+        ],
+    }
+}
+
+fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {
+    let lines = vec![
+        draft.noisy_rate("invocations", Colour::Blue, |row| row.invocations),
+        draft.noisy_rate("errors", Colour::Vermilion, |row| row.errors),
+    ];
+    draft
+        .chart("Invocations and errors", Axis::Rate("requests"), lines)
+        .or_empty("No invocations in this run")
+}
+
+fn latency(draft: &Draft<'_, FunctionRow>) -> Chart {
+    let lines = vec![
+        draft.noisy("p50", Colour::Blue, |row| row.latency_p50),
+        draft.noisy("p95", Colour::Orange, |row| row.latency_p95),
+        draft.noisy("p99", Colour::Purple, |row| row.latency_p99),
+    ];
+    draft
+        .chart("Latency", Axis::Time, lines)
+        .or_empty("No invocations in this run")
+        .log_if_wide()
+}
+
+fn concurrency(draft: &Draft<'_, FunctionRow>, limit: u32) -> Chart {
+    let lines = vec![
+        draft.line("environments", Colour::Green, At::End, |row| {
+            f64::from(row.environments)
+        }),
+        draft.line("busy, largest", Colour::Sky, At::Middle, |row| {
+            f64::from(row.concurrency_max)
+        }),
+        draft.noisy("busy, mean", Colour::Blue, |row| row.concurrency_mean),
+    ];
+    draft
+        .chart("Concurrency", Axis::Count("environments"), lines)
+        .or_empty("No invocations in this run")
+        .limited("limit", limit)
+}
+
+fn throttles(draft: &Draft<'_, FunctionRow>) -> Chart {
+    const REASONS: [(ThrottleReason, &str, Colour); 5] = [
+        (
+            ThrottleReason::ConcurrentInvocationLimitExceeded,
+            "account's concurrency or growth",
+            Colour::Vermilion,
+        ),
+        (
+            ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded,
+            "reserved concurrency",
+            Colour::Orange,
+        ),
+        (
+            ThrottleReason::FunctionInvocationRateLimitExceeded,
+            "invocation rate",
+            Colour::Purple,
+        ),
+        (
+            ThrottleReason::ReservedFunctionInvocationRateLimitExceeded,
+            "reserved invocation rate",
+            Colour::Blue,
+        ),
+        (
+            ThrottleReason::CallerRateLimitExceeded,
+            "caller's rate",
+            Colour::Green,
+        ),
+    ];
+    let lines = REASONS.map(|(reason, label, colour)| {
+        draft.rate(label, colour, move |row| row.throttles[reason as usize])
+    });
+    draft
+        .chart("Throttles by reason", Axis::Rate("requests"), lines.into())
+        .or_empty("No throttles in this run")
+        .filled()
+}
+
+fn cold_starts(draft: &Draft<'_, FunctionRow>) -> Chart {
+    let line = draft.rate("cold starts", Colour::Blue, |row| row.cold_starts);
+    draft
+        .chart("Cold starts", Axis::Rate("cold starts"), vec![line])
+        .or_empty("No cold starts in this run")
+        .filled()
+}
+
+fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
+    let draft = Draft {
+        series,
+        rows: &mapping.rows,
+    };
+    Subject {
+        name: mapping.name.clone(),
+        kind: if mapping.stream {
+            "stream mapping"
+        } else {
+            "queue mapping"
+        },
+        charts: vec![
+            backlog(&draft),
+            age(&draft, mapping.stream),
+            throughput(&draft),
+            pollers(&draft),
+            losses(&draft),
+        ],
+    }
+}
+
+fn backlog(draft: &Draft<'_, MappingRow>) -> Chart {
+    let line = draft.line("waiting", Colour::Blue, At::End, |row| row.backlog as f64);
+    draft
+        .chart("Backlog", Axis::Count("records"), vec![line])
+        .or_empty("Nothing ever waited in this run")
+        .filled()
+}
+
+fn age(draft: &Draft<'_, MappingRow>, stream: bool) -> Chart {
+    let title = if stream {
+        "Iterator age"
+    } else {
+        "Age of the oldest message"
+    };
+    let line = draft.line("largest", Colour::Purple, At::Middle, |row| row.age_max);
+    draft
+        .chart(title, Axis::Time, vec![line])
+        .or_empty("Nothing was sent in this run")
+        .log_if_wide()
+}
+
+fn throughput(draft: &Draft<'_, MappingRow>) -> Chart {
+    let lines = vec![
+        draft.noisy_rate("incoming", Colour::Orange, |row| row.incoming),
+        draft.noisy_rate("delivered", Colour::Blue, |row| row.invoked),
+        draft.noisy_rate("failed", Colour::Vermilion, |row| row.failed),
+    ];
+    draft
+        .chart("Incoming and delivered", Axis::Rate("records"), lines)
+        .or_empty("No records in this run")
+}
+
+fn pollers(draft: &Draft<'_, MappingRow>) -> Chart {
+    let line = draft.line("batches at once", Colour::Green, At::End, |row| {
+        f64::from(row.concurrency_limit)
+    });
+    draft
+        .chart(
+            "Concurrency allowed to the mapping",
+            Axis::Count("batches"),
+            vec![line],
+        )
+        .or_empty("The mapping never ran")
+        .filled()
+}
+
+fn losses(draft: &Draft<'_, MappingRow>) -> Chart {
+    let lines = vec![
+        draft.rate("invocations refused", Colour::Orange, |row| row.throttled),
+        draft.rate("records discarded", Colour::Vermilion, |row| row.dropped),
+        draft.rate("dead-lettered", Colour::Purple, |row| row.dead_lettered),
+    ];
+    draft
+        .chart(
+            "Refused, discarded, dead-lettered",
+            Axis::Rate("events"),
+            lines,
+        )
+        .or_empty("Nothing refused, discarded or dead-lettered in this run")
+}

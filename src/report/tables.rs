@@ -1,0 +1,341 @@
+//! Tables of figures. A column that is zero for every subject says nothing and is left out.
+
+use super::numbers;
+use super::view::{Cell, Column, Table, Tone};
+use crate::metrics::{Figure, FunctionSummary, GateResult, MappingSummary};
+
+/// A column and how to fill it; `optional` columns go when all their cells are faint.
+struct Spec<T> {
+    column: Column,
+    optional: bool,
+    cell: fn(&T) -> Cell,
+}
+
+const fn must<T>(
+    group: &'static str,
+    title: &'static str,
+    rank: u8,
+    cell: fn(&T) -> Cell,
+) -> Spec<T> {
+    let numeric = true;
+    Spec {
+        column: Column {
+            group,
+            title,
+            numeric,
+            rank,
+        },
+        optional: false,
+        cell,
+    }
+}
+
+const fn may<T>(
+    group: &'static str,
+    title: &'static str,
+    rank: u8,
+    cell: fn(&T) -> Cell,
+) -> Spec<T> {
+    Spec {
+        optional: true,
+        ..must(group, title, rank, cell)
+    }
+}
+
+/// Every function with everything about its requests, times and environments.
+pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table> {
+    const REQUESTS: &str = "Requests";
+    const LATENCY: &str = "Latency";
+    const HANDLER: &str = "Handler";
+    const INIT: &str = "Initialisation";
+    const CONCURRENCY: &str = "Concurrency";
+    const ENVIRONMENTS: &str = "Environments";
+    let specs: [Spec<FunctionSummary>; 27] = [
+        must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
+        may(REQUESTS, "errors", 1, |f| bad(f.errors)),
+        may(REQUESTS, "error %", 9, |f| {
+            share(f.errors.value, f.invocations.value)
+        }),
+        may(REQUESTS, "timeouts", 8, |f| bad(f.timeouts)),
+        may(REQUESTS, "throttled", 0, |f| bad(f.throttles)),
+        may(REQUESTS, "throttled %", 9, |f| {
+            share(f.throttles.value, f.invocations.value + f.throttles.value)
+        }),
+        may(REQUESTS, "cold", 4, |f| count(f.cold_starts)),
+        may(REQUESTS, "cold %", 3, |f| percent(f.cold_start_share)),
+        may(REQUESTS, "retries", 8, |f| count(f.client_retries)),
+        must(LATENCY, "p50", 1, |f| millis(f.latency.p50)),
+        must(LATENCY, "p90", 7, |f| millis(f.latency.p90)),
+        must(LATENCY, "p95", 3, |f| millis(f.latency.p95)),
+        must(LATENCY, "p99", 0, |f| millis(f.latency.p99)),
+        must(LATENCY, "p99.9", 5, |f| millis(f.latency.p999)),
+        must(LATENCY, "max", 4, |f| millis(f.latency.max)),
+        must(LATENCY, "mean", 10, |f| millis(f.latency.mean)),
+        may(HANDLER, "p50", 11, |f| millis(f.duration.p50)),
+        may(HANDLER, "p99", 11, |f| millis(f.duration.p99)),
+        may(HANDLER, "max", 12, |f| millis(f.duration.max)),
+        may(HANDLER, "mean", 12, |f| millis(f.duration.mean)),
+        may(INIT, "p50", 13, |f| millis(f.init_duration.p50)),
+        may(INIT, "p99", 13, |f| millis(f.init_duration.p99)),
+        must(CONCURRENCY, "mean", 6, |f| {
+            level(f.concurrent_executions.mean)
+        }),
+        must(CONCURRENCY, "max", 2, |f| {
+            count(f.concurrent_executions.max)
+        }),
+        may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
+        may(ENVIRONMENTS, "max", 14, |f| count(f.environments.max)),
+        may(ENVIRONMENTS, "lifespan", 15, |f| {
+            millis(scaled(f.environment_lifespan_s, 1e3))
+        }),
+    ];
+    table("Functions", "function", &specs, functions)
+}
+
+/// Every mapping: what went in, what came out, what was given up, and how late.
+pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
+    const RECORDS: &str = "Records";
+    const LOST: &str = "Failed records";
+    const BATCHES: &str = "Batches";
+    const READS: &str = "Reads";
+    const AGE: &str = "Age when sent";
+    const LATENCY: &str = "Age when done";
+    const BACKLOG: &str = "Backlog";
+    let specs: [Spec<MappingSummary>; 26] = [
+        Spec {
+            column: Column {
+                group: RECORDS,
+                title: "source",
+                numeric: false,
+                rank: 5,
+            },
+            optional: false,
+            cell: |m| Cell::new(m.source_type.clone()),
+        },
+        must(RECORDS, "incoming", 1, |m| count(m.incoming_records)),
+        must(RECORDS, "polled", 7, |m| count(m.polled_event_count)),
+        must(RECORDS, "invoked", 0, |m| count(m.invoked_event_count)),
+        may(RECORDS, "filtered", 5, |m| {
+            count(m.filtered_out_event_count)
+        }),
+        may(RECORDS, "deleted", 6, |m| count(m.deleted_event_count)),
+        may(LOST, "failed", 2, |m| bad(m.failed_invoke_event_count)),
+        may(LOST, "dropped", 1, |m| bad(m.dropped_event_count)),
+        may(LOST, "diverted", 3, |m| {
+            bad(m.on_failure_destination_delivered_event_count)
+        }),
+        may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
+        must(BATCHES, "sent", 8, |m| count(m.batches)),
+        may(BATCHES, "throttled", 6, |m| bad(m.throttled_batches)),
+        may(BATCHES, "records p50", 9, |m| plain(m.batch_records.p50)),
+        may(BATCHES, "records mean", 9, |m| level(m.batch_records.mean)),
+        may(READS, "all", 10, |m| count(m.reads)),
+        may(READS, "empty", 11, |m| count(m.empty_reads)),
+        must(AGE, "p50", 4, |m| millis(m.iterator_age.p50)),
+        must(AGE, "p95", 9, |m| millis(m.iterator_age.p95)),
+        must(AGE, "p99", 1, |m| millis(m.iterator_age.p99)),
+        must(AGE, "max", 0, |m| millis(m.iterator_age.max)),
+        may(LATENCY, "p50", 12, |m| millis(m.record_latency.p50)),
+        may(LATENCY, "p95", 12, |m| millis(m.record_latency.p95)),
+        may(LATENCY, "p99", 12, |m| millis(m.record_latency.p99)),
+        may(LATENCY, "max", 12, |m| millis(m.record_latency.max)),
+        must(BACKLOG, "max", 1, |m| count(m.backlog.max)),
+        must(BACKLOG, "end", 0, |m| count(m.backlog.end)),
+    ];
+    table("Mappings", "mapping", &specs, mappings)
+}
+
+/// Refusals by AWS's reasons: only reasons and functions that have some.
+pub(super) fn throttles(functions: &[(String, FunctionSummary)]) -> Option<Table> {
+    let text = |title, rank| Column {
+        group: "",
+        title,
+        numeric: false,
+        rank,
+    };
+    let mut rows = Vec::new();
+    for (name, function) in functions {
+        let all = function.throttles.value;
+        for (reason, figure) in reasons(function) {
+            if figure.value > 0.0 {
+                rows.push(vec![
+                    Cell::new(name.clone()),
+                    Cell::new(reason),
+                    count(figure),
+                    share(figure.value, all),
+                ]);
+            }
+        }
+    }
+    (!rows.is_empty()).then(|| Table {
+        caption: "Throttles by reason",
+        columns: vec![
+            text("function", 0),
+            text("reason", 0),
+            Column {
+                group: "",
+                title: "requests",
+                numeric: true,
+                rank: 0,
+            },
+            Column {
+                group: "",
+                title: "share",
+                numeric: true,
+                rank: 1,
+            },
+        ],
+        rows,
+    })
+}
+
+fn reasons(function: &FunctionSummary) -> [(&'static str, Figure); 5] {
+    let by = &function.throttle_reasons;
+    [
+        (
+            "ConcurrentInvocationLimitExceeded",
+            by.concurrent_invocation_limit_exceeded,
+        ),
+        (
+            "ReservedFunctionConcurrentInvocationLimitExceeded",
+            by.reserved_function_concurrent_invocation_limit_exceeded,
+        ),
+        (
+            "FunctionInvocationRateLimitExceeded",
+            by.function_invocation_rate_limit_exceeded,
+        ),
+        (
+            "ReservedFunctionInvocationRateLimitExceeded",
+            by.reserved_function_invocation_rate_limit_exceeded,
+        ),
+        ("CallerRateLimitExceeded", by.caller_rate_limit_exceeded),
+    ]
+}
+
+/// Thresholds with what was measured.
+pub(super) fn gates(gates: &[GateResult]) -> Option<Table> {
+    let column = |title, numeric, rank| Column {
+        group: "",
+        title,
+        numeric,
+        rank,
+    };
+    let rows = gates.iter().map(|gate| {
+        let (word, tone) = if gate.pass {
+            ("pass", Tone::Good)
+        } else {
+            ("FAIL", Tone::Bad)
+        };
+        vec![
+            Cell::new(word).toned(tone),
+            Cell::new(gate.metric.clone()),
+            Cell::new(gate.statistic.clone()),
+            Cell::new(gate.bound.clone()),
+            Cell::new(numbers::trimmed(gate.value, 4)),
+        ]
+    });
+    (!gates.is_empty()).then(|| Table {
+        caption: "Gates",
+        columns: vec![
+            column("result", false, 0),
+            column("metric", false, 0),
+            column("statistic", false, 0),
+            column("bound", true, 0),
+            column("value", true, 0),
+        ],
+        rows: rows.collect(),
+    })
+}
+
+fn table<T>(
+    caption: &'static str,
+    subject: &'static str,
+    specs: &[Spec<T>],
+    entries: &[(String, T)],
+) -> Option<Table> {
+    let kept: Vec<&Spec<T>> = specs
+        .iter()
+        .filter(|spec| {
+            let silent = |entry: &(String, T)| (spec.cell)(&entry.1).tone == Tone::Faint;
+            !spec.optional || !entries.iter().all(silent)
+        })
+        .collect();
+    let name = Column {
+        group: "",
+        title: subject,
+        numeric: false,
+        rank: 0,
+    };
+    let columns = std::iter::once(name).chain(kept.iter().map(|spec| spec.column));
+    let rows = entries.iter().map(|(name, entry)| {
+        let cells = kept.iter().map(|spec| (spec.cell)(entry));
+        std::iter::once(Cell::new(name.clone()))
+            .chain(cells)
+            .collect()
+    });
+    (!entries.is_empty()).then(|| Table {
+        caption,
+        columns: columns.collect(),
+        rows: rows.collect(),
+    })
+}
+
+/// A figure with its spread, both formatted alike.
+fn figure(figure: Figure, show: impl Fn(f64) -> String) -> Cell {
+    let silent = !figure.value.is_finite() || figure.value == 0.0;
+    Cell {
+        text: show(figure.value),
+        spread: figure.interval.map(|(low, high)| show((high - low) / 2.0)),
+        tone: if silent { Tone::Faint } else { Tone::Plain },
+    }
+}
+
+/// Means of counts have a fraction, which only matters where they are small.
+fn count(value: Figure) -> Cell {
+    let decimals = if value.value.abs() < 1_000.0 {
+        value.decimals.min(1)
+    } else {
+        0
+    };
+    figure(value, |number| numbers::trimmed(number, decimals))
+}
+
+fn bad(value: Figure) -> Cell {
+    let cell = count(value);
+    let tone = if value.value > 0.0 {
+        Tone::Bad
+    } else {
+        cell.tone
+    };
+    cell.toned(tone)
+}
+
+fn level(value: Figure) -> Cell {
+    figure(value, |number| numbers::grouped(number, 1))
+}
+
+fn plain(value: Figure) -> Cell {
+    figure(value, |number| numbers::trimmed(number, 1))
+}
+
+fn millis(value: Figure) -> Cell {
+    figure(value, numbers::millis)
+}
+
+fn percent(value: Figure) -> Cell {
+    figure(value, numbers::percent)
+}
+
+fn share(part: f64, whole: f64) -> Cell {
+    percent(Figure::new(if whole > 0.0 { part / whole } else { 0.0 }, 6))
+}
+
+fn scaled(figure: Figure, factor: f64) -> Figure {
+    Figure {
+        value: figure.value * factor,
+        interval: figure
+            .interval
+            .map(|(low, high)| (low * factor, high * factor)),
+        ..figure
+    }
+}

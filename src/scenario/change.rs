@@ -1,0 +1,125 @@
+//! Changes to a scenario's tree before it is checked: the axes of a sweep.
+
+use super::diagnostic::Diagnostic;
+use super::node::{Entry, Node, Value};
+use super::read::shown;
+use super::suggest::{listed, nearest};
+use super::toml;
+use std::ops::Range;
+
+/// A value to put in place of the file's.
+///
+/// The path names a table, for a list of tables the `name` (or `function`) of one of them, and keys:
+/// `mapping.clicks-to-checkout.BatchSize`, `function.checkout.timeout`, `region.account_concurrency`, `seed`. A list whose
+/// tables have no names is entered by number from 0: `traffic.0.rate`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where, with dots.
+    pub path: String,
+    /// What, as TOML writes it; text that is no TOML value is taken as a string, so that `5m` needs no quotes.
+    pub value: String,
+}
+
+/// Puts the value in its place.
+///
+/// # Errors
+/// When the path leads nowhere. A last key that is missing is added: it may have had its default.
+pub(super) fn apply(root: &mut Node, change: &Change) -> Result<(), Diagnostic> {
+    let mut node = root;
+    let mut steps = change.path.split('.').peekable();
+    while let Some(step) = steps.next() {
+        let last = steps.peek().is_none();
+        let span = node.span.clone();
+        node = match &mut node.value {
+            Value::Map(entries) => match entries.iter().position(|entry| entry.key == step) {
+                Some(at) => &mut entries[at].node,
+                None if last && !step.is_empty() => {
+                    entries.push(Entry {
+                        key: step.to_owned(),
+                        key_span: span.clone(),
+                        node: value(&change.value, span),
+                    });
+                    return Ok(());
+                }
+                None => {
+                    let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+                    return Err(nowhere(change, step, &keys));
+                }
+            },
+            Value::List(nodes) => match nodes.iter().position(|node| name(node) == Some(step)) {
+                Some(at) => &mut nodes[at],
+                None => match step.parse::<usize>().ok().filter(|at| *at < nodes.len()) {
+                    Some(at) => &mut nodes[at],
+                    None => {
+                        let names: Vec<&str> = nodes.iter().filter_map(name).collect();
+                        return Err(nowhere(change, step, &names));
+                    }
+                },
+            },
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Bool(_)
+            | Value::Datetime(_)
+            | Value::Null => return Err(nowhere(change, step, &[])),
+        };
+    }
+    *node = value(&change.value, node.span.clone());
+    Ok(())
+}
+
+/// What a table of a list is called.
+fn name(node: &Node) -> Option<&str> {
+    let entry = node.get("name").or_else(|| node.get("function"))?;
+    match &entry.node.value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn nowhere(change: &Change, step: &str, known: &[&str]) -> Diagnostic {
+    let path = shown(&change.path);
+    let message = format!("`{path}` leads nowhere: there is no `{}`", shown(step));
+    let diagnostic =
+        Diagnostic::new("unknown-name", message).allowed(listed(known.iter().copied()));
+    match nearest(step, known.iter().copied()) {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+        None => diagnostic,
+    }
+}
+
+/// The tree of a value, every part of it with the place of what it replaces.
+fn value(text: &str, span: Range<usize>) -> Node {
+    let parsed = match toml::parse(&format!("value = {text}")) {
+        Ok(Node {
+            value: Value::Map(mut entries),
+            ..
+        }) if entries.len() == 1 => entries.pop().map(|entry| entry.node),
+        _ => None,
+    };
+    let mut node = parsed.unwrap_or(Node {
+        span: span.clone(),
+        value: Value::String(text.to_owned()),
+    });
+    replace_spans(&mut node, &span);
+    node
+}
+
+fn replace_spans(node: &mut Node, span: &Range<usize>) {
+    node.span = span.clone();
+    match &mut node.value {
+        Value::Map(entries) => {
+            for entry in entries {
+                entry.key_span = span.clone();
+                replace_spans(&mut entry.node, span);
+            }
+        }
+        Value::List(nodes) => nodes.iter_mut().for_each(|node| replace_spans(node, span)),
+        Value::String(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Bool(_)
+        | Value::Datetime(_)
+        | Value::Null => {}
+    }
+}

@@ -1,0 +1,156 @@
+//! `[region]` and `[[function]]`.
+
+use super::availability::{FUNCTION_KEYS, not_yet};
+use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
+use super::diagnostic::Diagnostic;
+use super::dist;
+use super::model::{Dist, Function, Region};
+use super::read::{At, Cx, Table};
+use crate::engine::lambda::Reuse;
+use crate::engine::{Ratio, Span, limits};
+use std::ops::Range;
+
+/// Cold starts of a function that says nothing of them. Ours: between what small and large packages take.
+const INIT_DEFAULT: f64 = 250_000_000.0;
+
+pub(crate) const TIMEOUTS: std::ops::RangeInclusive<Span> =
+    Span::from_millis(1)..=limits::FUNCTION_TIMEOUT_MAX;
+pub(crate) const MEMORY_MB: std::ops::RangeInclusive<i64> = 128..=10_240;
+
+pub(crate) fn region(root: &mut Table<'_>, cx: &mut Cx) -> Region {
+    let mut region = Region {
+        account_concurrency: 1_000,
+        burst_concurrency: 3_000,
+        caller_requests_per_sec: None,
+    };
+    let Some(mut table) = root.opt(cx, "region", |at, cx| Table::open(at, "[region]", cx)) else {
+        return region;
+    };
+    let limit = || integer::<u32>(1..=1_000_000);
+    let account = table.opt(cx, "account_concurrency", limit());
+    region.account_concurrency = account.unwrap_or(region.account_concurrency);
+    let burst = table.opt(cx, "burst_concurrency", limit());
+    region.burst_concurrency = burst.unwrap_or(region.burst_concurrency);
+    region.caller_requests_per_sec = table.opt(cx, "caller_requests_per_sec", limit());
+    table.finish(cx);
+    region
+}
+
+/// The functions, with the places of their names; a nameless one has an empty name, and is reported.
+pub(crate) fn functions(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    region: Region,
+) -> Vec<(Named, Function)> {
+    let mut found = Vec::new();
+    let mut reserved = Vec::new();
+    for table in root.tables(cx, "function", "[[function]]") {
+        let span = table.span.clone();
+        let (named, function, reserved_span) = function(table, cx);
+        if let (Some(share), Some(span)) = (function.reserved_concurrency, reserved_span) {
+            reserved.push((share, span));
+        }
+        found.push((
+            named.unwrap_or(Named {
+                name: String::new(),
+                span,
+            }),
+            function,
+        ));
+    }
+    unique(
+        "functions",
+        found
+            .iter()
+            .map(|(named, _)| named)
+            .filter(|named| !named.name.is_empty()),
+        cx,
+    );
+    reserved_sum(&reserved, cx, region);
+    found
+}
+
+fn function(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, Function, Option<Range<usize>>) {
+    let reuses = [
+        ("most-recent", Reuse::MostRecent),
+        ("least-recent", Reuse::LeastRecent),
+        ("random", Reuse::Random),
+    ];
+    let named = table.req(cx, "name", "\"checkout\"", name);
+    let duration_dist = table.req(cx, "duration", "\"80ms\"", dist::time);
+    let reserved = table.entry("reserved_concurrency");
+    let function = Function {
+        name: named
+            .as_ref()
+            .map(|named| named.name.clone())
+            .unwrap_or_default(),
+        memory_mb: table
+            .opt(cx, "memory_mb", integer(MEMORY_MB))
+            .unwrap_or(128),
+        timeout: table
+            .opt(cx, "timeout", duration_in(TIMEOUTS))
+            .unwrap_or(Span::from_secs(3)),
+        duration: duration_dist.unwrap_or(Dist::Constant(0.0)),
+        cold_duration: table.opt(cx, "cold_duration", dist::time),
+        per_record: table.opt(cx, "per_record", duration).unwrap_or(Span::ZERO),
+        init: table
+            .opt(cx, "init", dist::time)
+            .unwrap_or(Dist::Constant(INIT_DEFAULT)),
+        error_rate: table.opt(cx, "error_rate", ratio).unwrap_or(Ratio::ZERO),
+        poison: table.opt(cx, "poison", ratio).unwrap_or(Ratio::ZERO),
+        keep_alive: table
+            .opt(cx, "keep_alive", duration)
+            .unwrap_or(Span::from_secs(600)),
+        reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
+        reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
+    };
+    for (key, advice) in FUNCTION_KEYS {
+        if let Some(entry) = table.entry(key) {
+            cx.push(not_yet(&format!("`{key}`"), &entry.key_span, advice));
+        }
+    }
+    table.finish(cx);
+    (
+        named,
+        function,
+        reserved.map(|entry| entry.node.span.clone()),
+    )
+}
+
+/// AWS keeps 100 of the account's concurrency for functions without a reservation.
+fn reserved_sum(reserved: &[(u32, Range<usize>)], cx: &mut Cx, region: Region) {
+    let account = u64::from(region.account_concurrency);
+    let free = account.saturating_sub(u64::from(limits::UNRESERVED_CONCURRENCY_MIN));
+    let mut sum = 0;
+    for (share, span) in reserved {
+        sum += u64::from(*share);
+        if *share > 0 && sum > free {
+            cx.push(
+                Diagnostic::new(
+                    "reserved-above-account",
+                    "AWS refuses it: Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
+                )
+                .at(span)
+                .label(format!("{sum} of {account} would be reserved"))
+                .allowed(format!("up to {free} for all functions together"))
+                .help("lower it, or raise `account_concurrency` in [region]"),
+            );
+            return;
+        }
+    }
+}
+
+/// The index of a name among `names`.
+pub(crate) fn resolve(at: At<'_>, found: &str, names: &[&Named], cx: &mut Cx) -> Option<usize> {
+    let index = names.iter().position(|named| named.name == found);
+    if index.is_none() {
+        let known = || names.iter().map(|named| named.name.as_str());
+        cx.push(super::convert::unknown_name(
+            at.key,
+            found,
+            &at.node.span,
+            known,
+        ));
+    }
+    index
+}

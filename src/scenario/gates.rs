@@ -1,0 +1,193 @@
+//! `[[gate]]`: thresholds on the figures of the summary.
+
+use super::convert::{Named, number, text, unknown_name};
+use super::diagnostic::Diagnostic;
+use super::model::Gate;
+use super::node::Value;
+use super::read::{At, Cx, Table};
+use super::suggest::{listed, nearest};
+use super::{convert, read};
+
+/// What a figure is, and so which statistics it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    Count,
+    Share,
+    Times,
+    Sizes,
+    Level,
+    Backlog,
+}
+
+use Figure::{Backlog, Count, Level, Share, Sizes, Times};
+
+/// Figures of functions, named as in the summary.
+const FUNCTION: [(&str, Figure); 13] = [
+    ("Invocations", Count),
+    ("Errors", Count),
+    ("Timeouts", Count),
+    ("Throttles", Count),
+    ("ColdStarts", Count),
+    ("ColdStartShare", Share),
+    ("ClientRetries", Count),
+    ("Duration", Times),
+    ("Latency", Times),
+    ("InitDuration", Times),
+    ("ConcurrentExecutions", Level),
+    ("Environments", Level),
+    ("EnvironmentLifespanS", Share),
+];
+
+/// Figures of mappings, named as in the summary.
+const MAPPING: [(&str, Figure); 17] = [
+    ("IncomingRecords", Count),
+    ("PolledEventCount", Count),
+    ("InvokedEventCount", Count),
+    ("FilteredOutEventCount", Count),
+    ("FailedInvokeEventCount", Count),
+    ("DroppedEventCount", Count),
+    ("OnFailureDestinationDeliveredEventCount", Count),
+    ("DeletedEventCount", Count),
+    ("DeadLettered", Count),
+    ("Batches", Count),
+    ("ThrottledBatches", Count),
+    ("Reads", Count),
+    ("EmptyReads", Count),
+    ("IteratorAge", Times),
+    ("RecordLatency", Times),
+    ("BatchRecords", Sizes),
+    ("Backlog", Backlog),
+];
+
+impl Figure {
+    const fn statistics(self) -> &'static [&'static str] {
+        match self {
+            Count => &["Sum"],
+            Share => &["Average"],
+            Times | Sizes => &["p50", "p90", "p95", "p99", "p99.9", "Maximum", "Average"],
+            Level => &["Maximum", "Average"],
+            Backlog => &["Maximum", "End"],
+        }
+    }
+}
+
+/// The thresholds.
+pub(crate) fn gates(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    functions: &[&Named],
+    mappings: &[Named],
+) -> Vec<Gate> {
+    let tables = root.tables(cx, "gate", "[[gate]]");
+    tables
+        .into_iter()
+        .filter_map(|table| gate(table, cx, functions, mappings))
+        .collect()
+}
+
+fn gate(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    functions: &[&Named],
+    mappings: &[Named],
+) -> Option<Gate> {
+    let found = table.req(cx, "metric", "\"checkout.Throttles\"", |at, cx| {
+        metric(at, cx, functions, mappings)
+    });
+    let statistic = statistic(&mut table, cx, found.as_ref().map(|(_, figure)| *figure));
+    let times = found.as_ref().is_some_and(|(_, figure)| *figure == Times);
+    let max = table.opt(cx, "max", |at, cx| bound(at, cx, times));
+    let min = table.opt(cx, "min", |at, cx| bound(at, cx, times));
+    if table.entry("max").is_none() && table.entry("min").is_none() {
+        table.missing(cx, "max", "0");
+    }
+    table.finish(cx);
+    Some(Gate {
+        metric: found?.0,
+        statistic: statistic?,
+        max,
+        min,
+    })
+}
+
+/// `subject.Metric`.
+fn metric(
+    at: At<'_>,
+    cx: &mut Cx,
+    functions: &[&Named],
+    mappings: &[Named],
+) -> Option<(String, Figure)> {
+    let written = text(at, cx)?;
+    let Some((subject, name)) = written.split_once('.') else {
+        cx.push(
+            Diagnostic::new("unknown-metric", "a metric is written `subject.Metric`")
+                .at(&at.node.span)
+                .label("no `.` here")
+                .help("write the name of a function or mapping, a dot, and the metric: \"checkout.Throttles\""),
+        );
+        return None;
+    };
+    let is_function = functions.iter().any(|named| named.name == subject);
+    let is_mapping = mappings.iter().any(|named| named.name == subject);
+    if !is_function && !is_mapping {
+        let known = || {
+            let functions = functions.iter().map(|named| named.name.as_str());
+            functions.chain(mappings.iter().map(|named| named.name.as_str()))
+        };
+        cx.push(unknown_name(at.key, subject, &at.node.span, known));
+        return None;
+    }
+    let known = || {
+        let functions = FUNCTION.iter().filter(move |_| is_function);
+        functions.chain(MAPPING.iter().filter(move |_| is_mapping))
+    };
+    if let Some((_, figure)) = known().find(|(metric, _)| *metric == name) {
+        return Some((written.to_owned(), *figure));
+    }
+    let what = if is_function {
+        "a function"
+    } else {
+        "a mapping"
+    };
+    let diagnostic = Diagnostic::new(
+        "unknown-metric",
+        format!("{what} has no metric `{}`", read::shown(name)),
+    )
+    .at(&at.node.span)
+    .label("unknown metric")
+    .allowed(listed(known().map(|(metric, _)| *metric)));
+    cx.push(match nearest(name, known().map(|(metric, _)| *metric)) {
+        Some(metric) => diagnostic.help(format!("did you mean `{subject}.{metric}`?")),
+        None => diagnostic,
+    });
+    None
+}
+
+fn statistic(table: &mut Table<'_>, cx: &mut Cx, figure: Option<Figure>) -> Option<String> {
+    let Some(entry) = table.entry("statistic") else {
+        return match figure?.statistics() {
+            [only] => Some((*only).to_owned()),
+            several => {
+                table.missing(cx, "statistic", &format!("\"{}\"", several[0]));
+                None
+            }
+        };
+    };
+    let written = text(entry.into(), cx)?;
+    let known = figure?.statistics();
+    if known.contains(&written) {
+        return Some(written.to_owned());
+    }
+    cx.push(unknown_name("statistic", written, &entry.node.span, || {
+        known.iter().copied()
+    }));
+    None
+}
+
+/// A number; for times milliseconds, or a duration.
+fn bound(at: At<'_>, cx: &mut Cx, times: bool) -> Option<f64> {
+    if times && matches!(at.node.value, Value::String(_)) {
+        return convert::duration(at, cx).map(crate::engine::Span::as_millis_f64);
+    }
+    number(-1e18..=1e18)(at, cx)
+}

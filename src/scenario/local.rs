@@ -1,0 +1,269 @@
+//! `[[source]]` and `[[target]]` of poller files: where records come from without a server, and who is invoked.
+
+use super::availability::{SOURCES, not_yet};
+use super::convert::{
+    Named, choice, duration_in, integer, list, name, per_sec, ratio, string, text, unique,
+};
+use super::diagnostic::Diagnostic;
+use super::dist;
+use super::functions::{MEMORY_MB, TIMEOUTS};
+use super::load::seed;
+use super::mapping_keys::pairs;
+use super::model::{Dist, Keys};
+use super::poller::url;
+use super::poller_model::{ErrorSign, Generated, LocalContent, LocalSource, Target, TargetKind};
+use super::read::{At, Cx, Table};
+use super::sources::{RECEIVES, SHARDS, VISIBILITY, record};
+use crate::engine::{Ratio, SourceKind, Span, limits};
+use std::path::PathBuf;
+
+const GENERATED_SIZE: f64 = 256.0;
+const MOCK_DURATION: f64 = 10_000_000.0;
+
+/// The sources with the places of their names; `None` for one that has errors.
+pub(crate) fn local_sources(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    poller_seed: u64,
+) -> (Vec<Named>, Vec<Option<LocalSource>>) {
+    let mut names = Vec::new();
+    let mut found = Vec::new();
+    for table in root.tables(cx, "source", "[[source]]") {
+        let (named, source) = local_source(table, cx, poller_seed);
+        names.push(named);
+        found.push(source);
+    }
+    unique(
+        "sources",
+        names.iter().filter(|named| !named.name.is_empty()),
+        cx,
+    );
+    (names, found)
+}
+
+fn local_source(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    poller_seed: u64,
+) -> (Named, Option<LocalSource>) {
+    let unnamed = Named {
+        name: String::new(),
+        span: table.span.clone(),
+    };
+    let named = table.req(cx, "name", "\"orders\"", name).unwrap_or(unnamed);
+    let kind = table.req(cx, "kind", "\"sqs\"", choice(&SourceKind::ALL));
+    if let (Some(kind), Some(entry)) = (kind, table.entry("kind"))
+        && !SOURCES.contains(&kind)
+    {
+        cx.push(not_yet(
+            &format!("a source of kind {kind}"),
+            &entry.node.span,
+            "use kinesis or sqs",
+        ));
+    }
+    let stream = kind != Some(SourceKind::Sqs);
+    let shards = if stream {
+        table.opt(cx, "shards", integer(SHARDS))
+    } else {
+        None
+    };
+    let (visibility, receives) = if stream {
+        (None, None)
+    } else {
+        let visibility = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
+        (
+            visibility,
+            table.opt(cx, "max_receive_count", integer(RECEIVES)),
+        )
+    };
+    let types = [("generated", true), ("jsonl", false)];
+    let content = match table.req(cx, "type", "\"generated\"", choice(&types)) {
+        Some(true) => generated(&mut table, cx, poller_seed).map(LocalContent::Generated),
+        Some(false) => {
+            let path = table.req(cx, "file", "\"records.jsonl\"", existing);
+            path.map(|path| LocalContent::Jsonl { path })
+        }
+        // Without a type the other keys cannot be judged.
+        None => return (named, None),
+    };
+    table.finish(cx);
+    let source = (|| {
+        Some(LocalSource {
+            name: named.name.clone(),
+            kind: kind?,
+            shards: shards.unwrap_or(1),
+            visibility_timeout: visibility.unwrap_or(limits::SQS_VISIBILITY_DEFAULT),
+            max_receive_count: receives,
+            content: content?,
+        })
+    })();
+    (named, source)
+}
+
+fn generated(table: &mut Table<'_>, cx: &mut Cx, poller_seed: u64) -> Option<Generated> {
+    let rate = table.req(cx, "rate", "100", |at, cx| {
+        let rate = per_sec(at, cx)?;
+        if rate > 0.0 {
+            return Some(rate);
+        }
+        super::convert::out_of_range(at, cx, "0".to_owned(), "more than 0".to_owned());
+        None
+    });
+    let usual = (Dist::Constant(GENERATED_SIZE), Keys::Unique);
+    let (size, keys) = table.opt(cx, "record", record).unwrap_or(usual);
+    let count = table.opt(cx, "count", integer(1..=i64::MAX));
+    let seed = seed(table, cx).unwrap_or(poller_seed);
+    Some(Generated {
+        per_sec: rate?,
+        size,
+        keys,
+        count,
+        seed,
+    })
+}
+
+/// A file that is there.
+fn existing(at: At<'_>, cx: &mut Cx) -> Option<PathBuf> {
+    let found = text(at, cx)?;
+    let path = cx.path(at, found)?;
+    if path.is_file() {
+        return Some(path);
+    }
+    cx.push(
+        Diagnostic::new(
+            "file-unreadable",
+            format!("cannot read `{}`", path.display()),
+        )
+        .at(&at.node.span)
+        .label("there is no such file"),
+    );
+    None
+}
+
+/// The targets with the places of their functions' names; `None` for one that has errors.
+pub(crate) fn targets(root: &mut Table<'_>, cx: &mut Cx) -> (Vec<Named>, Vec<Option<Target>>) {
+    let mut names = Vec::new();
+    let mut found = Vec::new();
+    for table in root.tables(cx, "target", "[[target]]") {
+        let (named, target) = target(table, cx);
+        names.push(named);
+        found.push(target);
+    }
+    if root.entry("target").is_none() {
+        root.missing(
+            cx,
+            "target",
+            "[ { function = \"checkout\", type = \"lambda\" } ]",
+        );
+    }
+    unique(
+        "targets",
+        names.iter().filter(|named| !named.name.is_empty()),
+        cx,
+    );
+    (names, found)
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Lambda,
+    Http,
+    Process,
+    Mock,
+}
+
+fn target(mut table: Table<'_>, cx: &mut Cx) -> (Named, Option<Target>) {
+    let unnamed = Named {
+        name: String::new(),
+        span: table.span.clone(),
+    };
+    let named = table
+        .req(cx, "function", "\"checkout\"", name)
+        .unwrap_or(unnamed);
+    let known = [
+        ("lambda", Kind::Lambda),
+        ("http", Kind::Http),
+        ("process", Kind::Process),
+        ("mock", Kind::Mock),
+    ];
+    // Without a type the other keys cannot be judged.
+    let Some(kind) = table.req(cx, "type", "\"lambda\"", choice(&known)) else {
+        return (named, None);
+    };
+    // A function of AWS has a timeout of its own: waiting longer than it can last is what it takes to see it.
+    let timeout = match kind {
+        Kind::Lambda => limits::FUNCTION_TIMEOUT_MAX,
+        Kind::Http | Kind::Process | Kind::Mock => Span::from_secs(30),
+    };
+    let timeout = table
+        .opt(cx, "timeout", duration_in(TIMEOUTS))
+        .unwrap_or(timeout);
+    let concurrency = table.opt(cx, "concurrency", integer(1..=100_000));
+    let memory_mb = table
+        .opt(cx, "memory_mb", integer(MEMORY_MB))
+        .unwrap_or(128);
+    let kind = kind_of(&mut table, cx, kind);
+    table.finish(cx);
+    let function = named.name.clone();
+    (
+        named,
+        kind.map(|kind| Target {
+            function,
+            kind,
+            concurrency,
+            timeout,
+            memory_mb,
+        }),
+    )
+}
+
+fn kind_of(table: &mut Table<'_>, cx: &mut Cx, kind: Kind) -> Option<TargetKind> {
+    let signs = [
+        ("header", ErrorSign::Header),
+        ("body", ErrorSign::Body),
+        ("status", ErrorSign::Status),
+    ];
+    match kind {
+        Kind::Lambda => Some(TargetKind::Lambda {
+            endpoint_url: table.opt(cx, "endpoint_url", url),
+            errors: table
+                .opt(cx, "errors", choice(&signs))
+                .unwrap_or(ErrorSign::Header),
+        }),
+        Kind::Http => {
+            let url = table.req(cx, "url", "\"http://localhost:8080/\"", url);
+            let errors = table
+                .opt(cx, "errors", choice(&signs))
+                .unwrap_or(ErrorSign::Status);
+            Some(TargetKind::Http { url: url?, errors })
+        }
+        Kind::Process => {
+            let command = table.req(cx, "command", "[\"./bootstrap\"]", command);
+            let env = table.opt(cx, "env", pairs).unwrap_or_default();
+            Some(TargetKind::Process {
+                command: command?,
+                env,
+            })
+        }
+        Kind::Mock => Some(TargetKind::Mock {
+            duration: table
+                .opt(cx, "duration", dist::time)
+                .unwrap_or(Dist::Constant(MOCK_DURATION)),
+            error_rate: table.opt(cx, "error_rate", ratio).unwrap_or(Ratio::ZERO),
+        }),
+    }
+}
+
+fn command(at: At<'_>, cx: &mut Cx) -> Option<Vec<String>> {
+    let words = list(string)(at, cx)?;
+    if words.first().is_some_and(|program| !program.is_empty()) {
+        return Some(words);
+    }
+    cx.push(
+        Diagnostic::new("empty-list", format!("`{}` names no program", at.key))
+            .at(&at.node.span)
+            .label("empty")
+            .help("write the program and its arguments: [\"./bootstrap\", \"--verbose\"]"),
+    );
+    None
+}

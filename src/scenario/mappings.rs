@@ -1,0 +1,266 @@
+//! `[[mapping]]`: event source mappings, in scenarios and in poller files.
+
+use super::availability::{MAPPING, not_yet};
+use super::convert::{Named, duration_in, integer, name, unique};
+use super::diagnostic::Diagnostic;
+use super::functions::resolve;
+use super::mapping_keys::{Clock, finding, is_repetition, parameters, place};
+use super::model::{Function, Mapping};
+use super::read::{Cx, Table};
+use super::sources::{SourceInfo, VISIBILITY};
+use super::traffic;
+use crate::engine::config::{MappingParameters, conflict_text};
+use crate::engine::{MappingConfig, Profile, SourceKind, Span, Tuning, check};
+use std::ops::Range;
+
+/// What a mapping of a scenario may refer to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct World<'a> {
+    pub(crate) profile: Profile,
+    pub(crate) names: &'a [&'a Named],
+    pub(crate) functions: &'a [(Named, Function)],
+    pub(crate) sources: &'a [SourceInfo],
+}
+
+/// The mappings, with the places of their names.
+pub(crate) fn mappings(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    world: World<'_>,
+) -> (Vec<Named>, Vec<Mapping>) {
+    let mut pairs = Pairs::default();
+    let mut names = Vec::new();
+    let mut found = Vec::new();
+    for table in root.tables(cx, "mapping", "[[mapping]]") {
+        let (named, mapping) = mapping(table, cx, world, &mut pairs);
+        names.extend(named);
+        found.extend(mapping);
+    }
+    unique("mappings", &names, cx);
+    (names, found)
+}
+
+fn mapping(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    world: World<'_>,
+    pairs: &mut Pairs,
+) -> (Option<Named>, Option<Mapping>) {
+    let named = table.req(cx, "name", "\"orders-to-checkout\"", name);
+    let mut written = parameters(&mut table, cx, Clock::Simulation);
+    written.name = named
+        .as_ref()
+        .map(|named| named.name.clone())
+        .unwrap_or_default();
+    if let Some(entry) = table.entry("EventSourceArn") {
+        cx.push(
+            Diagnostic::new("unknown-key", "`EventSourceArn` is not a key of scenarios")
+                .at(&entry.key_span)
+                .label("a scenario models its sources")
+                .help("name a [[source]] of this file with `EventSource`"),
+        );
+    }
+    let names: Vec<&Named> = world.sources.iter().map(|info| &info.named).collect();
+    let source = table.opt(cx, "EventSource", |at, cx| {
+        // What is not a string was reported when the parameters were read.
+        let found = written.event_source.as_deref()?;
+        resolve(at, found, &names, cx)
+    });
+    let function = match written.function_name {
+        Some(_) => table.opt(cx, "FunctionName", |at, cx| {
+            traffic::function(at, cx, world.names)
+        }),
+        None => None,
+    };
+    let info = source.map(|index| &world.sources[index]);
+    let visibility = info.and_then(|info| info.visibility_timeout);
+    let tuning = tuning(&mut table, cx, world.profile, visibility);
+    let config = checked(&table, cx, info.and_then(|info| info.kind), &written);
+    if let (Some(info), Some(function)) = (info, function) {
+        let function_info = &world.functions[function].1;
+        pairs.add(&table, cx, info.kind, &info.named.name, &written);
+        visible_long_enough(&table, cx, visibility, function_info.timeout);
+    }
+    table.finish(cx);
+    if written.enabled == Some(false) {
+        let span = named.as_ref().map_or(0..0, |named| named.span.clone());
+        cx.push(
+            Diagnostic::new(
+                "mapping-disabled",
+                "a disabled mapping is left out of the simulation",
+            )
+            .at(&span)
+            .label("has `Enabled = false`")
+            .warning(),
+        );
+        return (named, None);
+    }
+    let mapping = (|| {
+        info?.model.as_ref()?;
+        // Sources without a model are errors, so that indices of sources stay what they are.
+        Some(Mapping {
+            config: config?,
+            tuning,
+            source: source?,
+            function: function?,
+        })
+    })();
+    (named, mapping)
+}
+
+/// Applies AWS's rules, then those of this version.
+pub(crate) fn checked(
+    table: &Table<'_>,
+    cx: &mut Cx,
+    kind: Option<SourceKind>,
+    written: &MappingParameters,
+) -> Option<MappingConfig> {
+    // Without a known source there is no column of the tables to check against: only what holds for all is told.
+    let found = match check(kind.unwrap_or(SourceKind::Kinesis), written) {
+        Ok(_) if kind.is_none() => return None,
+        Ok(config) => {
+            for row in &MAPPING {
+                if (row.in_use)(&config) {
+                    let what = format!("`{}`", row.parameter);
+                    cx.push(not_yet(&what, &place(table, row.parameter), row.advice));
+                }
+            }
+            return Some(config);
+        }
+        Err(found) => found,
+    };
+    for violation in &found {
+        let common = ["FunctionName", "EventSource"].contains(&violation.parameter);
+        let relevant = kind.is_some() || common;
+        if relevant && !is_repetition(table, violation) {
+            cx.push(finding(table, violation));
+        }
+    }
+    None
+}
+
+/// The keys that AWS has no parameter for.
+pub(crate) fn tuning(
+    table: &mut Table<'_>,
+    cx: &mut Cx,
+    profile: Profile,
+    visibility: Option<Span>,
+) -> Tuning {
+    let mut tuning = Tuning::new(profile);
+    let waits = || duration_in(Span::from_millis(1)..=Span::from_secs(3_600));
+    let take = |value: Option<Span>, field: &mut Span| *field = value.unwrap_or(*field);
+    take(
+        table.opt(cx, "poll_interval", waits()),
+        &mut tuning.poll_interval,
+    );
+    take(
+        table.opt(cx, "backoff_first", waits()),
+        &mut tuning.backoff_first,
+    );
+    take(
+        table.opt(cx, "backoff_max", waits()),
+        &mut tuning.backoff_max,
+    );
+    let long_poll = table.opt(
+        cx,
+        "long_poll",
+        duration_in(Span::ZERO..=Span::from_secs(20)),
+    );
+    take(long_poll, &mut tuning.long_poll);
+    let reads = table.opt(cx, "shard_reads_per_second", integer(1..=1_000));
+    tuning.reads_per_sec_max = reads.unwrap_or(tuning.reads_per_sec_max);
+    let bytes = table.opt(cx, "shard_read_bytes_per_second", |at, cx| {
+        let bytes = super::convert::size(at, cx)?;
+        if bytes > 0 {
+            return Some(bytes);
+        }
+        super::convert::out_of_range(at, cx, "0".to_owned(), "more than 0".to_owned());
+        None
+    });
+    tuning.read_bytes_per_sec_max = bytes.unwrap_or(tuning.read_bytes_per_sec_max);
+    let page = table.opt(cx, "page_records", integer(1..=10_000));
+    tuning.page_records_max = page.unwrap_or(tuning.page_records_max);
+    take(visibility, &mut tuning.visibility_timeout);
+    if tuning.backoff_first > tuning.backoff_max {
+        cx.push(
+            Diagnostic::new("out-of-range", "`backoff_first` is above `backoff_max`")
+                .at(&table.span)
+                .label(format!(
+                    "{} above {}",
+                    tuning.backoff_first, tuning.backoff_max
+                ))
+                .help("raise `backoff_max`"),
+        );
+    }
+    tuning
+}
+
+/// The visibility timeout that a mapping states for a queue whose own is not known.
+pub(crate) fn stated_visibility(table: &mut Table<'_>, cx: &mut Cx) -> Option<Span> {
+    table.opt(cx, "visibility_timeout", duration_in(VISIBILITY))
+}
+
+/// AWS refuses a mapping whose function may run for longer than messages stay hidden.
+pub(crate) fn visible_long_enough(
+    table: &Table<'_>,
+    cx: &mut Cx,
+    visibility: Option<Span>,
+    timeout: Span,
+) {
+    let Some(visibility) = visibility.filter(|visibility| *visibility < timeout) else {
+        return;
+    };
+    cx.push(
+        Diagnostic::new(
+            "timeout-above-visibility",
+            "the function's timeout is above the queue's visibility timeout",
+        )
+        .at(&place(table, "EventSource"))
+        .label(format!("hidden for {visibility}, and the function may take {timeout}"))
+        .allowed("a visibility timeout of at least the function's timeout; AWS advises six times as much")
+        .help("raise `visibility_timeout` of the source, or lower `timeout` of the function"),
+    );
+}
+
+/// Which mappings there are, by source and function.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs(Vec<(String, String, String)>);
+
+impl Pairs {
+    pub(crate) fn add(
+        &mut self,
+        table: &Table<'_>,
+        cx: &mut Cx,
+        kind: Option<SourceKind>,
+        source: &str,
+        written: &MappingParameters,
+    ) {
+        let function = written.function_name.clone().unwrap_or_default();
+        let before = self
+            .0
+            .iter()
+            .find(|(s, f, _)| s == source && *f == function);
+        if let Some((_, _, other)) = before {
+            let text = conflict_text(
+                kind.unwrap_or(SourceKind::Kinesis),
+                source,
+                &function,
+                other,
+            );
+            let span: Range<usize> = place(table, "FunctionName");
+            cx.push(
+                Diagnostic::new(
+                    "esm-one-per-source-and-function",
+                    format!("AWS refuses it: {text}"),
+                )
+                .at(&span)
+                .label(format!(
+                    "the mapping `{other}` has the same source and function"
+                ))
+                .help("remove one of them"),
+            );
+        }
+        self.0
+            .push((source.to_owned(), function, written.name.clone()));
+    }
+}

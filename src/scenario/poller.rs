@@ -1,0 +1,303 @@
+//! A whole poller file: from text to [`PollerFile`].
+
+use super::arn::Arn;
+use super::availability::{SOURCES, not_yet};
+use super::convert::{Named, duration_in, name, string, text, unique};
+use super::diagnostic::{Diagnostic, Report};
+use super::functions::resolve;
+use super::load::{hash, prepare, profile, seed};
+use super::local::{local_sources, targets};
+use super::mapping_keys::{Clock, parameters};
+use super::mappings::{Pairs, checked, stated_visibility, tuning, visible_long_enough};
+use super::node::Node;
+use super::poller_model::{
+    Aws, LocalSource, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
+};
+use super::read::{At, Cx, Table};
+use super::text::{SourceText, open};
+use crate::engine::config::MappingParameters;
+use crate::engine::{FunctionName, Profile, SourceKind, Span};
+use std::path::Path;
+
+/// A poller file and what is odd about it.
+#[derive(Clone, Debug)]
+pub struct LoadedPoller {
+    /// Ready to run.
+    pub file: PollerFile,
+    /// Findings that do not keep it from running.
+    pub warnings: Report,
+}
+
+/// Reads and checks a poller file (`.toml`, `.yaml`, `.yml`, `.json`).
+///
+/// # Errors
+/// Everything that is wrong with the file, at once.
+pub fn load_poller(path: &Path) -> Result<LoadedPoller, Report> {
+    parse_poller(open(path)?)
+}
+
+/// Checks the poller file in a text.
+///
+/// ```
+/// use tidegate::scenario::{SourceText, parse_poller};
+///
+/// let text = r#"
+/// [[target]]
+/// function = "checkout"
+/// type     = "mock"
+/// [[source]]
+/// name = "orders"
+/// type = "generated"
+/// kind = "sqs"
+/// rate = 10
+/// [[mapping]]
+/// name         = "orders"
+/// EventSource  = "orders"
+/// FunctionName = "checkout"
+/// "#;
+/// let loaded = parse_poller(SourceText::new("p.toml", text))?;
+/// assert_eq!(loaded.file.mappings[0].config.batch_size, 10);
+/// assert!(parse_poller(SourceText::new("p.toml", "poller = 5")).is_err());
+/// # Ok::<(), tidegate::scenario::Report>(())
+/// ```
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn parse_poller(source: SourceText) -> Result<LoadedPoller, Report> {
+    let (root, mut cx) = prepare(source, "[[target]]")?;
+    let file = read(&root, &mut cx);
+    let failed = cx.diagnostics.has_errors();
+    match file {
+        Some(mut file) if !failed => {
+            file.hash = hash(&root, &cx);
+            Ok(LoadedPoller {
+                file,
+                warnings: cx.diagnostics.into_report(),
+            })
+        }
+        _ => Err(cx.diagnostics.into_report()),
+    }
+}
+
+fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
+    let mut root = Table::open(
+        At {
+            key: "the file",
+            node,
+        },
+        "a poller file",
+        cx,
+    )?;
+    let profile = profile(&mut root, cx);
+    let aws = aws(&mut root, cx);
+    let poller = settings(&mut root, cx);
+    let (source_names, sources) = local_sources(&mut root, cx, poller.seed);
+    let (target_names, targets) = targets(&mut root, cx);
+    if root.entry("mapping").is_none() {
+        root.missing(cx, "mapping", "[ { name = \"orders\", … } ]");
+    }
+    let world = World {
+        profile,
+        aws: &aws,
+        source_names: &source_names.iter().collect::<Vec<_>>(),
+        sources: &sources,
+        target_names: &target_names.iter().collect::<Vec<_>>(),
+        targets: &targets,
+    };
+    let mut pairs = Pairs::default();
+    let mut names = Vec::new();
+    let mut mappings = Vec::new();
+    for table in root.tables(cx, "mapping", "[[mapping]]") {
+        let (named, found) = mapping(table, cx, &world, &mut pairs);
+        names.extend(named);
+        mappings.extend(found);
+    }
+    unique("mappings", &names, cx);
+    root.finish(cx);
+    let sources = sources.into_iter().flatten().collect();
+    let targets = targets.into_iter().flatten().collect();
+    Some(PollerFile {
+        hash: String::new(),
+        profile,
+        aws,
+        poller,
+        sources,
+        targets,
+        mappings,
+    })
+}
+
+fn aws(root: &mut Table<'_>, cx: &mut Cx) -> Aws {
+    let Some(mut table) = root.opt(cx, "aws", |at, cx| Table::open(at, "[aws]", cx)) else {
+        return Aws::default();
+    };
+    let aws = Aws {
+        region: table.opt(cx, "region", string),
+        endpoint_url: table.opt(cx, "endpoint_url", url),
+        profile: table.opt(cx, "profile", string),
+    };
+    table.finish(cx);
+    aws
+}
+
+fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
+    let mut settings = PollerSettings {
+        store: None,
+        drain_timeout: Span::from_secs(30),
+        seed: 1,
+    };
+    let Some(mut table) = root.opt(cx, "poller", |at, cx| Table::open(at, "[poller]", cx)) else {
+        return settings;
+    };
+    settings.store = table.opt(cx, "store", |at, cx| {
+        let found = text(at, cx)?;
+        cx.path(at, found)
+    });
+    let range = Span::ZERO..=Span::from_secs(3_600);
+    let drain = table.opt(cx, "drain_timeout", duration_in(range));
+    settings.drain_timeout = drain.unwrap_or(settings.drain_timeout);
+    settings.seed = seed(&mut table, cx).unwrap_or(settings.seed);
+    table.finish(cx);
+    settings
+}
+
+/// An address of a server.
+pub(crate) fn url(at: At<'_>, cx: &mut Cx) -> Option<String> {
+    let found = text(at, cx)?;
+    let rest = found
+        .strip_prefix("http://")
+        .or_else(|| found.strip_prefix("https://"));
+    let host = rest
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or_default();
+    let printable = found.bytes().all(|b| b.is_ascii_graphic());
+    if host.is_empty() || host.starts_with(':') || !printable {
+        cx.push(
+            Diagnostic::new("bad-name", format!("`{}` is not an address", at.key))
+                .at(&at.node.span)
+                .label("cannot be understood")
+                .allowed("http://host:port or https://host:port, with a path if need be"),
+        );
+        return None;
+    }
+    Some(found.to_owned())
+}
+
+struct World<'a> {
+    profile: Profile,
+    aws: &'a Aws,
+    source_names: &'a [&'a Named],
+    sources: &'a [Option<LocalSource>],
+    target_names: &'a [&'a Named],
+    targets: &'a [Option<Target>],
+}
+
+fn mapping(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    world: &World<'_>,
+    pairs: &mut Pairs,
+) -> (Option<Named>, Option<PollerMapping>) {
+    let named = table.req(cx, "name", "\"orders-to-checkout\"", name);
+    let mut written = parameters(&mut table, cx, Clock::Unix);
+    written.name = named
+        .as_ref()
+        .map(|named| named.name.clone())
+        .unwrap_or_default();
+    let endpoint_url = table.opt(cx, "endpoint_url", url);
+    let source = source(&mut table, cx, world, &written, endpoint_url);
+    let target = table.opt(cx, "FunctionName", |at, cx| {
+        let found = written.function_name.as_deref()?;
+        // A malformed name is reported by the rules.
+        let parsed = FunctionName::parse(found).ok()?;
+        resolve(at, parsed.name, world.target_names, cx)
+    });
+    let (kind, visibility) = match &source {
+        None => (None, None),
+        Some(MappingSource::Service { arn, .. }) => {
+            (Some(arn.kind), stated_visibility(&mut table, cx))
+        }
+        Some(MappingSource::Local(index)) => {
+            let local = world.sources[*index].as_ref();
+            let visibility = local
+                .filter(|local| local.kind.is_queue())
+                .map(|local| local.visibility_timeout);
+            (local.map(|local| local.kind), visibility)
+        }
+    };
+    let tuning = tuning(&mut table, cx, world.profile, visibility);
+    let config = checked(&table, cx, kind, &written);
+    if let (Some(source), Some(target)) = (&source, target) {
+        let shown = written
+            .event_source_arn
+            .as_deref()
+            .or(written.event_source.as_deref());
+        pairs.add(&table, cx, kind, shown.unwrap_or_default(), &written);
+        if let (MappingSource::Local(_), Some(target)) = (source, &world.targets[target]) {
+            visible_long_enough(&table, cx, visibility, target.timeout);
+        }
+    }
+    table.finish(cx);
+    let mapping = (|| {
+        Some(PollerMapping {
+            config: config?,
+            tuning,
+            source: source?,
+            target: target?,
+            enabled: written.enabled.unwrap_or(true),
+        })
+    })();
+    (named, mapping)
+}
+
+/// What the mapping polls: an ARN, or a source of this file.
+fn source(
+    table: &mut Table<'_>,
+    cx: &mut Cx,
+    world: &World<'_>,
+    written: &MappingParameters,
+    endpoint_url: Option<String>,
+) -> Option<MappingSource> {
+    let local = table.entry("EventSource");
+    let Some(entry) = table.entry("EventSourceArn") else {
+        let found = written.event_source.as_deref()?;
+        let index = resolve(local?.into(), found, world.source_names, cx)?;
+        return Some(MappingSource::Local(index));
+    };
+    if let Some(local) = local {
+        cx.push(
+            Diagnostic::new(
+                "conflicting-keys",
+                "`EventSource` and `EventSourceArn` exclude each other",
+            )
+            .at(&local.key_span)
+            .label("a mapping has one source")
+            .help("remove one of them"),
+        );
+    }
+    let arn = match Arn::parse(written.event_source_arn.as_deref()?) {
+        Ok(arn) => arn,
+        Err(error) => {
+            cx.push(
+                Diagnostic::new("bad-arn", "`EventSourceArn` does not name an event source")
+                    .at(&entry.node.span)
+                    .label(error.to_string())
+                    .allowed("arn:aws:sqs:REGION:ACCOUNT:QUEUE, or arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM"),
+            );
+            return None;
+        }
+    };
+    if !SOURCES.contains(&arn.kind) {
+        let advice = "use a Kinesis stream or an SQS standard queue";
+        cx.push(not_yet(
+            &format!("a source of type {}", arn.kind),
+            &entry.node.span,
+            advice,
+        ));
+    } else if arn.kind == SourceKind::Kinesis && arn.consumer.is_some() {
+        let advice = "name the stream itself";
+        cx.push(not_yet("enhanced fan-out", &entry.node.span, advice));
+    }
+    let endpoint_url = endpoint_url.or_else(|| world.aws.endpoint_url.clone());
+    Some(MappingSource::Service { arn, endpoint_url })
+}

@@ -1,0 +1,95 @@
+//! `[[traffic]]`: callers that invoke a function directly.
+
+use super::arrivals::arrivals;
+use super::availability::not_yet;
+use super::convert::{Named, choice, integer, text};
+use super::diagnostic::Diagnostic;
+use super::functions::resolve;
+use super::model::{Retry, Traffic};
+use super::read::{At, Cx, Table};
+use super::units;
+use crate::engine::{FunctionName, Span};
+
+/// The callers.
+pub(crate) fn traffic(root: &mut Table<'_>, cx: &mut Cx, functions: &[&Named]) -> Vec<Traffic> {
+    let tables = root.tables(cx, "traffic", "[[traffic]]");
+    tables
+        .into_iter()
+        .filter_map(|table| caller(table, cx, functions))
+        .collect()
+}
+
+fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[&Named]) -> Option<Traffic> {
+    let function = table.req(cx, "function", "\"checkout\"", |at, cx| {
+        function(at, cx, functions)
+    });
+    if let Some(entry) = table.entry("invocation") {
+        let known = [("RequestResponse", false), ("Event", true)];
+        if choice(&known)(entry.into(), cx) == Some(true) {
+            let advice = "use \"RequestResponse\"";
+            cx.push(not_yet(
+                "`invocation = \"Event\"`",
+                &entry.node.span,
+                advice,
+            ));
+        }
+    }
+    let arrivals = arrivals(&mut table, cx);
+    let retry = table.opt(cx, "retry", retry);
+    table.finish(cx);
+    Some(Traffic {
+        function: function?,
+        arrivals: arrivals?,
+        retry,
+    })
+}
+
+/// A function of the scenario, by its bare name.
+pub(crate) fn function(at: At<'_>, cx: &mut Cx, functions: &[&Named]) -> Option<usize> {
+    let found = text(at, cx)?;
+    let Ok(parsed) = FunctionName::parse(found) else {
+        return resolve(at, found, functions, cx);
+    };
+    if parsed
+        .qualifier
+        .is_some_and(|qualifier| qualifier != "$LATEST")
+    {
+        let advice = format!("write `\"{}\"`", parsed.name);
+        cx.push(not_yet("a version or alias", &at.node.span, &advice));
+    }
+    resolve(at, parsed.name, functions, cx)
+}
+
+fn retry(at: At<'_>, cx: &mut Cx) -> Option<Retry> {
+    let mut table = Table::open(at, "`retry`", cx)?;
+    let attempts = table.req(cx, "attempts", "3", integer(1..=100));
+    let usual = (Span::from_millis(100), Span::from_secs(20));
+    let waits = table.opt(cx, "backoff", backoff).unwrap_or(usual);
+    table.finish(cx);
+    Some(Retry {
+        attempts: attempts?,
+        backoff_first: waits.0,
+        backoff_max: waits.1,
+    })
+}
+
+/// `first..longest`, or one duration for waits that do not grow.
+fn backoff(at: At<'_>, cx: &mut Cx) -> Option<(Span, Span)> {
+    let found = text(at, cx)?;
+    let (first, last) = found.split_once("..").unwrap_or((found, found));
+    match (units::duration(first), units::duration(last)) {
+        (Ok(first), Ok(last)) if Span::ZERO < first && first <= last => Some((first, last)),
+        _ => {
+            cx.push(
+                Diagnostic::new(
+                    "bad-unit",
+                    format!("`{}` must be a range of durations", at.key),
+                )
+                .at(&at.node.span)
+                .label("cannot be understood")
+                .allowed("\"100ms..2s\": the first wait above zero, and the longest"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Either kind of file, told apart by its tables.
+
+use super::diagnostic::Report;
+use super::load::{parse, tree};
+use super::poller::parse_poller;
+use super::text::{SourceText, open};
+use std::path::Path;
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// `tidegate simulate` and `tidegate sweep`.
+    Scenario,
+    /// `tidegate poll`.
+    Poller,
+}
+
+/// Which kind of file a text is: only poller files have `[aws]`, `[poller]` or `[[target]]`.
+pub fn kind_of(source: &SourceText) -> FileKind {
+    let marks = ["aws", "poller", "target"];
+    match tree(source) {
+        Ok(root) if marks.iter().any(|mark| root.get(mark).is_some()) => FileKind::Poller,
+        _ => FileKind::Scenario,
+    }
+}
+
+/// Checks a file of either kind, and gives its warnings.
+///
+/// # Errors
+/// Everything that is wrong with the file, at once.
+pub fn validate(path: &Path) -> Result<(FileKind, Report), Report> {
+    let source = open(path)?;
+    match kind_of(&source) {
+        FileKind::Scenario => Ok((FileKind::Scenario, parse(source)?.warnings)),
+        FileKind::Poller => Ok((FileKind::Poller, parse_poller(source)?.warnings)),
+    }
+}

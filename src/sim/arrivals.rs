@@ -1,0 +1,265 @@
+//! When things arrive: one pending instant per process, computed when the previous one is used.
+
+use super::ziggurat::Tables;
+use crate::engine::{Rng, Time};
+use crate::scenario::{Arrivals, Rate, Trace};
+use std::sync::Arc;
+
+/// An arrival process: an iterator over instants, never decreasing.
+///
+/// A clone goes on with the same instants as its original, which is how a service can be read twice
+/// without storing what it holds.
+#[derive(Clone, Debug)]
+pub struct ArrivalProcess {
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Rate {
+        spacing: Spacing,
+        pieces: Arc<[Piece]>,
+        piece: usize,
+        /// Nanoseconds since the beginning of the piece.
+        offset: f64,
+    },
+    Trace {
+        trace: Arc<Trace>,
+        point: usize,
+        given: u32,
+        /// Keeps each arrival with this chance; `None` keeps all.
+        thinning: Option<(f64, Rng)>,
+    },
+}
+
+#[derive(Clone, Debug)]
+enum Spacing {
+    Even,
+    Poisson(Rng),
+}
+
+/// A stretch of time over which the rate is linear. Rates are per nanosecond.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Piece {
+    start: f64,
+    length: f64,
+    rate: f64,
+    slope: f64,
+}
+
+impl ArrivalProcess {
+    /// The process described by `arrivals`, at `share` (0 to 1) of its rate.
+    pub fn new(arrivals: &Arrivals, share: f64, rng: Rng) -> Self {
+        let rate = |rate: &Rate, spacing| Kind::Rate {
+            spacing,
+            pieces: pieces(rate, share).into(),
+            piece: 0,
+            offset: 0.0,
+        };
+        let kind = match arrivals {
+            Arrivals::Constant(steps) => rate(steps, Spacing::Even),
+            Arrivals::Poisson(steps) => rate(steps, Spacing::Poisson(rng)),
+            Arrivals::Trace(trace) => Kind::Trace {
+                trace: trace.clone(),
+                point: 0,
+                given: 0,
+                thinning: (share < 1.0).then_some((share, rng)),
+            },
+        };
+        Self { kind }
+    }
+}
+
+impl Iterator for ArrivalProcess {
+    type Item = Time;
+
+    #[inline]
+    fn next(&mut self) -> Option<Time> {
+        match &mut self.kind {
+            Kind::Rate {
+                spacing,
+                pieces,
+                piece,
+                offset,
+            } => {
+                let mut work = match spacing {
+                    Spacing::Even => 1.0,
+                    Spacing::Poisson(rng) => Tables::get().exponential(rng),
+                };
+                // Spend `work` expected arrivals over the pieces' rates.
+                loop {
+                    let current = pieces.get(*piece)?;
+                    let step = current.advance(*offset, &mut work);
+                    if let Some(reached) = step {
+                        *offset = reached;
+                        return Some(Time::from_nanos((current.start + reached) as u64));
+                    }
+                    *piece += 1;
+                    *offset = 0.0;
+                }
+            }
+            Kind::Trace {
+                trace,
+                point,
+                given,
+                thinning,
+            } => loop {
+                let (at, count) = *trace.points.get(*point)?;
+                if *given == count {
+                    *point += 1;
+                    *given = 0;
+                    continue;
+                }
+                *given += 1;
+                let kept = thinning
+                    .as_mut()
+                    .is_none_or(|(share, rng)| rng.unit() < *share);
+                if kept {
+                    return Some(Time::ZERO + at);
+                }
+            },
+        }
+    }
+}
+
+impl Piece {
+    /// The offset at which `work` expected arrivals have passed since `offset`, or `None` (with `work`
+    /// reduced) when the piece ends before.
+    #[inline]
+    fn advance(&self, offset: f64, work: &mut f64) -> Option<f64> {
+        if self.slope == 0.0 {
+            if self.rate == 0.0 {
+                return None;
+            }
+            let reached = offset + *work / self.rate;
+            if reached < self.length {
+                return Some(reached);
+            }
+            *work -= (self.length - offset) * self.rate;
+            return None;
+        }
+        // Solve rate·d + slope/2·d² = work for the distance d from the offset.
+        let rate = self.rate + self.slope * offset;
+        let discriminant = rate * rate + 2.0 * self.slope * *work;
+        if discriminant >= 0.0 {
+            // This form of the root does not cancel for small slopes.
+            let distance = 2.0 * *work / (rate + libm::sqrt(discriminant));
+            if offset + distance < self.length {
+                return Some(offset + distance);
+            }
+        }
+        let rest = self.length - offset;
+        *work = (*work - rest * (rate + 0.5 * self.slope * rest)).max(0.0);
+        None
+    }
+}
+
+fn pieces(rate: &Rate, share: f64) -> Vec<Piece> {
+    const NANOS_PER_SEC: f64 = 1e9;
+    let mut pieces = Vec::new();
+    let mut level = 0.0;
+    for (index, step) in rate.steps.iter().enumerate() {
+        let start = step.at.as_nanos() as f64;
+        let target = step.per_sec * share / NANOS_PER_SEC;
+        let over = step.over.as_nanos() as f64;
+        let end = rate
+            .steps
+            .get(index + 1)
+            .map_or(f64::INFINITY, |next| next.at.as_nanos() as f64);
+        if over > 0.0 {
+            pieces.push(Piece {
+                start,
+                length: over,
+                rate: level,
+                slope: (target - level) / over,
+            });
+        }
+        pieces.push(Piece {
+            start: start + over,
+            length: end - start - over,
+            rate: target,
+            slope: 0.0,
+        });
+        level = target;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Span;
+    use crate::scenario::RateStep;
+
+    fn step(at: u64, per_sec: f64, over: u64) -> RateStep {
+        RateStep {
+            at: Span::from_secs(at),
+            per_sec,
+            over: Span::from_secs(over),
+        }
+    }
+
+    fn count_in(process: ArrivalProcess, from: u64, to: u64) -> usize {
+        process
+            .skip_while(|&at| at < Time::from_secs(from))
+            .take_while(|&at| at < Time::from_secs(to))
+            .count()
+    }
+
+    #[test]
+    fn even_arrivals_keep_their_rate_through_steps_and_ramps() {
+        let steps = vec![
+            step(0, 100.0, 0),
+            step(10, 300.0, 20),
+            step(60, 0.0, 0),
+            step(90, 3.0, 0),
+        ];
+        let process = ArrivalProcess::new(
+            &Arrivals::Constant(Rate { steps }),
+            1.0,
+            Rng::stream(1, "x"),
+        );
+        assert_eq!(process.clone().nth(99), Some(Time::from_secs(1)));
+        let close = |from, to, expected: usize| {
+            let counted = count_in(process.clone(), from, to);
+            assert!(
+                counted.abs_diff(expected) <= 1,
+                "{from}..{to}: {counted}, not {expected}"
+            );
+        };
+        close(0, 10, 1_000);
+        close(10, 30, 4_000); // the ramp's mean is 200 per second
+        close(30, 60, 9_000);
+        close(60, 90, 0);
+        close(90, 100_090, 300_000);
+    }
+
+    #[test]
+    fn poisson_arrivals_have_poisson_counts() {
+        let steps = vec![step(0, 0.0, 0), step(1, 1_000.0, 100)];
+        let arrivals = Arrivals::Poisson(Rate { steps });
+        let process = ArrivalProcess::new(&arrivals, 0.5, Rng::stream(1, "poisson"));
+        let counted = count_in(process, 0, 101) as f64;
+        // Half of 1,000/s reached over 100 s: 25,000 expected, deviation 158.
+        assert!((counted - 25_000.0).abs() < 5.0 * 158.2, "{counted}");
+    }
+
+    #[test]
+    fn traces_repeat_their_points_and_thin_evenly() {
+        let points = vec![(Span::from_secs(1), 2), (Span::from_secs(5), 100_000)];
+        let trace = Arc::new(Trace {
+            path: "t.csv".into(),
+            points,
+        });
+        let arrivals = Arrivals::Trace(trace);
+        let all: Vec<Time> = ArrivalProcess::new(&arrivals, 1.0, Rng::stream(1, "t"))
+            .take(3)
+            .collect();
+        assert_eq!(
+            all,
+            [Time::from_secs(1), Time::from_secs(1), Time::from_secs(5)]
+        );
+        let kept = ArrivalProcess::new(&arrivals, 0.25, Rng::stream(1, "t")).count();
+        assert!((24_300..25_700).contains(&kept), "{kept}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Direct callers: their arrivals, their invocations and their retries.
+
+use super::world::{Inner, Pending};
+use crate::engine::lambda::FunctionId;
+use crate::engine::{Span, Time};
+use crate::metrics::Started;
+use crate::scenario::Retry;
+
+/// A call that may take several attempts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    traffic: u32,
+    /// Attempts made before this one.
+    attempts: u32,
+    /// When the first attempt was made.
+    first: Time,
+}
+
+impl Inner<'_> {
+    /// The next arrival of a traffic source happens now.
+    #[inline]
+    pub(super) fn arrive(&mut self, traffic: usize) {
+        let next = self.traffic[traffic].next();
+        self.next_traffic.set(traffic, next);
+        self.arrivals_used += 1;
+        self.call(Call {
+            traffic: traffic as u32,
+            attempts: 0,
+            first: self.now,
+        });
+    }
+
+    /// Makes an attempt: one admission, and for an admitted call one completion in the calendar.
+    #[inline]
+    pub(super) fn call(&mut self, call: Call) {
+        let traffic = &self.scenario.traffic[call.traffic as usize];
+        let function = traffic.function;
+        let recorder = &mut self.recorders[function];
+        let lease = match self.lambda.admit(self.now, FunctionId(function as u32)) {
+            Ok(lease) => lease,
+            Err(reason) => {
+                recorder.throttled(reason);
+                if traffic.retry.is_some() {
+                    self.retry(call);
+                }
+                return;
+            }
+        };
+        let course = self.functions[function].course(lease.start, &[]);
+        recorder.started(&Started {
+            duration: course.duration,
+            init: course.init,
+            waited: self.now.since(call.first),
+            failed: course.failed,
+            timed_out: course.timed_out,
+        });
+        recorder.running(self.now, self.lambda.running(lease.function));
+        self.invocations += 1;
+        let ends = self.now + course.busy();
+        let fate = course.fate();
+        let pending = if course.failed && traffic.retry.is_some() {
+            Pending::CallFails { lease, fate, call }
+        } else {
+            Pending::CallEnds { lease, fate }
+        };
+        self.schedule(ends, pending);
+    }
+
+    /// The attempt failed or was refused: schedules the next one, if the caller makes any.
+    pub(super) fn retry(&mut self, call: Call) {
+        let traffic = &self.scenario.traffic[call.traffic as usize];
+        let Some(retry) = traffic.retry.filter(|retry| call.attempts < retry.attempts) else {
+            return;
+        };
+        self.recorders[traffic.function].client_retry();
+        let wait = backoff(&retry, call.attempts);
+        // Half of the wait is certain, half is drawn: callers that failed together do not return together.
+        let half = Span::from_nanos(wait.as_nanos() / 2);
+        let jitter = Span::from_nanos(self.retries.below(half.as_nanos() + 1));
+        let again = Call {
+            attempts: call.attempts + 1,
+            ..call
+        };
+        self.schedule(self.now + half + jitter, Pending::Retry(again));
+    }
+}
+
+fn backoff(retry: &Retry, attempts: u32) -> Span {
+    retry
+        .backoff_first
+        .times(1u64 << attempts.min(63))
+        .min(retry.backoff_max)
+}

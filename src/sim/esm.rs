@@ -1,0 +1,426 @@
+//! Event source mappings in virtual time: the engine's actions become calls of modelled services.
+
+use super::dist::Sampler;
+use super::services::kinesis::{KinesisModel, KinesisReader};
+use super::services::sqs::{Received, SqsModel, Waiter};
+use super::world::{Inner, Pending, World};
+use crate::engine::lambda::FunctionId;
+use crate::engine::{
+    Action, BatchId, Control, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position,
+    Ratio, Record, Rng, Shard, ShardId, Span, Time, Token, pump,
+};
+use crate::metrics::Started;
+use crate::scenario::{Scenario, SourceModel};
+
+/// A modelled source and its readers.
+pub(super) struct SourceState {
+    model: Model,
+    latency: Sampler,
+    latencies: Rng,
+    throttles: Rng,
+    /// Chance that a read is throttled by a fault in force.
+    pub(super) fault_throttle_rate: Ratio,
+    arrived_in_bin: Option<u64>,
+    dead_lettered_before: u64,
+}
+
+enum Model {
+    Kinesis {
+        stream: KinesisModel,
+        /// One per mapping of the scenario; `None` for those that read another source.
+        readers: Vec<Option<KinesisReader>>,
+    },
+    Sqs(Box<SqsModel>),
+}
+
+/// What happened at a source during a bin.
+pub(super) struct BinCounts {
+    pub(super) incoming: u64,
+    pub(super) dead_lettered: u64,
+    pub(super) backlog: u64,
+}
+
+impl SourceState {
+    pub(super) fn all(scenario: &Scenario, seed: u64) -> Vec<Self> {
+        let build = |(index, source): (usize, &crate::scenario::Source)| {
+            let rng = |what| Rng::stream(seed, &format!("source/{}/{what}", source.name));
+            let model = match source.kind {
+                SourceModel::Kinesis { shards, retention } => {
+                    let stream =
+                        KinesisModel::new(&source.name, shards, retention, &source.producers, seed);
+                    let readers = scenario
+                        .mappings
+                        .iter()
+                        .map(|mapping| {
+                            let from = mapping.config.starting_position;
+                            (mapping.source == index).then(|| stream.reader(from, Time::ZERO))
+                        })
+                        .collect();
+                    Model::Kinesis { stream, readers }
+                }
+                SourceModel::Sqs {
+                    visibility_timeout,
+                    max_receive_count,
+                } => Model::Sqs(Box::new(SqsModel::new(
+                    &source.name,
+                    visibility_timeout,
+                    max_receive_count,
+                    &source.producers,
+                    seed,
+                ))),
+            };
+            Self {
+                model,
+                latency: Sampler::new(&source.latency),
+                latencies: rng("latency"),
+                throttles: rng("throttles"),
+                fault_throttle_rate: Ratio::ZERO,
+                arrived_in_bin: None,
+                dead_lettered_before: 0,
+            }
+        };
+        scenario.sources.iter().enumerate().map(build).collect()
+    }
+
+    fn shard_count(&self) -> usize {
+        match &self.model {
+            Model::Kinesis { stream, .. } => stream.shard_count(),
+            Model::Sqs(_) => 0,
+        }
+    }
+
+    /// What the bin that ends now brought, as seen by `mapping`. All mappings of a source see the same arrivals.
+    pub(super) fn roll(&mut self, mapping: usize, now: Time) -> BinCounts {
+        let incoming = match (self.arrived_in_bin, &mut self.model) {
+            (Some(counted), _) => counted,
+            (None, Model::Kinesis { stream, .. }) => stream.arrived(now),
+            (None, Model::Sqs(queue)) => queue.arrived(now),
+        };
+        self.arrived_in_bin = Some(incoming);
+        let (dead_lettered, backlog) = match &mut self.model {
+            Model::Kinesis { stream, readers } => {
+                let backlog = readers[mapping]
+                    .as_ref()
+                    .map_or(0, |reader| stream.backlog(reader));
+                (0, backlog)
+            }
+            Model::Sqs(queue) => {
+                let backlog = queue.backlog(now);
+                (queue.dead_lettered() - self.dead_lettered_before, backlog)
+            }
+        };
+        BinCounts {
+            incoming,
+            dead_lettered,
+            backlog,
+        }
+    }
+
+    /// Every mapping has seen the bin.
+    pub(super) fn bin_over(&mut self) {
+        self.arrived_in_bin = None;
+        if let Model::Sqs(queue) = &self.model {
+            self.dead_lettered_before = queue.dead_lettered();
+        }
+    }
+}
+
+impl World<'_> {
+    pub(super) fn start_mappings(&mut self, seed: u64) {
+        let scenario = self.inner.scenario;
+        for (index, mapping) in scenario.mappings.iter().enumerate() {
+            let label = format!("mapping/{}", mapping.config.name);
+            let built = Mapping::new(
+                mapping.config.clone(),
+                mapping.tuning,
+                Rng::stream(seed, &label),
+                Time::ZERO,
+            );
+            match built {
+                Ok(machine) => self.mappings.push(machine),
+                Err(unsupported) => {
+                    unreachable!("a checked scenario asked for more than there is: {unsupported}")
+                }
+            }
+            let shards = self.inner.sources[mapping.source].shard_count();
+            let listed = (0..shards as u32)
+                .map(|shard| Shard {
+                    id: ShardId(shard),
+                    from: mapping.config.starting_position,
+                    parents: Vec::new(),
+                })
+                .collect::<Vec<_>>();
+            if listed.is_empty() {
+                self.drain(index as u32);
+            } else {
+                self.feed(index as u32, Event::Control(Control::Shards(listed)));
+            }
+        }
+    }
+
+    pub(super) fn feed(&mut self, mapping: u32, event: Event<()>) {
+        self.mappings[mapping as usize].handle(self.inner.now, event);
+        self.drain(mapping);
+    }
+
+    pub(super) fn mapping_due(&mut self, mapping: u32) {
+        let now = self.inner.now;
+        if self.inner.mapping_wakes[mapping as usize] != Some(now) {
+            return; // an earlier wake-up took this one's place
+        }
+        self.inner.mapping_wakes[mapping as usize] = None;
+        self.mappings[mapping as usize].handle_timeout(now);
+        self.drain(mapping);
+    }
+
+    pub(super) fn batch_ended(
+        &mut self,
+        mapping: u32,
+        token: Token,
+        batch: BatchId,
+        outcome: Outcome,
+    ) {
+        if outcome == Outcome::Success {
+            let recorder = &mut self.inner.mapping_recorders[mapping as usize];
+            for record in self.mappings[mapping as usize].batch(batch) {
+                recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
+            }
+        }
+        self.feed(mapping, Event::Invoked { token, outcome });
+    }
+
+    pub(super) fn queue_due(&mut self, source: u32) {
+        let now = self.inner.now;
+        loop {
+            let Model::Sqs(queue) = &mut self.inner.sources[source as usize].model else {
+                return;
+            };
+            if queue.wake_at == Some(now) {
+                queue.wake_at = None;
+            }
+            let Some((waiter, records)) = queue.wake(now) else {
+                break;
+            };
+            self.inner.records += records.len() as u64;
+            let page = queue_page(records);
+            let token = waiter.token;
+            self.feed(waiter.mapping, Event::Fetched { token, page });
+        }
+        self.inner.schedule_queue_wake(source);
+    }
+
+    fn drain(&mut self, mapping: u32) {
+        let now = self.inner.now;
+        let machine = &mut self.mappings[mapping as usize];
+        let mut effects = SimEffects {
+            inner: &mut self.inner,
+            mapping,
+        };
+        let wake = pump(machine, now, &mut effects);
+        let scheduled = &mut self.inner.mapping_wakes[mapping as usize];
+        if let Some((at, _)) = wake
+            && scheduled.is_none_or(|planned| at < planned)
+        {
+            *scheduled = Some(at);
+            self.inner.schedule(at, Pending::MappingWake(mapping));
+        }
+    }
+}
+
+impl Inner<'_> {
+    fn schedule_queue_wake(&mut self, source: u32) {
+        let Model::Sqs(queue) = &mut self.sources[source as usize].model else {
+            return;
+        };
+        let Some(at) = queue.next_wake() else {
+            return;
+        };
+        if queue.wake_at.is_none_or(|planned| at < planned) {
+            queue.wake_at = Some(at);
+            self.schedule(at.max(self.now), Pending::QueueWake(source));
+        }
+    }
+}
+
+/// Carries out the actions of one mapping.
+struct SimEffects<'w, 's> {
+    inner: &'w mut Inner<'s>,
+    mapping: u32,
+}
+
+impl Effects<()> for SimEffects<'_, '_> {
+    fn start(&mut self, _: Time, machine: &mut Mapping<()>, action: Action) -> Option<Event<()>> {
+        match action {
+            Action::Read {
+                token,
+                shard,
+                from,
+                records_max,
+            } => self.read(machine, token, shard, from, records_max),
+            Action::Receive {
+                token,
+                records_max,
+                wait,
+            } => self.receive(machine, token, records_max, wait),
+            Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
+            Action::Acknowledge { token, batch } => {
+                let source = self.source();
+                if let Model::Sqs(queue) = &mut source.model {
+                    for record in machine.batch(batch) {
+                        queue.delete(&record.meta);
+                    }
+                }
+                Some(Event::Done { token })
+            }
+            // The modelled store is instant and never fails.
+            Action::Checkpoint { token, .. } => Some(Event::Done { token }),
+        }
+    }
+
+    fn observe(&mut self, now: Time, fact: Fact) {
+        self.inner.mapping_recorders[self.mapping as usize].observe(now, fact);
+    }
+}
+
+impl SimEffects<'_, '_> {
+    fn source(&mut self) -> &mut SourceState {
+        let index = self.inner.scenario.mappings[self.mapping as usize].source;
+        &mut self.inner.sources[index]
+    }
+
+    fn read(
+        &mut self,
+        machine: &mut Mapping<()>,
+        token: Token,
+        shard: ShardId,
+        from: Position,
+        records_max: u32,
+    ) -> Option<Event<()>> {
+        let mapping = self.mapping as usize;
+        let now = self.inner.now;
+        let source = self.source();
+        if source.throttles.chance(source.fault_throttle_rate) {
+            let class = FailureClass::Throttled;
+            return Some(Event::Failed { token, class });
+        }
+        let Model::Kinesis { stream, readers } = &mut source.model else {
+            unreachable!("a queue was read like a stream");
+        };
+        let Some(reader) = &mut readers[mapping] else {
+            unreachable!("a stream was read by a mapping of another source");
+        };
+        assert!(from != Position::End, "a finished shard was read again");
+        let list = machine.spare_list();
+        let page = stream.read(reader, shard.0 as usize, now, records_max, list);
+        self.inner.records += page.records.len() as u64;
+        self.answer(token, page)
+    }
+
+    fn receive(
+        &mut self,
+        machine: &mut Mapping<()>,
+        token: Token,
+        records_max: u32,
+        wait: Span,
+    ) -> Option<Event<()>> {
+        let mapping = self.mapping;
+        let now = self.inner.now;
+        let source = self.source();
+        if source.throttles.chance(source.fault_throttle_rate) {
+            let class = FailureClass::Throttled;
+            return Some(Event::Failed { token, class });
+        }
+        let Model::Sqs(queue) = &mut source.model else {
+            unreachable!("a stream was received from like a queue");
+        };
+        let waiter = Waiter {
+            mapping,
+            token,
+            records_max,
+            until: now + wait,
+        };
+        match queue.receive(now, waiter, machine.spare_list()) {
+            Received::Messages(records) => {
+                self.inner.records += records.len() as u64;
+                self.answer(token, queue_page(records))
+            }
+            Received::Waits => {
+                let source = self.inner.scenario.mappings[mapping as usize].source;
+                self.inner.schedule_queue_wake(source as u32);
+                None
+            }
+            Received::OverLimit => {
+                let class = FailureClass::Throttled;
+                Some(Event::Failed { token, class })
+            }
+        }
+    }
+
+    /// Gives a page back after the source's latency.
+    fn answer(&mut self, token: Token, page: Page<()>) -> Option<Event<()>> {
+        let source = self.source();
+        let latency = Span::from_nanos(source.latency.draw(&mut source.latencies));
+        if latency == Span::ZERO {
+            return Some(Event::Fetched { token, page });
+        }
+        let pending = Pending::Fetched {
+            mapping: self.mapping,
+            token,
+            page: Box::new(page),
+        };
+        self.inner.schedule(self.inner.now + latency, pending);
+        None
+    }
+
+    fn invoke(&mut self, machine: &Mapping<()>, token: Token, batch: BatchId) -> Option<Event<()>> {
+        let inner = &mut *self.inner;
+        let function = inner.scenario.mappings[self.mapping as usize].function;
+        let recorder = &mut inner.recorders[function];
+        let lease = match inner.lambda.admit(inner.now, FunctionId(function as u32)) {
+            Ok(lease) => lease,
+            Err(reason) => {
+                recorder.throttled(reason);
+                let outcome = Outcome::Throttled {
+                    retry_after: Span::ZERO,
+                };
+                return Some(Event::Invoked { token, outcome });
+            }
+        };
+        let records: &[Record<()>] = machine.batch(batch);
+        let course = inner.functions[function].course(lease.start, records);
+        recorder.started(&Started {
+            duration: course.duration,
+            init: course.init,
+            waited: Span::ZERO,
+            failed: course.failed,
+            timed_out: course.timed_out,
+        });
+        recorder.running(inner.now, inner.lambda.running(lease.function));
+        inner.invocations += 1;
+        let outcome = if course.failed {
+            Outcome::FunctionError
+        } else {
+            Outcome::Success
+        };
+        let pending = Pending::BatchEnds {
+            lease,
+            fate: course.fate(),
+            mapping: self.mapping,
+            token,
+            batch,
+            outcome,
+        };
+        inner.schedule(inner.now + course.busy(), pending);
+        None
+    }
+}
+
+fn queue_page(records: Vec<Record<()>>) -> Page<()> {
+    Page {
+        records,
+        bytes: 0,
+        end: None,
+        behind: Span::ZERO,
+        shard_end: false,
+    }
+}

@@ -1,0 +1,15 @@
+//! The virtual-time driver: the same machines as the poller, with modelled services and functions around them.
+
+pub mod arrivals;
+pub mod calendar;
+mod direct;
+pub mod dist;
+mod esm;
+mod function;
+mod run;
+pub mod services;
+mod tournament;
+mod world;
+mod ziggurat;
+
+pub use run::{Outcome, Progress, run};

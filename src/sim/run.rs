@@ -1,0 +1,186 @@
+//! Runs a scenario and gathers its figures.
+
+use super::world::World;
+use crate::engine::lambda::{FunctionId, LimitError};
+use crate::engine::{SourceKind, Span, Time};
+use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
+use crate::scenario::{FaultKind, Scenario};
+
+/// What a run gives.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The figures. Gates are evaluated by whoever asked for the run; wall time is theirs to fill in.
+    pub summary: Summary,
+    /// What happened over time.
+    pub series: Series,
+    /// Invocations that began, warm-up included.
+    pub invocations: u64,
+    /// Records read from modelled sources, warm-up included.
+    pub records: u64,
+}
+
+/// Told how far a run is.
+pub trait Progress {
+    /// `done` of `total` simulated time is over.
+    fn advance(&mut self, done: Span, total: Span);
+}
+
+impl Progress for () {
+    fn advance(&mut self, _: Span, _: Span) {}
+}
+
+/// Scenarios up to this length get bins of a second, longer ones bins of a minute.
+const SECOND_BINS_MAX: Span = Span::from_secs(2 * 3_600);
+
+/// Runs `scenario` under `seed` from time zero to its end.
+///
+/// # Errors
+/// When the reserved concurrencies leave too little of the account's.
+pub fn run(
+    scenario: &Scenario,
+    seed: u64,
+    progress: &mut impl Progress,
+) -> Result<Outcome, LimitError> {
+    let mut world = World::new(scenario, seed)?;
+    let bin = if scenario.duration <= SECOND_BINS_MAX {
+        Span::from_secs(1)
+    } else {
+        Span::from_secs(60)
+    };
+    let end = Time::ZERO + scenario.duration;
+    // No bin mixes warm-up and measurement: the warm-up lasts for whole bins.
+    let warm_up = Span::from_nanos(scenario.warm_up.as_nanos().next_multiple_of(bin.as_nanos()));
+    let warm_up_end = Time::ZERO + warm_up;
+    let functions = scenario.functions.len();
+    let mut baseline = vec![(0, 0); functions];
+    let mut lifespans = vec![(0, 0); functions];
+    let mut bin_start = Time::ZERO;
+    while bin_start < end {
+        let bin_end = (bin_start + bin).min(end);
+        world.run_until(bin_end);
+        world.inner.roll(bin_end.since(bin_start));
+        if bin_end == warm_up_end {
+            for index in 0..functions {
+                let id = FunctionId(index as u32);
+                let lambda = &mut world.inner.lambda;
+                baseline[index] = (
+                    lambda.environment_area(bin_end, id),
+                    lambda.environments(bin_end, id),
+                );
+                lifespans[index] = lambda.lifespans(id);
+            }
+            world
+                .inner
+                .recorders
+                .iter_mut()
+                .for_each(|recorder| recorder.end_warm_up());
+            world
+                .inner
+                .mapping_recorders
+                .iter_mut()
+                .for_each(|recorder| recorder.end_warm_up());
+        }
+        bin_start = bin_end;
+        progress.advance(bin_start.since(Time::ZERO), scenario.duration);
+    }
+    Ok(gather(world, seed, (bin, warm_up), &baseline, &lifespans))
+}
+
+fn gather(
+    mut world: World<'_>,
+    seed: u64,
+    (bin, warm_up): (Span, Span),
+    baseline: &[(u128, u32)],
+    lifespans: &[(u64, u128)],
+) -> Outcome {
+    let scenario = world.inner.scenario;
+    let measured = scenario.duration - warm_up;
+    let mut series = Series {
+        bin,
+        warm_up,
+        functions: Vec::new(),
+        mappings: Vec::new(),
+        faults: scenario
+            .faults
+            .iter()
+            .map(|fault| {
+                (
+                    fault_name(scenario, &fault.what),
+                    fault.at,
+                    fault.at + fault.lasts,
+                )
+            })
+            .collect(),
+    };
+    let mut functions = Vec::new();
+    for (index, function) in scenario.functions.iter().enumerate() {
+        let id = FunctionId(index as u32);
+        let lambda = &mut world.inner.lambda;
+        let area = lambda.environment_area(world.inner.end, id) - baseline[index].0;
+        let (expired, lived) = lambda.lifespans(id);
+        let since = (expired - lifespans[index].0, lived - lifespans[index].1);
+        let recorder = &mut world.inner.recorders[index];
+        let summary = recorder.summary(measured, area, baseline[index].1, since);
+        functions.push((function.name.clone(), summary));
+        series.functions.push(FunctionSeries {
+            name: function.name.clone(),
+            concurrency_limit: lambda.concurrency_limit(id),
+            rows: recorder.take_rows(),
+        });
+    }
+    let mut mappings = Vec::new();
+    for (index, mapping) in scenario.mappings.iter().enumerate() {
+        let recorder = &mut world.inner.mapping_recorders[index];
+        let stream = mapping.config.source == SourceKind::Kinesis;
+        let kind = if stream { "kinesis" } else { "sqs" };
+        mappings.push((mapping.config.name.clone(), recorder.summary(kind)));
+        series.mappings.push(MappingSeries {
+            name: mapping.config.name.clone(),
+            stream,
+            rows: recorder.take_rows(),
+        });
+    }
+    let inner = &world.inner;
+    let summary = Summary {
+        tidegate: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: scenario.title.clone(),
+        scenario_hash: scenario.hash.clone(),
+        profile: scenario.profile.name().to_owned(),
+        seed,
+        replications: 1,
+        measured_s: measured.as_secs_f64(),
+        functions,
+        mappings,
+        gates: Vec::new(),
+        engine: EngineSummary {
+            events: inner.calendar.scheduled() + inner.arrivals_used,
+            simulated_s: scenario.duration.as_secs_f64(),
+            wall_s: 0.0,
+            invocations_per_s: 0.0,
+            records_per_s: 0.0,
+        },
+    };
+    Outcome {
+        summary,
+        series,
+        invocations: inner.invocations,
+        records: inner.records,
+    }
+}
+
+fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
+    match what {
+        FaultKind::FunctionErrors { function, rate } => {
+            format!("{} errors at {}", scenario.functions[*function].name, rate)
+        }
+        FaultKind::FunctionSlow { function, factor } => {
+            format!("{} slower by {factor}", scenario.functions[*function].name)
+        }
+        FaultKind::SourceThrottled { source, rate } => {
+            format!(
+                "{} reads throttled at {rate}",
+                scenario.sources[*source].name
+            )
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The event loop and everything that it moves.
+
+use super::calendar::{Calendar, EventSet};
+use super::direct::Call;
+use super::esm::SourceState;
+use super::function::FunctionModel;
+use super::tournament::Tournament;
+use crate::engine::lambda::{
+    AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
+};
+use crate::engine::{self, BatchId, Outcome, Page, Ratio, Span, Time, Token};
+use crate::metrics::{FunctionRecorder, MappingRecorder};
+use crate::scenario::{FaultKind, Scenario};
+use crate::sim::arrivals::ArrivalProcess;
+
+/// A running simulation.
+pub(super) struct World<'s> {
+    pub(super) inner: Inner<'s>,
+    pub(super) mappings: Vec<engine::Mapping<()>>,
+}
+
+/// Everything but the mappings, so that a mapping can be driven while the rest is at hand.
+pub(super) struct Inner<'s> {
+    pub(super) scenario: &'s Scenario,
+    pub(super) now: Time,
+    pub(super) end: Time,
+    pub(super) calendar: Calendar,
+    pending: Vec<Pending>,
+    free: Vec<u32>,
+    pub(super) lambda: Lambda,
+    pub(super) functions: Vec<FunctionModel>,
+    pub(super) recorders: Vec<FunctionRecorder>,
+    pub(super) traffic: Vec<ArrivalProcess>,
+    pub(super) next_traffic: Tournament,
+    pub(super) retries: engine::Rng,
+    pub(super) sources: Vec<SourceState>,
+    pub(super) mapping_recorders: Vec<MappingRecorder>,
+    /// The wake-up of each mapping that is in the calendar.
+    pub(super) mapping_wakes: Vec<Option<Time>>,
+    pub(super) arrivals_used: u64,
+    pub(super) invocations: u64,
+    pub(super) records: u64,
+}
+
+/// A pending event. Nothing here is larger than it must be: one of these is moved for every invocation.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// The slot is free.
+    Free,
+    /// A direct call ends, and its caller is content.
+    CallEnds { lease: Lease, fate: Fate },
+    /// A direct call ends in an error, and its caller may try again.
+    CallFails {
+        lease: Lease,
+        fate: Fate,
+        call: Call,
+    },
+    /// A caller tries again.
+    Retry(Call),
+    /// A mapping's invocation ends.
+    BatchEnds {
+        lease: Lease,
+        fate: Fate,
+        mapping: u32,
+        token: Token,
+        batch: BatchId,
+        outcome: Outcome,
+    },
+    /// A read or receive returns.
+    Fetched {
+        mapping: u32,
+        token: Token,
+        page: Box<Page<()>>,
+    },
+    /// A mapping's deadline.
+    MappingWake(u32),
+    /// A queue has something for its waiting receivers.
+    QueueWake(u32),
+    /// A fault begins or ends.
+    FaultEdge,
+}
+
+impl<'s> World<'s> {
+    /// The world of `scenario` under `seed`, at time zero.
+    pub(super) fn new(scenario: &'s Scenario, seed: u64) -> Result<Self, LimitError> {
+        let account = AccountLimits {
+            concurrency: scenario.region.account_concurrency,
+            caller_requests_per_sec: scenario.region.caller_requests_per_sec,
+        };
+        let limits = scenario
+            .functions
+            .iter()
+            .map(|function| FunctionLimits {
+                reserved_concurrency: function.reserved_concurrency,
+                keep_alive: function.keep_alive,
+                reuse: function.reuse,
+            })
+            .collect();
+        let growth = scenario.profile.growth(scenario.region.burst_concurrency);
+        let lambda = Lambda::new(account, limits, growth, seed)?;
+        let mut traffic: Vec<ArrivalProcess> = scenario
+            .traffic
+            .iter()
+            .enumerate()
+            .map(|(index, traffic)| {
+                let label = format!("traffic/{index}/arrivals");
+                ArrivalProcess::new(&traffic.arrivals, 1.0, engine::Rng::stream(seed, &label))
+            })
+            .collect();
+        let next_traffic = Tournament::new(traffic.iter_mut().map(Iterator::next));
+        let functions = scenario.functions.iter();
+        let mut inner = Inner {
+            scenario,
+            now: Time::ZERO,
+            end: Time::ZERO + scenario.duration,
+            calendar: Calendar::default(),
+            pending: Vec::new(),
+            free: Vec::new(),
+            lambda,
+            recorders: functions
+                .clone()
+                .map(|_| FunctionRecorder::default())
+                .collect(),
+            functions: functions
+                .map(|function| FunctionModel::new(function, seed))
+                .collect(),
+            traffic,
+            next_traffic,
+            retries: engine::Rng::stream(seed, "traffic/retries"),
+            sources: SourceState::all(scenario, seed),
+            mapping_recorders: scenario
+                .mappings
+                .iter()
+                .map(|_| MappingRecorder::default())
+                .collect(),
+            mapping_wakes: vec![None; scenario.mappings.len()],
+            arrivals_used: 0,
+            invocations: 0,
+            records: 0,
+        };
+        for fault in &scenario.faults {
+            inner.schedule(Time::ZERO + fault.at, Pending::FaultEdge);
+            inner.schedule(Time::ZERO + fault.at + fault.lasts, Pending::FaultEdge);
+        }
+        let mut world = Self {
+            inner,
+            mappings: Vec::new(),
+        };
+        world.start_mappings(seed);
+        Ok(world)
+    }
+
+    /// Runs everything that happens before `until` (and before the end of the scenario).
+    pub(super) fn run_until(&mut self, until: Time) {
+        let until = until.min(self.inner.end);
+        loop {
+            let due = self.inner.calendar.peek();
+            let (source, arrival) = self.inner.next_traffic.first();
+            match due {
+                // At one instant what ends comes before what begins: a freed environment can serve.
+                Some(entry) if entry.time() <= arrival => {
+                    if entry.time() >= until {
+                        break;
+                    }
+                    self.inner.calendar.pop();
+                    self.inner.now = entry.time();
+                    self.happen(entry.slot());
+                }
+                _ => {
+                    if arrival >= until {
+                        break;
+                    }
+                    self.inner.now = arrival;
+                    self.inner.arrive(source);
+                }
+            }
+        }
+        self.inner.now = until;
+    }
+
+    #[inline]
+    fn happen(&mut self, slot: u32) {
+        let inner = &mut self.inner;
+        match inner.take(slot) {
+            Pending::CallEnds { lease, fate } => inner.release(lease, fate),
+            Pending::CallFails { lease, fate, call } => {
+                inner.release(lease, fate);
+                inner.retry(call);
+            }
+            Pending::Retry(call) => inner.call(call),
+            Pending::BatchEnds {
+                lease,
+                fate,
+                mapping,
+                token,
+                batch,
+                outcome,
+            } => {
+                inner.release(lease, fate);
+                self.batch_ended(mapping, token, batch, outcome);
+            }
+            Pending::Fetched {
+                mapping,
+                token,
+                page,
+            } => self.feed(mapping, engine::Event::Fetched { token, page: *page }),
+            Pending::MappingWake(mapping) => self.mapping_due(mapping),
+            Pending::QueueWake(source) => self.queue_due(source),
+            Pending::FaultEdge => inner.apply_faults(),
+            Pending::Free => unreachable!("a free slot was scheduled"),
+        }
+    }
+}
+
+impl Inner<'_> {
+    /// Puts `pending` into the calendar.
+    #[inline]
+    pub(super) fn schedule(&mut self, at: Time, pending: Pending) {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.pending[slot as usize] = pending;
+                slot
+            }
+            None => {
+                self.pending.push(pending);
+                (self.pending.len() - 1) as u32
+            }
+        };
+        self.calendar.schedule(at, slot);
+    }
+
+    #[inline]
+    fn take(&mut self, slot: u32) -> Pending {
+        self.free.push(slot);
+        std::mem::replace(&mut self.pending[slot as usize], Pending::Free)
+    }
+
+    #[inline]
+    fn release(&mut self, lease: Lease, fate: Fate) {
+        self.lambda.finish(self.now, lease, fate);
+        let running = self.lambda.running(lease.function);
+        self.recorders[lease.function.0 as usize].running(self.now, running);
+    }
+
+    /// Recomputes what the faults in force do; called when one begins or ends.
+    fn apply_faults(&mut self) {
+        for function in &mut self.functions {
+            function.fault_error_rate = Ratio::ZERO;
+            function.slow_factor = 1.0;
+        }
+        for source in &mut self.sources {
+            source.fault_throttle_rate = Ratio::ZERO;
+        }
+        for fault in &self.scenario.faults {
+            let begins = Time::ZERO + fault.at;
+            if self.now < begins || self.now >= begins + fault.lasts {
+                continue;
+            }
+            match fault.what {
+                FaultKind::FunctionErrors { function, rate } => {
+                    self.functions[function].fault_error_rate = rate;
+                }
+                FaultKind::FunctionSlow { function, factor } => {
+                    self.functions[function].slow_factor *= factor;
+                }
+                FaultKind::SourceThrottled { source, rate } => {
+                    self.sources[source].fault_throttle_rate = rate;
+                }
+            }
+        }
+    }
+
+    /// Closes the bin of length `bin` that ends now.
+    pub(super) fn roll(&mut self, bin: Span) {
+        let now = self.now;
+        for (index, recorder) in self.recorders.iter_mut().enumerate() {
+            let environments = self.lambda.environments(now, FunctionId(index as u32));
+            recorder.roll(now, bin, environments);
+        }
+        for (index, mapping) in self.scenario.mappings.iter().enumerate() {
+            let counts = self.sources[mapping.source].roll(index, now);
+            self.mapping_recorders[index].roll(
+                counts.incoming,
+                counts.dead_lettered,
+                counts.backlog,
+            );
+        }
+        for source in &mut self.sources {
+            source.bin_over();
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Bad poller files.
+
+use super::poller_told;
+use tidegate::scenario::{ErrorSign, MappingSource, SourceText, TargetKind, parse_poller};
+
+#[test]
+fn a_poller_file_needs_targets_and_mappings() {
+    super::snapshot!(poller_told(
+        "[poller]\ndrain_timeout = \"2h\"\nstore = \"../x\"\n"
+    ));
+}
+
+#[test]
+fn targets_are_checked_by_their_type() {
+    let text = r#"
+[aws]
+endpoint_url = "localhost:4566"
+[[target]]
+function = "a"
+type = "http"
+errors = "trailer"
+[[target]]
+function = "b"
+type = "process"
+command = []
+errors = "body"
+[[target]]
+function = "a"
+type = "mock"
+duration = 5
+[[target]]
+type = "lamda"
+[[mapping]]
+name = "m"
+"#;
+    super::snapshot!(poller_told(text));
+}
+
+#[test]
+fn sources_are_checked_by_their_form() {
+    let text = r#"
+[[source]]
+name = "q"
+type = "generated"
+kind = "sqs"
+shards = 2
+rate = 0
+[[source]]
+name = "k"
+type = "jsonl"
+kind = "kafka"
+file = "none.jsonl"
+[[target]]
+function = "f"
+type = "lambda"
+[[mapping]]
+name = "a"
+EventSourceArn = "arn:aws:sqs:us-east-1:12:q"
+FunctionName = "g"
+[[mapping]]
+name = "b"
+EventSourceArn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026"
+FunctionName = "f"
+StartingPosition = "LATEST"
+[[mapping]]
+name = "c"
+EventSource = "qq"
+FunctionName = "f"
+"#;
+    super::snapshot!(poller_told(text));
+}
+
+#[test]
+fn a_right_file_is_read() {
+    let text = r#"
+[aws]
+region = "eu-west-1"
+endpoint_url = "http://localhost:4566"
+[[target]]
+function = "f"
+type = "http"
+url = "http://localhost:9000/"
+[[target]]
+function = "g"
+type = "lambda"
+[[mapping]]
+name = "orders"
+EventSourceArn = "arn:aws:sqs:eu-west-1:123456789012:orders"
+FunctionName = "f:live"
+visibility_timeout = "2m"
+Enabled = false
+[[mapping]]
+name = "clicks"
+EventSourceArn = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
+FunctionName = "g"
+StartingPosition = "AT_TIMESTAMP"
+StartingPositionTimestamp = 2026-11-21T06:00:00Z
+endpoint_url = "http://localhost:4567"
+"#;
+    let loaded =
+        parse_poller(SourceText::new("p.toml", text)).unwrap_or_else(|report| panic!("{report}"));
+    let file = loaded.file;
+    assert!(matches!(
+        &file.targets[0].kind,
+        TargetKind::Http {
+            errors: ErrorSign::Status,
+            ..
+        }
+    ));
+    assert!(matches!(
+        &file.targets[1].kind,
+        TargetKind::Lambda {
+            errors: ErrorSign::Header,
+            ..
+        }
+    ));
+    assert!(!file.mappings[0].enabled);
+    assert_eq!(file.mappings[0].config.function_name, "f:live");
+    assert_eq!(
+        file.mappings[0].tuning.visibility_timeout.as_nanos(),
+        120_000_000_000
+    );
+    let MappingSource::Service { arn, endpoint_url } = &file.mappings[1].source else {
+        panic!("a stream of AWS");
+    };
+    assert_eq!(
+        (arn.name.as_str(), endpoint_url.as_deref()),
+        ("clicks", Some("http://localhost:4567"))
+    );
+}

@@ -1,0 +1,59 @@
+//! What the function looks for in an event, apart from running it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// What a record asks the function to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Succeed,
+    Fail,
+    Crash,
+}
+
+/// The worst that any record of the event asks for. An event without records asks for nothing.
+pub fn verdict(event: &Value) -> Verdict {
+    let records = event.get("Records").and_then(Value::as_array);
+    records
+        .into_iter()
+        .flatten()
+        .map(record_verdict)
+        .max()
+        .unwrap_or(Verdict::Succeed)
+}
+
+fn record_verdict(record: &Value) -> Verdict {
+    let Some(text) = payload(record) else {
+        return Verdict::Succeed;
+    };
+    if text.contains("crash") {
+        Verdict::Crash
+    } else if text.contains("poison") {
+        Verdict::Fail
+    } else {
+        Verdict::Succeed
+    }
+}
+
+/// The text of an SQS body or of Kinesis data; bytes that are no text are shown as far as they are.
+fn payload(record: &Value) -> Option<String> {
+    if let Some(body) = record.get("body").and_then(Value::as_str) {
+        return Some(body.to_owned());
+    }
+    let data = record.pointer("/kinesis/data").and_then(Value::as_str)?;
+    let bytes = STANDARD.decode(data).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One line of the log, its line break included.
+pub fn log_line(request_id: &str, unix_ms: u64, event: &Value) -> Vec<u8> {
+    let line = serde_json::json!({
+        "requestId": request_id,
+        "unixMs": unix_ms,
+        "event": event,
+    });
+    let mut bytes = line.to_string().into_bytes();
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,51 @@
+//! A real Lambda function for tests to invoke: it notes every event in a file, and fails or crashes
+//! when a record tells it to.
+//!
+//! - `TEST_FUNCTION_LOG`: file that gets one line of JSON for each invocation.
+//! - `TEST_FUNCTION_DELAY_MS`: how long each invocation takes, after its line is written.
+//! - A record whose SQS body or Kinesis data contains `poison` makes the invocation fail; one with
+//!   `crash` ends the whole process.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+mod event;
+
+use event::Verdict;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+async fn handle(invocation: LambdaEvent<Value>) -> Result<Value, Error> {
+    let LambdaEvent { payload, context } = invocation;
+    // The line comes first: a failing or crashing invocation has been delivered all the same.
+    if let Some(path) = std::env::var_os("TEST_FUNCTION_LOG") {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let line = event::log_line(
+            &context.request_id,
+            u64::try_from(now.as_millis())?,
+            &payload,
+        );
+        // One write to a file opened for appending: lines of several processes do not mix.
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?
+            .write_all(&line)?;
+    }
+    if let Ok(delay) = std::env::var("TEST_FUNCTION_DELAY_MS") {
+        tokio::time::sleep(Duration::from_millis(delay.parse()?)).await;
+    }
+    match event::verdict(&payload) {
+        Verdict::Succeed => Ok(json!({ "batchItemFailures": [] })),
+        Verdict::Fail => Err("a record of the batch is poison".into()),
+        // A panic would be caught by the runtime client and reported as an ordinary failure.
+        Verdict::Crash => std::process::abort(),
+    }
+}

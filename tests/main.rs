@@ -1,0 +1,5 @@
+//! Every test that needs no server, in one binary.
+
+mod diagnostics;
+mod support;
+mod validation;

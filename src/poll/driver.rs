@@ -11,8 +11,6 @@ use tokio::task::JoinError;
 
 /// Inputs that are taken in one wake, so that one busy mapping cannot keep a thread for itself.
 const INPUTS_PER_WAKE_MAX: u32 = 256;
-/// Lists kept ready for receives that start in one pump.
-const SPARE_MAX: usize = 8;
 /// How often the shards of a stream are listed when none of them ended.
 pub(crate) const LIST_INTERVAL: Span = Span::from_secs(60);
 /// When they are listed again after a failure, or after an ended shard whose children are not shown yet.
@@ -53,6 +51,8 @@ pub(crate) struct Driver {
     pub(crate) run: Arc<watch::Sender<Phase>>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) clock: Clock,
+    /// When the mapping was made.
+    pub(crate) opened: Time,
     pub(crate) wake: Option<(Time, WakeReason)>,
     pub(crate) next_list: Option<Time>,
     pub(crate) is_draining: bool,
@@ -69,8 +69,9 @@ enum Woken {
 impl Driver {
     /// Runs until the mapping is drained.
     pub(crate) async fn run(mut self) -> Result<(), MappingFailed> {
+        // The first outputs belong to the moment at which the mapping was made, as in a replay.
+        self.drain_outputs(self.opened);
         let now = self.clock.now();
-        self.drain_outputs(now);
         if self.io.feed.has_shards() {
             let shards = std::mem::take(&mut self.first_shards);
             self.handle(now, Event::Control(Control::Shards(shards)));
@@ -213,9 +214,6 @@ impl Driver {
     }
 
     fn drain_outputs(&mut self, now: Time) {
-        while self.io.spare.len() < SPARE_MAX {
-            self.io.spare.push(self.mapping.spare_list());
-        }
         self.wake = pump(&mut self.mapping, now, &mut self.io);
     }
 

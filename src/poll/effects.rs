@@ -38,8 +38,6 @@ pub(crate) struct Io {
     /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
     pub(crate) tasks: JoinSet<Input>,
     pub(crate) draining: watch::Sender<bool>,
-    /// Lists to receive into, taken from the mapping between two pumps.
-    pub(crate) spare: Vec<Records>,
     pub(crate) tally: Tally,
     /// A shard came to its end, so that there may be new ones.
     pub(crate) shard_ended: bool,
@@ -62,7 +60,7 @@ impl Effects<Payload> for Io {
     fn start(
         &mut self,
         now: Time,
-        mapping: &Mapping<Payload>,
+        mapping: &mut Mapping<Payload>,
         action: Action,
     ) -> Option<Event<Payload>> {
         if let Some(log) = &mut self.log {
@@ -74,12 +72,12 @@ impl Effects<Payload> for Io {
                 shard,
                 from,
                 records_max,
-            } => self.read(now, token, shard, from, records_max),
+            } => self.read(now, mapping.spare_list(), token, shard, from, records_max),
             Action::Receive {
                 token,
                 records_max,
                 wait,
-            } => self.receive(now, token, records_max, wait),
+            } => self.receive(now, mapping.spare_list(), token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(mapping, token, batch),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Checkpoint {
@@ -188,12 +186,12 @@ impl Io {
     fn read(
         &mut self,
         now: Time,
+        records: Records,
         token: Token,
         shard: ShardId,
         from: Position,
         records_max: u32,
     ) -> Option<Event<Payload>> {
-        let records = self.spare.pop().unwrap_or_default();
         match (&self.feed, self.readers.get_mut(shard.0 as usize)) {
             (Feed::Stream { stream, .. }, Some(Reader::Local(reader))) => {
                 let page = stream.read(reader, now, from, records_max, records);
@@ -202,9 +200,7 @@ impl Io {
             (Feed::Kinesis(kinesis), Some(Reader::Kinesis(reader))) => {
                 let (kinesis, reader, name) = (kinesis.clone(), reader.clone(), self.name.clone());
                 self.tasks.spawn(async move {
-                    let result = kinesis
-                        .read(&reader, now, from, records_max, records)
-                        .await;
+                    let result = kinesis.read(&reader, now, from, records_max, records).await;
                     Input::Event(match result {
                         Ok(page) => Event::Fetched { token, page },
                         Err(error) => failed(&name, token, &error),
@@ -219,11 +215,11 @@ impl Io {
     fn receive(
         &mut self,
         now: Time,
+        records: Records,
         token: Token,
         records_max: u32,
         wait: Span,
     ) -> Option<Event<Payload>> {
-        let records = self.spare.pop().unwrap_or_default();
         let draining = self.draining.subscribe();
         match &self.feed {
             Feed::Queue { queue, shape } => {

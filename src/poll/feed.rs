@@ -60,9 +60,7 @@ impl Feed {
     pub(crate) fn reader(&self, index: u32, name: &Arc<str>) -> Option<Reader> {
         match self {
             Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name)))),
-            Self::Stream { stream, role } => {
-                Some(Reader::Local(stream.reader(index, name, role)))
-            }
+            Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
             Self::Sqs(_) | Self::Queue { .. } => None,
         }
     }

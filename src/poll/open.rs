@@ -190,7 +190,6 @@ impl Shared<'_> {
             log: recorder.map(|recorder| recorder.mapping(index, now, seed, config, &tuning)),
             tasks: JoinSet::new(),
             draining: watch::channel(false).0,
-            spare: Vec::new(),
             tally: Tally {
                 last_records: now,
                 ..Tally::default()
@@ -212,6 +211,7 @@ impl Shared<'_> {
             run: self.phase.clone(),
             phase: self.phases.clone(),
             clock: self.clock,
+            opened: now,
             wake: None,
             is_draining: false,
             first_shards: shards,
@@ -279,4 +279,3 @@ impl Shared<'_> {
         }
     }
 }
-

@@ -1,8 +1,6 @@
 //! Feeding a recorded run back through the engine.
 
-use crate::engine::{
-    Action, Effects, Event, Fact, Mapping, Rng, Time, Unsupported, pump,
-};
+use crate::engine::{Action, Effects, Event, Fact, Mapping, Rng, Time, Unsupported, pump};
 use crate::poll::log::{Header, Item, LOG_FORMAT, Line, LogAction, LogEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -221,10 +219,7 @@ impl Replayed {
 
     fn follow(&mut self, line: u64, at: Time, output: Output) -> Result<(), ReplayError> {
         if at != self.step.at {
-            return Err(damaged(
-                line,
-                "a decision is not at the time of its input",
-            ));
+            return Err(damaged(line, "a decision is not at the time of its input"));
         }
         self.outputs.push_back((line, output));
         Ok(())
@@ -311,7 +306,7 @@ struct Checker<'a> {
 }
 
 impl Effects<()> for Checker<'_> {
-    fn start(&mut self, _: Time, _: &Mapping<()>, action: Action) -> Option<Event<()>> {
+    fn start(&mut self, _: Time, _: &mut Mapping<()>, action: Action) -> Option<Event<()>> {
         if self.difference.is_some() || self.error.is_some() {
             return None;
         }
@@ -335,8 +330,9 @@ impl Effects<()> for Checker<'_> {
             return None;
         }
         self.pending.insert(found.token(), found);
-        let Some((line, Output::Answer(answer))) =
-            self.outputs.pop_front_if(|(_, output)| matches!(output, Output::Answer(_)))
+        let Some((line, Output::Answer(answer))) = self
+            .outputs
+            .pop_front_if(|(_, output)| matches!(output, Output::Answer(_)))
         else {
             return None;
         };

@@ -89,7 +89,9 @@ async fn finished_at_least(counters: &Counters, count: u64) {
         }
     };
     let limit = Duration::from_secs(30);
-    tokio::time::timeout(limit, waiting).await.expect("progress");
+    tokio::time::timeout(limit, waiting)
+        .await
+        .expect("progress");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,8 +165,8 @@ async fn a_file_is_read_to_its_end_exactly_once_over_two_runs() {
     assert_eq!(third.records, 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_is_cut_off_loses_nothing() {
+#[test]
+fn a_run_that_is_cut_off_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store.redb");
     let make = || {
@@ -175,12 +177,15 @@ async fn a_run_that_is_cut_off_loses_nothing() {
     };
     let cut = options();
     let counters = cut.counters.clone();
-    let first = tokio::spawn(run(make(), cut));
-    finished_at_least(&counters, 100).await;
-    first.abort();
-    assert!(first.await.is_err());
+    let first = tokio::runtime::Runtime::new().expect("a runtime");
+    first.spawn(run(make(), cut));
+    first.block_on(finished_at_least(&counters, 100));
+    // Dropping the runtime drops every task where it stands.
+    drop(first);
     let before = counters::get(&counters.finished);
-    let second = run(make(), options()).await.expect("the second run");
+    let second = tokio::runtime::Runtime::new().expect("a runtime");
+    let second = second.block_on(run(make(), options()));
+    let second = second.expect("the second run");
     // At least once: what was not checkpointed is delivered again, at most a batch or two per shard.
     assert!(before + second.records >= 600);
     assert!(second.records < 600, "nothing was remembered");
@@ -204,7 +209,11 @@ async fn a_stop_lets_what_is_in_flight_finish() {
         stop.send(true).expect("somebody listens");
         let summary = running.await.expect("no panic").expect("a run");
         assert!(summary.drained);
-        assert_eq!(summary.records, counters::get(&counters.invoked), "{kind:?}");
+        assert_eq!(
+            summary.records,
+            counters::get(&counters.invoked),
+            "{kind:?}"
+        );
         assert_eq!(counters::get(&counters.returned), 0);
     }
 }
@@ -271,7 +280,8 @@ fn damage(log: &Path, whole: &Replay) {
     let at = place("\"event\":{\"invoked\"");
     doubled.insert(at, lines[at]);
     write(&doubled);
-    assert!(replay(&cut).is_err(), "a token is answered once");
+    let refused = replay(&cut).map_or(true, |found| found.difference.is_some());
+    assert!(refused, "a token is answered once");
 }
 
 #[tokio::test]
@@ -284,5 +294,8 @@ async fn a_disabled_mapping_is_left_alone_and_errors_come_before_the_first_read(
         path: "does/not/exist.jsonl".into(),
     };
     let error = run(file, options()).await.expect_err("no such file");
-    assert!(error.to_string().contains("does/not/exist.jsonl"), "{error}");
+    assert!(
+        error.to_string().contains("does/not/exist.jsonl"),
+        "{error}"
+    );
 }

@@ -55,7 +55,11 @@ impl Connection {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .build(),
+            );
         if let Some(region) = aws.region.as_deref().or(arn_region) {
             loader = loader.region(Region::new(region.to_owned()));
         }
@@ -132,9 +136,16 @@ fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
     let name = name.strip_suffix("Exception").unwrap_or(name);
     match (name, status) {
         (
-            "ProvisionedThroughputExceeded" | "LimitExceeded" | "KMSThrottling" | "Throttling"
-            | "Throttled" | "RequestThrottled" | "RequestLimitExceeded" | "TooManyRequests"
-            | "OverLimit" | "SlowDown",
+            "ProvisionedThroughputExceeded"
+            | "LimitExceeded"
+            | "KMSThrottling"
+            | "Throttling"
+            | "Throttled"
+            | "RequestThrottled"
+            | "RequestLimitExceeded"
+            | "TooManyRequests"
+            | "OverLimit"
+            | "SlowDown",
             _,
         )
         | (_, Some(429)) => FailureClass::Throttled,

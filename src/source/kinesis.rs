@@ -237,14 +237,11 @@ impl Reader {
         let mut buffer = PageBuffer::with_capacity(guess);
         let mut bytes = 0;
         for record in &output.records {
-            let seq = record
-                .sequence_number
-                .parse()
-                .map_err(|error| CallError {
-                    class: FailureClass::Denied,
-                    call: "GetRecords",
-                    text: format!("`{}`: {error}", record.sequence_number),
-                })?;
+            let seq = record.sequence_number.parse().map_err(|error| CallError {
+                class: FailureClass::Denied,
+                call: "GetRecords",
+                text: format!("`{}`: {error}", record.sequence_number),
+            })?;
             let key = record.partition_key().unwrap_or_default();
             let data = record.data.as_ref();
             let arrival = record

@@ -124,9 +124,7 @@ impl Sqs {
         let guess = messages
             .iter()
             .map(|message| {
-                text_len(&message.body) * 9 / 8
-                    + text_len(&message.receipt_handle)
-                    + OVERHEAD_GUESS
+                text_len(&message.body) * 9 / 8 + text_len(&message.receipt_handle) + OVERHEAD_GUESS
             })
             .sum();
         let mut buffer = PageBuffer::with_capacity(guess);
@@ -195,7 +193,11 @@ impl Sqs {
     }
 }
 
-async fn delete_chunk(client: Client, url: String, mut receipts: Vec<String>) -> Result<(), CallError> {
+async fn delete_chunk(
+    client: Client,
+    url: String,
+    mut receipts: Vec<String>,
+) -> Result<(), CallError> {
     let mut reason = String::new();
     for _ in 0..DELETE_TRIES_MAX {
         let mut call = client.delete_message_batch().queue_url(&url);

@@ -79,8 +79,7 @@ async fn nobody_there_is_not_the_functions_fault_and_silence_is() {
         Outcome::FunctionError
     );
     drop(listener);
-    let http =
-        Http::open(&target(Span::from_secs(20)), &url, ErrorSign::Status).expect("a target");
+    let http = Http::open(&target(Span::from_secs(20)), &url, ErrorSign::Status).expect("a target");
     assert_eq!(
         http.invoke(RequestId(1), event).await,
         Outcome::ServiceError

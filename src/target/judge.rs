@@ -52,7 +52,9 @@ fn tells_of_an_error(body: &[u8]) -> bool {
     }
     match serde_json::from_slice::<Fields>(body) {
         Ok(fields) => fields.error_type.is_some() || fields.error_message.is_some(),
-        Err(_) => String::from_utf8_lossy(&body[..body.len().min(4_096)]).contains("Task timed out"),
+        Err(_) => {
+            String::from_utf8_lossy(&body[..body.len().min(4_096)]).contains("Task timed out")
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A function behind the Invoke interface.
 
-use super::judge::{Answer, excerpt, judge};
 use super::RequestId;
+use super::judge::{Answer, excerpt, judge};
 use crate::engine::{Outcome, Span};
 use crate::scenario::{self, Aws, ErrorSign};
 use crate::source::{AwsError, Connection};

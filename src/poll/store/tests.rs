@@ -91,6 +91,9 @@ fn what_is_waiting_is_written_together() {
         jobs.send(job).expect("sent");
     }
     drop(jobs);
-    assert_eq!(writer::next_group(&waiting).map(|group| group.len()), Some(100));
+    assert_eq!(
+        writer::next_group(&waiting).map(|group| group.len()),
+        Some(100)
+    );
     assert!(writer::next_group(&waiting).is_none());
 }

@@ -178,4 +178,3 @@ fn read_lines(path: &Path) -> Result<Content, ContentError> {
         ends,
     })
 }
-

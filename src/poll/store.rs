@@ -83,9 +83,12 @@ pub struct Store {
     backend: Backend,
 }
 
+/// By mapping and shard.
+type Positions = BTreeMap<(Arc<str>, Arc<str>), Position>;
+
 #[derive(Debug)]
 enum Backend {
-    Memory(Mutex<BTreeMap<(Arc<str>, Arc<str>), Position>>),
+    Memory(Mutex<Positions>),
     File {
         database: Arc<Database>,
         path: PathBuf,

@@ -288,7 +288,13 @@ impl Reader {
     }
 }
 
+/// The service sends seconds with three decimals, which arrive as a binary fraction: a little below the
+/// millisecond as often as above it.
 fn time(date: &DateTime) -> Time {
-    let nanos = u64::try_from(date.as_nanos()).unwrap_or(0);
-    Time::from_nanos(nanos)
+    let millis = (date.as_nanos() + 500_000) / 1_000_000;
+    Time::from_millis(u64::try_from(millis).unwrap_or(0))
 }
+
+#[cfg(test)]
+#[path = "kinesis_tests.rs"]
+mod tests;

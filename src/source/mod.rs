@@ -4,6 +4,8 @@ mod aws;
 mod draw;
 pub mod kinesis;
 pub mod local;
+#[cfg(test)]
+pub(crate) mod scripted;
 pub mod sqs;
 
 pub use aws::{AwsError, Connection};

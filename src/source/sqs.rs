@@ -290,3 +290,7 @@ fn system_attribute(name: &MessageSystemAttributeName) -> Option<SystemAttribute
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[path = "sqs_tests.rs"]
+mod tests;

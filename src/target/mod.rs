@@ -79,7 +79,7 @@ pub struct Target {
 #[derive(Debug)]
 enum Kind {
     Lambda(lambda::Lambda),
-    Http(http::Http),
+    Http(Box<http::Http>),
     Process(Box<process::Process>),
     Mock(mock::Mock),
 }
@@ -106,7 +106,7 @@ impl Target {
                 .map(Kind::Lambda)
                 .map_err(|cause| error(cause.into()))?,
             TargetKind::Http { url, errors } => http::Http::open(target, url, *errors)
-                .map(Kind::Http)
+                .map(|http| Kind::Http(Box::new(http)))
                 .ok_or_else(|| error(TargetCause::Url(url.clone())))?,
             TargetKind::Process { command, env } => {
                 process::Process::open(target, command, env, surroundings)

@@ -4,6 +4,8 @@
 // Tests are added one by one; a helper may be waiting for the test that uses it.
 #![allow(dead_code)]
 
+pub mod poller;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;

@@ -1,5 +1,6 @@
 //! Every test that needs no server, in one binary.
 
 mod diagnostics;
+mod semantics;
 mod support;
 mod validation;

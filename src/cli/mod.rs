@@ -1,7 +1,11 @@
 //! The command line: one file per subcommand.
 
 mod exit;
+#[cfg(feature = "poller")]
+mod poll;
 mod progress;
+#[cfg(feature = "poller")]
+mod replay;
 mod simulate;
 mod validate;
 
@@ -29,6 +33,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Simulate(simulate::Simulate),
+    #[cfg(feature = "poller")]
+    Poll(poll::Poll),
+    #[cfg(feature = "poller")]
+    Replay(replay::Replay),
     Validate(validate::Validate),
 }
 
@@ -38,6 +46,10 @@ pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Simulate(simulate) => simulate.run(),
+        #[cfg(feature = "poller")]
+        Command::Poll(poll) => poll.run(),
+        #[cfg(feature = "poller")]
+        Command::Replay(replay) => replay.run(),
         Command::Validate(validate) => validate.run(),
     };
     result.unwrap_or_else(|error| {
@@ -47,10 +59,6 @@ pub fn main() -> Exit {
 }
 
 /// Prints data to standard output. A reader that went away (`| head`) is not an error.
-#[expect(
-    clippy::print_stdout,
-    reason = "this is the one place where data is printed"
-)]
 fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

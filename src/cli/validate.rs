@@ -2,45 +2,39 @@
 
 use super::exit::Exit;
 use super::{colour_on_stderr, print, say};
-use crate::scenario;
+use crate::scenario::{self, FileKind};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Check scenario files, or poller files with --poller, and show all findings at once.
+/// Check scenario and poller files and show all findings at once.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
-    /// Files to check.
+    /// Files to check; those with [aws], [poller] or [[target]] tables are poller files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The files are for `tidegate poll`.
-    #[arg(long)]
-    poller: bool,
 }
 
 impl Validate {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let mut exit = Exit::Fine;
         for file in &self.files {
-            let checked = if self.poller {
-                scenario::load_poller(file).map(|loaded| loaded.warnings)
-            } else {
-                scenario::load(file).map(|loaded| loaded.warnings)
-            };
-            let (report, fine) = match checked {
-                Ok(warnings) => (warnings, true),
-                Err(report) => (report, false),
+            let (kind, report) = match scenario::validate(file) {
+                Ok((kind, warnings)) => (Some(kind), warnings),
+                Err(report) => (None, report),
             };
             if !report.is_empty() {
-                say(format_args!(
-                    "{}",
-                    report.render(colour_on_stderr()).trim_end()
-                ));
+                let rendered = report.render(colour_on_stderr());
+                say(format_args!("{}", rendered.trim_end()));
             }
-            if fine {
-                print(&format!("{}: fine\n", file.display()));
-            } else {
-                exit = Exit::BadInput;
-            }
+            let name = match kind {
+                Some(FileKind::Scenario) => "scenario",
+                Some(FileKind::Poller) => "poller file",
+                None => {
+                    exit = Exit::BadInput;
+                    continue;
+                }
+            };
+            print(&format!("{}: {name} is fine\n", file.display()));
         }
         Ok(exit)
     }

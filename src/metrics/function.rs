@@ -6,7 +6,7 @@ use crate::engine::lambda::ThrottleReason;
 use crate::engine::{Span, Time};
 
 /// Counts and times of one function. Bins are rolled by whoever owns the clock.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FunctionRecorder {
     bin: FunctionRow,
     /// Durations of this bin's invocations whose latency is their duration: nearly all of them, so that an
@@ -81,19 +81,6 @@ impl Gauge {
     fn restart(&mut self) {
         self.area = 0;
         self.max = self.value;
-    }
-}
-
-impl Default for FunctionRecorder {
-    fn default() -> Self {
-        Self {
-            bin: FunctionRow::default(),
-            plain: Histogram::default(),
-            other: Histogram::default(),
-            total: Totals::default(),
-            rows: Vec::new(),
-            running: Gauge::default(),
-        }
     }
 }
 

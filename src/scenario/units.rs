@@ -47,6 +47,19 @@ pub(crate) enum UnitError {
     Unrepresentable,
 }
 
+/// Reads a duration as files have it: `250ms`, `5m`, `1h30m`. `None` for anything else.
+///
+/// ```
+/// use tidegate::engine::Span;
+/// use tidegate::scenario::parse_span;
+///
+/// assert_eq!(parse_span("1h30m"), Some(Span::from_secs(5_400)));
+/// assert_eq!(parse_span("90"), None);
+/// ```
+pub fn parse_span(text: &str) -> Option<Span> {
+    duration(text).ok()
+}
+
 /// A duration such as `1h30m`; a fraction (`1.2s`) must be whole nanoseconds.
 pub(crate) fn duration(text: &str) -> Result<Span, UnitError> {
     let mut rest = text.trim();

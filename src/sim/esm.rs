@@ -3,7 +3,7 @@
 use super::dist::Sampler;
 use super::services::kinesis::{KinesisModel, KinesisReader};
 use super::services::sqs::{Received, SqsModel, Waiter};
-use super::world::{Inner, Pending, World};
+use super::world::{Inner, Pending, Traced, World};
 use crate::engine::lambda::FunctionId;
 use crate::engine::{
     Action, BatchId, Control, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position,
@@ -279,6 +279,13 @@ impl Effects<()> for SimEffects<'_, '_> {
 
     fn observe(&mut self, now: Time, fact: Fact) {
         self.inner.mapping_recorders[self.mapping as usize].observe(now, fact);
+        if let Some(trace) = &mut self.inner.trace {
+            trace.push(Traced {
+                mapping: self.mapping,
+                at: now,
+                fact,
+            });
+        }
     }
 }
 

@@ -12,4 +12,5 @@ mod tournament;
 mod world;
 mod ziggurat;
 
-pub use run::{Outcome, Progress, run};
+pub use run::{Outcome, Progress, run, trace};
+pub use world::Traced;

@@ -1,6 +1,6 @@
 //! Runs a scenario and gathers its figures.
 
-use super::world::World;
+use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{SourceKind, Span, Time};
 use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
@@ -41,7 +41,7 @@ pub fn run(
     seed: u64,
     progress: &mut impl Progress,
 ) -> Result<Outcome, LimitError> {
-    let mut world = World::new(scenario, seed)?;
+    let mut world = World::new(scenario, seed, None)?;
     let bin = if scenario.duration <= SECOND_BINS_MAX {
         Span::from_secs(1)
     } else {
@@ -84,6 +84,17 @@ pub fn run(
         progress.advance(bin_start.since(Time::ZERO), scenario.duration);
     }
     Ok(gather(world, seed, (bin, warm_up), &baseline, &lifespans))
+}
+
+/// Runs `scenario` and returns everything that its mappings reported, in order. It is all kept in memory: for short
+/// scenarios that are to be looked at closely.
+///
+/// # Errors
+/// As [`run`].
+pub fn trace(scenario: &Scenario, seed: u64) -> Result<Vec<Traced>, LimitError> {
+    let mut world = World::new(scenario, seed, Some(Vec::new()))?;
+    world.run_until(Time::MAX);
+    Ok(world.inner.trace.unwrap_or_default())
 }
 
 fn gather(

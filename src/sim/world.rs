@@ -37,9 +37,22 @@ pub(super) struct Inner<'s> {
     pub(super) mapping_recorders: Vec<MappingRecorder>,
     /// The wake-up of each mapping that is in the calendar.
     pub(super) mapping_wakes: Vec<Option<Time>>,
+    /// Everything that mappings reported, if somebody wants to read it.
+    pub(super) trace: Option<Vec<Traced>>,
     pub(super) arrivals_used: u64,
     pub(super) invocations: u64,
     pub(super) records: u64,
+}
+
+/// A fact with when and in which mapping it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traced {
+    /// Index of the mapping in the scenario.
+    pub mapping: u32,
+    /// When.
+    pub at: Time,
+    /// What.
+    pub fact: engine::Fact,
 }
 
 /// A pending event. Nothing here is larger than it must be: one of these is moved for every invocation.
@@ -82,7 +95,11 @@ pub(super) enum Pending {
 
 impl<'s> World<'s> {
     /// The world of `scenario` under `seed`, at time zero.
-    pub(super) fn new(scenario: &'s Scenario, seed: u64) -> Result<Self, LimitError> {
+    pub(super) fn new(
+        scenario: &'s Scenario,
+        seed: u64,
+        trace: Option<Vec<Traced>>,
+    ) -> Result<Self, LimitError> {
         let account = AccountLimits {
             concurrency: scenario.region.account_concurrency,
             caller_requests_per_sec: scenario.region.caller_requests_per_sec,
@@ -134,6 +151,7 @@ impl<'s> World<'s> {
                 .map(|_| MappingRecorder::default())
                 .collect(),
             mapping_wakes: vec![None; scenario.mappings.len()],
+            trace,
             arrivals_used: 0,
             invocations: 0,
             records: 0,

@@ -33,6 +33,8 @@ pub(super) struct Shard<P> {
     parents: Vec<ShardId>,
     reader: Reader,
     buffer: VecDeque<Record<P>>,
+    /// Encoded bytes of the buffered records, a comma each.
+    buffered: u64,
     lane: Lane,
     /// When the previous invocation completed: the batching window counts from here.
     window_from: Time,
@@ -100,6 +102,7 @@ impl<P> Shard<P> {
                 failures: 0,
             },
             buffer: VecDeque::new(),
+            buffered: 0,
             lane: Lane::Idle,
             window_from: now,
             checkpoint: Checkpoint {
@@ -140,8 +143,9 @@ impl<P> Shard<P> {
     // ---- reading ----
 
     pub(super) fn next_read(&mut self, core: &mut Core<P>) -> Option<(Position, u32)> {
-        let wants_more = self.buffer.len() < core.config.batch_size as usize;
-        if self.phase != Phase::Open || self.reader.in_flight || core.draining || !wants_more {
+        // Reading ahead stops once the next batch is complete: memory is bounded by a batch and a page.
+        let complete = self.batch_is_complete(core);
+        if self.phase != Phase::Open || self.reader.in_flight || core.draining || complete {
             return None;
         }
         if self.reader.due > core.now {
@@ -163,7 +167,10 @@ impl<P> Shard<P> {
             behind: page.behind,
         });
         let last = page.records.last().map(|record| record.meta.seq);
-        self.buffer.extend(page.records.drain(..));
+        for record in page.records.drain(..) {
+            self.buffered += u64::from(record.meta.wire_len) + 1;
+            self.buffer.push_back(record);
+        }
         core.recycle(page.records);
         if let Some(end) = page.end.or(last) {
             self.reader.cursor = Position::After(end);
@@ -289,29 +296,14 @@ impl<P> Shard<P> {
         if self.buffer.is_empty() || core.draining {
             return false;
         }
-        let mut bytes = u64::from(core.tuning.envelope_len);
-        let mut count = 0;
-        let mut full = false;
-        for record in &self.buffer {
-            let comma = u64::from(count > 0);
-            let with = bytes + u64::from(record.meta.wire_len) + comma;
-            if count > 0 && with > limits::EVENT_BYTES_MAX {
-                full = true; // rule `batch-payload-limit`
-                break;
-            }
-            bytes = with;
-            count += 1;
-            if count == core.config.batch_size as usize {
-                full = true; // rule `batch-size`
-                break;
-            }
-        }
         let window_end = self.window_from + core.config.window;
         let elapsed = window_end <= core.now; // rule `batch-window-from-previous-invocation`
-        if !(full || elapsed || self.phase == Phase::Closing) {
+        if !(self.batch_is_complete(core) || elapsed || self.phase == Phase::Closing) {
             self.set_timer(core, Timer::Lane, window_end, WakeReason::WindowEnd);
             return false;
         }
+        let (count, bytes) = self.fitting(core);
+        self.buffered -= bytes;
         let mut list = core.spare.pop().unwrap_or_default();
         list.extend(self.buffer.drain(..count));
         self.lane = Lane::Busy {
@@ -322,6 +314,30 @@ impl<P> Shard<P> {
             refusals: 0,
         };
         true
+    }
+
+    /// Whether size or payload alone would send the next batch (rules `batch-size`, `batch-payload-limit`).
+    fn batch_is_complete(&self, core: &Core<P>) -> bool {
+        self.buffer.len() >= core.config.batch_size as usize
+            || u64::from(core.tuning.envelope_len) + self.buffered > limits::EVENT_BYTES_MAX
+    }
+
+    /// How many buffered records the next batch takes, and their bytes with a comma each.
+    ///
+    /// One record always goes, however large: the target refuses it, and the retry rules take over.
+    fn fitting(&self, core: &Core<P>) -> (usize, u64) {
+        let limit = limits::EVENT_BYTES_MAX - u64::from(core.tuning.envelope_len);
+        let mut bytes = 0;
+        let mut count = 0;
+        for record in self.buffer.iter().take(core.config.batch_size as usize) {
+            let with = bytes + u64::from(record.meta.wire_len);
+            if count > 0 && with > limit {
+                break;
+            }
+            bytes = with + 1;
+            count += 1;
+        }
+        (count, bytes)
     }
 
     /// Rule `stream-record-age`: before each delivery the expired head is cut off and given up, the rest

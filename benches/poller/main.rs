@@ -1,0 +1,70 @@
+//! The poller against a bare client loop: the same server, the same function, the same concurrency, in one run.
+//!
+//! The bare loop is what one writes without semantics in an afternoon: receive, build the event, invoke, delete or go on.
+//! Rounds alternate, and the ratio is that of the medians. Run it with
+//! `scripts/servers run -- cargo bench --bench poller`.
+
+mod bare;
+mod function;
+mod measure;
+mod world;
+
+use measure::{Measured, Rounds};
+use world::World;
+
+const ROUNDS: usize = 7;
+
+fn main() {
+    if std::env::args().any(|argument| argument == function::ARGUMENT) {
+        return function::serve();
+    }
+    // `cargo test --benches` only wants to know that it starts.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let Ok(server) = std::env::var("TIDEGATE_TEST_MINISTACK_URL") else {
+        println!("poller: skipped, no server. Run scripts/servers run -- cargo bench --bench poller");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let function = function::Function::start();
+        let world = World::new(server, function.url.clone());
+        println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
+        println!("| --- | --- | --- | --- | --- | --- |");
+        sqs(&world).await;
+        for shards in [1, 8] {
+            kinesis(&world, shards).await;
+        }
+    });
+}
+
+async fn sqs(world: &World) {
+    // The server slows down with its backlog: a small one, filled again for every round.
+    const MESSAGES: usize = 2_000;
+    const CONCURRENCY: usize = 5;
+    let queue = world.queue().await;
+    let mut rounds = Rounds::default();
+    for _ in 0..ROUNDS {
+        world.fill_queue(&queue, MESSAGES).await;
+        rounds.bare.push(Measured::of(MESSAGES, bare::sqs(world, &queue, MESSAGES, CONCURRENCY)).await);
+        world.fill_queue(&queue, MESSAGES).await;
+        rounds.poller.push(Measured::of(MESSAGES, world.poll_queue(&queue, MESSAGES)).await);
+    }
+    rounds.print(&format!("SQS, batches of 10, {CONCURRENCY} at once"));
+}
+
+async fn kinesis(world: &World, shards: usize) {
+    const RECORDS: usize = 40_000;
+    let stream = world.stream(shards, RECORDS).await;
+    let mut rounds = Rounds::default();
+    for _ in 0..ROUNDS {
+        rounds.bare.push(Measured::of(RECORDS, bare::kinesis(world, &stream, RECORDS)).await);
+        rounds.poller.push(Measured::of(RECORDS, world.poll_stream(&stream, RECORDS)).await);
+    }
+    let plural = if shards == 1 { "" } else { "s" };
+    rounds.print(&format!("Kinesis, batches of 100, {shards} shard{plural}"));
+}

@@ -1,0 +1,199 @@
+//! Queues, streams and the poller's configuration for the benchmark.
+
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
+use tidegate::engine::{MappingConfig, Position, Profile, SourceKind, Span, Tuning};
+use tidegate::poll::{self, RunOptions};
+use tidegate::scenario::{
+    Arn, Aws, ErrorSign, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
+    TargetKind,
+};
+
+const PAYLOAD_BYTES: usize = 200;
+const PARTITION_KEYS: usize = 10_000;
+
+/// The server and the function.
+pub struct World {
+    pub sqs: aws_sdk_sqs::Client,
+    pub kinesis: aws_sdk_kinesis::Client,
+    pub function: String,
+    server: String,
+}
+
+pub struct Queue {
+    pub url: String,
+    pub arn: String,
+}
+
+pub struct Stream {
+    pub name: String,
+    pub arn: String,
+    pub shards: Vec<String>,
+}
+
+impl World {
+    pub fn new(server: String, function: String) -> Self {
+        let http = HttpClientBuilder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let sqs = {
+            use aws_sdk_sqs::config::{BehaviorVersion, Builder, Credentials, Region};
+            Builder::new()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("us-east-1"))
+                .credentials_provider(Credentials::new("test", "test", None, None, "bench"))
+                .endpoint_url(&server)
+                .http_client(http.clone())
+                .build()
+        };
+        let kinesis = {
+            use aws_sdk_kinesis::config::{BehaviorVersion, Builder, Credentials, Region};
+            Builder::new()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("us-east-1"))
+                .credentials_provider(Credentials::new("test", "test", None, None, "bench"))
+                .endpoint_url(&server)
+                .http_client(http)
+                .build()
+        };
+        Self {
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            kinesis: aws_sdk_kinesis::Client::from_conf(kinesis),
+            function,
+            server,
+        }
+    }
+
+    pub async fn queue(&self) -> Queue {
+        let name = format!("bench-{}", std::process::id());
+        let created = self.sqs.create_queue().queue_name(name).send().await;
+        let url = created.expect("CreateQueue").queue_url.expect("an address");
+        let attributes = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .expect("GetQueueAttributes");
+        let arn = attributes.attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone();
+        Queue { url, arn }
+    }
+
+    pub async fn fill_queue(&self, queue: &Queue, messages: usize) {
+        let body = "m".repeat(PAYLOAD_BYTES);
+        for _ in 0..messages / 10 {
+            let mut send = self.sqs.send_message_batch().queue_url(&queue.url);
+            for id in 0..10 {
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(id.to_string())
+                    .message_body(&body)
+                    .build()
+                    .expect("a complete entry");
+                send = send.entries(entry);
+            }
+            send.send().await.expect("SendMessageBatch");
+        }
+    }
+
+    pub async fn stream(&self, shards: usize, records: usize) -> Stream {
+        let name = format!("bench-{}-{shards}", std::process::id());
+        self.kinesis
+            .create_stream()
+            .stream_name(&name)
+            .shard_count(shards as i32)
+            .send()
+            .await
+            .expect("CreateStream");
+        let listed = self.kinesis.list_shards().stream_name(&name).send().await;
+        let listed = listed.expect("ListShards").shards.unwrap_or_default();
+        let description = self.kinesis.describe_stream_summary().stream_name(&name).send().await;
+        let description = description.expect("DescribeStreamSummary");
+        let arn = description.stream_description_summary.expect("a description").stream_arn;
+        for chunk in (0..records).collect::<Vec<_>>().chunks(500) {
+            let mut put = self.kinesis.put_records().stream_name(&name);
+            for number in chunk {
+                let entry = PutRecordsRequestEntry::builder()
+                    .data(Blob::new(vec![b'k'; PAYLOAD_BYTES]))
+                    .partition_key(format!("key-{}", number % PARTITION_KEYS))
+                    .build()
+                    .expect("a complete entry");
+                put = put.records(entry);
+            }
+            put.send().await.expect("PutRecords");
+        }
+        Stream {
+            name,
+            arn,
+            shards: listed.into_iter().map(|shard| shard.shard_id).collect(),
+        }
+    }
+
+    pub async fn poll_queue(&self, queue: &Queue, messages: usize) {
+        let config = MappingConfig::new("bench", SourceKind::Sqs);
+        self.poll(config, Tuning::new(Profile::Current), &queue.arn, messages).await;
+    }
+
+    pub async fn poll_stream(&self, stream: &Stream, records: usize) {
+        let config = MappingConfig {
+            starting_position: Position::Horizon,
+            ..MappingConfig::new("bench", SourceKind::Kinesis)
+        };
+        // The bare loop knows no read limits, and the server has none.
+        let tuning = Tuning {
+            reads_per_sec_max: 1_000_000,
+            read_bytes_per_sec_max: u64::MAX / 2,
+            ..Tuning::new(Profile::Current)
+        };
+        self.poll(config, tuning, &stream.arn, records).await;
+    }
+
+    async fn poll(&self, config: MappingConfig, tuning: Tuning, arn: &str, records: usize) {
+        let source = MappingSource::Service {
+            arn: arn.parse::<Arn>().expect("an ARN"),
+            endpoint_url: Some(self.server.clone()),
+        };
+        let file = PollerFile {
+            hash: String::new(),
+            profile: Profile::Current,
+            aws: Aws {
+                region: Some("us-east-1".to_owned()),
+                ..Aws::default()
+            },
+            poller: PollerSettings {
+                store: None,
+                drain_timeout: Span::from_secs(30),
+                seed: 1,
+            },
+            sources: Vec::new(),
+            targets: vec![Target {
+                function: "function".to_owned(),
+                kind: TargetKind::Http {
+                    url: self.function.clone(),
+                    errors: ErrorSign::Status,
+                },
+                concurrency: None,
+                timeout: Span::from_secs(30),
+                memory_mb: 128,
+            }],
+            mappings: vec![PollerMapping {
+                config,
+                tuning,
+                source,
+                target: 0,
+                enabled: true,
+            }],
+        };
+        let options = RunOptions {
+            records_max: Some(records as u64),
+            signals: false,
+            status_interval: Span::ZERO,
+            ..RunOptions::default()
+        };
+        let summary = poll::run(file, options).await.expect("a run");
+        assert_eq!((summary.errors, summary.throttles), (0, 0));
+        assert!(summary.records >= records as u64, "{summary:?}");
+    }
+}

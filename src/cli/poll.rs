@@ -1,0 +1,98 @@
+//! `tidegate poll`: runs the mappings of a poller file against real services.
+
+use super::exit::Exit;
+use super::{colour_on_stderr, print, say};
+use crate::engine::Span;
+use crate::poll::{self, RunOptions, RunSummary};
+use crate::scenario;
+use anyhow::Context;
+use clap::Args;
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// Run the mappings of a poller file until a signal drains them.
+#[derive(Debug, Args)]
+pub(super) struct Poll {
+    /// Poller file (TOML, YAML or JSON).
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Record the engine's inputs and decisions for `tidegate replay`. Payloads are not recorded.
+    #[arg(long, value_name = "LOG")]
+    record: Option<PathBuf>,
+    /// End when no records came for this long (for example 30s), or a local source has no more.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    stop_when_idle: Option<Span>,
+    /// End after this many records; those in flight are finished too.
+    #[arg(long, value_name = "N")]
+    max_records: Option<u64>,
+    /// Log only warnings and errors. RUST_LOG says it in detail.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Poll {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let loaded = match scenario::load_poller(&self.file) {
+            Ok(loaded) => loaded,
+            Err(report) => {
+                let rendered = report.render(colour_on_stderr());
+                say(format_args!("{}", rendered.trim_end()));
+                return Ok(Exit::BadInput);
+            }
+        };
+        if !loaded.warnings.is_empty() {
+            let rendered = loaded.warnings.render(colour_on_stderr());
+            say(format_args!("{}", rendered.trim_end()));
+        }
+        self.log_to_stderr();
+        let options = RunOptions {
+            record: self.record,
+            stop_when_idle: self.stop_when_idle,
+            records_max: self.max_records,
+            ..RunOptions::default()
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("the runtime did not start")?;
+        let summary = runtime.block_on(poll::run(loaded.file, options))?;
+        print(&text(&summary));
+        Ok(if summary.drained { Exit::Fine } else { Exit::Failure })
+    }
+
+    fn log_to_stderr(&self) {
+        let level = if self.quiet { "warn" } else { "info" };
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(colour_on_stderr())
+            .with_target(false)
+            .init();
+    }
+}
+
+fn text(summary: &RunSummary) -> String {
+    let secs = summary.duration.as_secs_f64().max(1e-9);
+    let drained = if summary.drained {
+        "drained"
+    } else {
+        "not drained: what was in flight will be delivered again"
+    };
+    format!(
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\ninvocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}\n{secs:.1} s, {drained}\n",
+        summary.records,
+        summary.records as f64 / secs,
+        summary.polled,
+        summary.invocations,
+        summary.errors,
+        summary.throttles,
+        summary.discarded,
+    )
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    scenario::parse_span(text).ok_or_else(|| {
+        "a time is a number with ms, s, m or h, such as 30s or 1h30m".to_owned()
+    })
+}

@@ -1,0 +1,239 @@
+//! The loop of one mapping: wait, feed one input, drain, again.
+
+use crate::engine::{Control, Event, Mapping, Shard, Span, Time, WakeReason, pump};
+use crate::poll::Clock;
+use crate::poll::counters::get;
+use crate::poll::effects::{Input, Io};
+use crate::source::Payload;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinError;
+
+/// Inputs that are taken in one wake, so that one busy mapping cannot keep a thread for itself.
+const INPUTS_PER_WAKE_MAX: u32 = 256;
+/// How often the shards of a stream are listed when none of them ended.
+pub(crate) const LIST_INTERVAL: Span = Span::from_secs(60);
+/// When they are listed again after a failure, or after an ended shard whose children are not shown yet.
+const LIST_AGAIN: Span = Span::from_secs(5);
+
+/// What the run asks of its mappings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Go on.
+    Run,
+    /// Take no new records, finish what is in hand.
+    Drain,
+}
+
+/// When a mapping ends by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    /// After this long without records, or as soon as a local source has no more.
+    pub(crate) idle: Option<Span>,
+    /// After this many finished records over all mappings.
+    pub(crate) records_max: Option<u64>,
+}
+
+/// Why a mapping stopped before its time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("mapping `{mapping}`: {text}")]
+pub struct MappingFailed {
+    mapping: String,
+    text: String,
+}
+
+/// One mapping with its outside world.
+pub(crate) struct Driver {
+    pub(crate) mapping: Mapping<Payload>,
+    pub(crate) io: Io,
+    pub(crate) ends: Ends,
+    /// Tells the other mappings when the run is to end.
+    pub(crate) run: Arc<watch::Sender<Phase>>,
+    pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) clock: Clock,
+    /// When the mapping was made.
+    pub(crate) opened: Time,
+    pub(crate) wake: Option<(Time, WakeReason)>,
+    pub(crate) next_list: Option<Time>,
+    pub(crate) is_draining: bool,
+    /// What the stream listed when it was opened.
+    pub(crate) first_shards: Vec<Shard>,
+}
+
+enum Woken {
+    Phase(Phase),
+    Input(Result<Input, JoinError>),
+    Deadline,
+}
+
+impl Driver {
+    /// Runs until the mapping is drained.
+    pub(crate) async fn run(mut self) -> Result<(), MappingFailed> {
+        // The first outputs belong to the moment at which the mapping was made, as in a replay.
+        self.drain_outputs(self.opened);
+        let now = self.clock.now();
+        if self.io.feed.has_shards() {
+            let shards = std::mem::take(&mut self.first_shards);
+            self.handle(now, Event::Control(Control::Shards(shards)));
+        }
+        loop {
+            let now = self.clock.now();
+            if !self.is_draining && self.is_at_its_end(now) {
+                self.begin_drain(now);
+            }
+            if self.is_draining && self.mapping.is_drained() {
+                if let Some(log) = &mut self.io.log {
+                    log.flush();
+                }
+                return Ok(());
+            }
+            let woken = self.wait().await;
+            // One reading of the clock per wake: everything that is taken now happens at this instant.
+            let now = self.clock.now();
+            match woken {
+                Woken::Phase(Phase::Drain) if !self.is_draining => self.begin_drain(now),
+                Woken::Phase(_) => {}
+                Woken::Deadline => self.deadline(now),
+                Woken::Input(input) => {
+                    self.take(now, input)?;
+                    for _ in 1..INPUTS_PER_WAKE_MAX {
+                        let Some(input) = self.io.tasks.try_join_next() else {
+                            break;
+                        };
+                        self.take(now, input)?;
+                    }
+                }
+            }
+            if let Some(log) = &mut self.io.log {
+                log.flush();
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let wake = self.next_deadline().map(|at| self.clock.instant(at));
+        let timer = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            changed = self.phase.changed(), if !self.is_draining => Woken::Phase(match changed {
+                Ok(()) => *self.phase.borrow_and_update(),
+                // Whoever started the run is gone: come to an end in good order.
+                Err(_) => Phase::Drain,
+            }),
+            Some(input) = self.io.tasks.join_next() => Woken::Input(input),
+            () = timer => Woken::Deadline,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        let idle = self.ends.idle.filter(|_| !self.is_draining);
+        let idle = idle.filter(|_| self.io.tally.outstanding == 0);
+        let idle = idle.map(|span| self.io.tally.last_records + span);
+        let list = self.next_list.filter(|_| !self.is_draining);
+        let wake = self.wake.map(|(at, _)| at);
+        [wake, list, idle].into_iter().flatten().min()
+    }
+
+    fn deadline(&mut self, now: Time) {
+        if self.next_list.is_some_and(|at| at <= now) {
+            self.next_list = None;
+            self.io.list_shards();
+        }
+        if self.wake.is_some_and(|(at, _)| at <= now) {
+            if let Some(log) = &mut self.io.log {
+                log.timeout(now);
+            }
+            self.mapping.handle_timeout(now);
+            self.drain_outputs(now);
+        }
+    }
+
+    fn take(&mut self, now: Time, input: Result<Input, JoinError>) -> Result<(), MappingFailed> {
+        match input {
+            Ok(Input::Event(event)) => {
+                if let Event::Fetched { page, .. } = &event {
+                    self.io.shard_ended |= page.shard_end;
+                }
+                self.handle(now, event);
+            }
+            Ok(Input::Shards(result)) => self.listed(now, result),
+            Err(error) => {
+                return Err(MappingFailed {
+                    mapping: self.mapping.name().to_owned(),
+                    text: format!("a call ended without an answer: {error}"),
+                });
+            }
+        }
+        if self.io.shard_ended && !self.is_draining {
+            self.io.shard_ended = false;
+            self.next_list = None;
+            self.io.list_shards();
+        }
+        Ok(())
+    }
+
+    fn listed(
+        &mut self,
+        now: Time,
+        result: Result<Vec<crate::source::ListedShard>, crate::source::CallError>,
+    ) {
+        self.io.tally.listings = 0;
+        match result {
+            Ok(listed) => {
+                let new = self.io.admit(&listed);
+                let pause = if new.is_empty() {
+                    LIST_INTERVAL
+                } else {
+                    LIST_AGAIN
+                };
+                self.next_list = Some(now + pause);
+                if !new.is_empty() {
+                    tracing::info!(mapping = %self.io.name, shards = new.len(), "new shards");
+                    self.handle(now, Event::Control(Control::Shards(new)));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(mapping = %self.io.name, %error, "the shards could not be listed");
+                self.next_list = Some(now + LIST_AGAIN);
+            }
+        }
+    }
+
+    /// One mutation, then everything that follows from it.
+    pub(crate) fn handle(&mut self, now: Time, event: Event<Payload>) {
+        if let Some(log) = &mut self.io.log {
+            log.event(now, &event);
+        }
+        self.mapping.handle(now, event);
+        self.drain_outputs(now);
+    }
+
+    fn drain_outputs(&mut self, now: Time) {
+        self.wake = pump(&mut self.mapping, now, &mut self.io);
+    }
+
+    fn begin_drain(&mut self, now: Time) {
+        self.is_draining = true;
+        self.next_list = None;
+        self.io.draining.send_replace(true);
+        self.handle(now, Event::Control(Control::Drain));
+    }
+
+    fn is_at_its_end(&self, now: Time) -> bool {
+        let finished = get(&self.io.counters.finished);
+        if self.ends.records_max.is_some_and(|max| finished >= max) {
+            self.run.send_replace(Phase::Drain);
+            return true;
+        }
+        let tally = &self.io.tally;
+        self.ends.idle.is_some_and(|span| {
+            tally.outstanding == 0
+                && (tally.last_records + span <= now || self.io.feed.is_exhausted(&self.io.readers))
+        })
+    }
+}

@@ -1,0 +1,355 @@
+//! Starting what the engine decides, and counting what it says.
+
+use crate::engine::{
+    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome, Position, Shard,
+    ShardId, Span, Time, Token, mix,
+};
+use crate::poll::counters::{Counters, add};
+use crate::poll::feed::{self, Feed, Reader};
+use crate::poll::record::MappingLog;
+use crate::poll::shards::ShardBook;
+use crate::poll::store::{Saving, Store};
+use crate::poll::{Clock, encode};
+use crate::source::{CallError, ListedShard, Payload, Records};
+use crate::target::{RequestId, Target};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What a finished task hands to its mapping.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Event(Event<Payload>),
+    Shards(Result<Vec<ListedShard>, CallError>),
+}
+
+/// The outside world of one mapping.
+pub(crate) struct Io {
+    pub(crate) name: Arc<str>,
+    pub(crate) function_name: Arc<str>,
+    pub(crate) clock: Clock,
+    pub(crate) feed: Feed,
+    pub(crate) readers: Vec<Reader>,
+    pub(crate) book: ShardBook,
+    pub(crate) target: Arc<Target>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) log: Option<MappingLog>,
+    /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
+    pub(crate) tasks: JoinSet<Input>,
+    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) tally: Tally,
+    /// A shard came to its end, so that there may be new ones.
+    pub(crate) shard_ended: bool,
+    /// Mixed into request ids, so that those of two runs differ.
+    pub(crate) salt: u64,
+}
+
+/// What the mapping has in hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Records that were read and are not finished or returned.
+    pub(crate) outstanding: u64,
+    /// When records last came.
+    pub(crate) last_records: Time,
+    /// Unanswered listings of shards.
+    pub(crate) listings: u32,
+}
+
+impl Effects<Payload> for Io {
+    fn start(
+        &mut self,
+        now: Time,
+        mapping: &mut Mapping<Payload>,
+        action: Action,
+    ) -> Option<Event<Payload>> {
+        if let Some(log) = &mut self.log {
+            log.action(now, &action);
+        }
+        let answer = match action {
+            Action::Read {
+                token,
+                shard,
+                from,
+                records_max,
+            } => self.read(now, mapping.spare_list(), token, shard, from, records_max),
+            Action::Receive {
+                token,
+                records_max,
+                wait,
+            } => self.receive(now, mapping.spare_list(), token, records_max, wait),
+            Action::Invoke { token, batch, .. } => self.invoke(mapping, token, batch),
+            Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+            } => {
+                let saving = self.store.save(&self.name, self.book.name(shard), delta);
+                self.saved(token, saving)
+            }
+        };
+        if let (Some(log), Some(event)) = (&mut self.log, &answer) {
+            log.answer(now, event);
+        }
+        answer
+    }
+
+    fn observe(&mut self, now: Time, fact: Fact) {
+        let counters = &self.counters;
+        match fact {
+            Fact::Polled { records, .. } if records > 0 => {
+                add(&counters.polled, u64::from(records));
+                self.tally.outstanding += u64::from(records);
+                self.tally.last_records = now;
+            }
+            Fact::InvokeSent { records, .. } => {
+                add(&counters.invoked, u64::from(records));
+                add(&counters.invocations, 1);
+            }
+            Fact::InvokeEnded {
+                records, outcome, ..
+            } => match outcome {
+                Outcome::Success if self.feed.has_shards() => self.finished(records),
+                Outcome::Success | Outcome::ServiceError => {}
+                Outcome::FunctionError | Outcome::TooLarge => {
+                    add(&counters.errors, 1);
+                    add(&counters.failed, u64::from(records));
+                }
+                Outcome::Throttled { .. } => add(&counters.throttles, 1),
+            },
+            Fact::Deleted { records } => {
+                add(&counters.deleted, u64::from(records));
+                self.finished(records);
+            }
+            Fact::Returned { records, cause } => {
+                add(&counters.returned, u64::from(records));
+                self.tally.outstanding -= u64::from(records);
+                tracing::debug!(mapping = %self.name, records, ?cause, "messages are left to their visibility timeout");
+            }
+            Fact::Discarded {
+                shard,
+                records,
+                condition,
+                invoke_count,
+                first,
+                last,
+            } => {
+                tracing::warn!(
+                    mapping = %self.name, shard = %self.book.name(shard), records, invoke_count,
+                    condition = condition.name(), first = %first.seq, last = %last.seq, "records were given up"
+                );
+                add(&counters.discarded, u64::from(records));
+                self.finished(records);
+            }
+            Fact::CallFailed { .. } => add(&counters.call_failures, 1),
+            Fact::ConcurrencyChanged { limit } => {
+                tracing::debug!(mapping = %self.name, limit, "concurrency changed");
+            }
+            Fact::ShardStarted { shard } => {
+                tracing::debug!(mapping = %self.name, shard = %self.book.name(shard), "shard started");
+            }
+            Fact::ShardEnded { shard } => {
+                tracing::info!(mapping = %self.name, shard = %self.book.name(shard), "shard ended");
+            }
+            Fact::Polled { .. } | Fact::Checkpointed { .. } => {}
+        }
+    }
+}
+
+impl Io {
+    fn finished(&mut self, records: u32) {
+        self.tally.outstanding -= u64::from(records);
+        add(&self.counters.finished, u64::from(records));
+    }
+
+    /// Takes in a list of shards and returns what is new in it.
+    pub(crate) fn admit(&mut self, listed: &[ListedShard]) -> Vec<Shard> {
+        let shards = self.book.admit(listed);
+        for shard in &shards {
+            let name = self.book.name(shard.id).clone();
+            self.readers.extend(self.feed.reader(shard.id.0, &name));
+        }
+        shards
+    }
+
+    /// Asks for the list of shards, unless it is asked for already.
+    pub(crate) fn list_shards(&mut self) {
+        if self.tally.listings == 0 {
+            self.tally.listings = 1;
+            let feed = self.feed.clone();
+            self.tasks
+                .spawn(async move { Input::Shards(feed.shards().await) });
+        }
+    }
+
+    fn read(
+        &mut self,
+        now: Time,
+        records: Records,
+        token: Token,
+        shard: ShardId,
+        from: Position,
+        records_max: u32,
+    ) -> Option<Event<Payload>> {
+        match (&self.feed, self.readers.get_mut(shard.0 as usize)) {
+            (Feed::Stream { stream, .. }, Some(Reader::Local(reader))) => {
+                let page = stream.read(reader, now, from, records_max, records);
+                Some(Event::Fetched { token, page })
+            }
+            (Feed::Kinesis(kinesis), Some(Reader::Kinesis(reader))) => {
+                let (kinesis, reader, name) = (kinesis.clone(), reader.clone(), self.name.clone());
+                self.tasks.spawn(async move {
+                    let result = kinesis.read(&reader, now, from, records_max, records).await;
+                    Input::Event(match result {
+                        Ok(page) => Event::Fetched { token, page },
+                        Err(error) => failed(&name, token, &error),
+                    })
+                });
+                None
+            }
+            _ => unreachable!("a queue was told to read a shard"),
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now: Time,
+        records: Records,
+        token: Token,
+        records_max: u32,
+        wait: Span,
+    ) -> Option<Event<Payload>> {
+        let draining = self.draining.subscribe();
+        match &self.feed {
+            Feed::Queue { queue, shape } => {
+                let records = queue.receive(shape, now, records_max, records);
+                if !records.is_empty() || wait == Span::ZERO {
+                    return Some(feed::received(token, records));
+                }
+                let (queue, shape, clock) = (queue.clone(), shape.clone(), self.clock);
+                self.tasks.spawn(async move {
+                    let records =
+                        feed::await_messages(queue, shape, clock, records_max, wait, draining)
+                            .await;
+                    Input::Event(feed::received(token, records))
+                });
+                None
+            }
+            Feed::Sqs(sqs) => {
+                let (sqs, name) = (sqs.clone(), self.name.clone());
+                self.tasks.spawn(async move {
+                    let result = feed::receive(&sqs, records_max, wait, records, draining).await;
+                    Input::Event(match result {
+                        Ok(records) => feed::received(token, records),
+                        Err(error) => failed(&name, token, &error),
+                    })
+                });
+                None
+            }
+            Feed::Kinesis(_) | Feed::Stream { .. } => {
+                unreachable!("a stream was told to receive messages")
+            }
+        }
+    }
+
+    fn invoke(
+        &mut self,
+        mapping: &Mapping<Payload>,
+        token: Token,
+        batch: BatchId,
+    ) -> Option<Event<Payload>> {
+        let records = mapping.batch(batch);
+        let event = encode::event(records);
+        let request = self.request_id(records.iter().map(|record| &record.meta));
+        let (target, name) = (self.target.clone(), self.function_name.clone());
+        self.tasks.spawn(async move {
+            let outcome = target.invoke(&name, request, event).await;
+            Input::Event(Event::Invoked { token, outcome })
+        });
+        None
+    }
+
+    /// The same for every delivery of a batch: derived from what is in it.
+    fn request_id<'a>(&self, mut metas: impl ExactSizeIterator<Item = &'a Meta>) -> RequestId {
+        let count = metas.len() as u64;
+        let first = metas.next().map_or(0, |meta| meta.seq.low_u64());
+        let group = metas.last().map_or(0, |meta| meta.seq.low_u64());
+        let high = mix(self.salt ^ mix(first ^ mix(count)));
+        let low = mix(high ^ group);
+        RequestId(u128::from(high) << 64 | u128::from(low))
+    }
+
+    fn acknowledge(
+        &mut self,
+        mapping: &Mapping<Payload>,
+        token: Token,
+        batch: BatchId,
+    ) -> Option<Event<Payload>> {
+        let records = mapping.batch(batch);
+        match &self.feed {
+            Feed::Queue { queue, .. } => {
+                for record in records {
+                    queue.delete(&record.payload.receipt);
+                }
+                Some(Event::Done { token })
+            }
+            Feed::Sqs(sqs) => {
+                let receipts = records
+                    .iter()
+                    .map(|record| record.payload.receipt.clone())
+                    .collect();
+                let (sqs, name) = (sqs.clone(), self.name.clone());
+                self.tasks.spawn(async move {
+                    Input::Event(match sqs.delete(receipts).await {
+                        Ok(()) => Event::Done { token },
+                        Err(error) => failed(&name, token, &error),
+                    })
+                });
+                None
+            }
+            Feed::Kinesis(_) | Feed::Stream { .. } => {
+                unreachable!("a stream was told to delete messages")
+            }
+        }
+    }
+
+    fn saved(&mut self, token: Token, saving: Saving) -> Option<Event<Payload>> {
+        let name = self.name.clone();
+        match saving {
+            Saving::Now(result) => Some(stored(&name, token, result.map_err(|e| e.to_string()))),
+            Saving::Later(answer) => {
+                self.tasks.spawn(async move {
+                    let result = match answer.await {
+                        Ok(result) => result.map_err(|error| error.to_string()),
+                        Err(_) => Err("the store was closed".to_owned()),
+                    };
+                    Input::Event(stored(&name, token, result))
+                });
+                None
+            }
+        }
+    }
+}
+
+fn stored(mapping: &str, token: Token, result: Result<(), String>) -> Event<Payload> {
+    match result {
+        Ok(()) => Event::Done { token },
+        Err(error) => {
+            tracing::error!(mapping, error, "a checkpoint was not stored");
+            let class = FailureClass::Transient;
+            Event::Failed { token, class }
+        }
+    }
+}
+
+fn failed(mapping: &str, token: Token, error: &CallError) -> Event<Payload> {
+    match error.class {
+        FailureClass::Denied => tracing::error!(mapping, %error, "a call was denied"),
+        FailureClass::Throttled | FailureClass::Transient => {
+            tracing::warn!(mapping, %error, class = ?error.class, "a call failed");
+        }
+    }
+    let class = error.class;
+    Event::Failed { token, class }
+}

@@ -1,0 +1,162 @@
+//! What a mapping reads from.
+
+use crate::engine::{Event, Page, Position, Span, Time, Token};
+use crate::poll::Clock;
+use crate::poll::encode::SqsShape;
+use crate::source::kinesis::{self, Kinesis};
+use crate::source::local::{self, Queue, Stream};
+use crate::source::sqs::Sqs;
+use crate::source::{CallError, ListedShard, Payload, Records};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Once a mapping drains, a long poll that found nothing for this long is given up. A message that arrives in the
+/// very moment is not lost: it becomes visible again.
+const DRAIN_RECEIVE_GRACE: Duration = Duration::from_secs(2);
+
+/// The source of one mapping.
+#[derive(Clone, Debug)]
+pub(crate) enum Feed {
+    Kinesis(Arc<Kinesis>),
+    Sqs(Arc<Sqs>),
+    Stream {
+        stream: Arc<Stream>,
+        role: Arc<str>,
+    },
+    Queue {
+        queue: Arc<Queue>,
+        shape: Arc<SqsShape>,
+    },
+}
+
+/// The reader of one shard.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Kinesis(Arc<kinesis::Reader>),
+    Local(local::Reader),
+}
+
+impl Feed {
+    /// Whether the source has shards, which may change while it is read.
+    pub(crate) const fn has_shards(&self) -> bool {
+        matches!(self, Self::Kinesis(_) | Self::Stream { .. })
+    }
+
+    /// Whether new shards may appear.
+    pub(crate) const fn reshards(&self) -> bool {
+        matches!(self, Self::Kinesis(_))
+    }
+
+    pub(crate) async fn shards(&self) -> Result<Vec<ListedShard>, CallError> {
+        match self {
+            Self::Kinesis(kinesis) => kinesis.shards().await,
+            Self::Stream { stream, .. } => Ok(stream.shards()),
+            Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// The reader of the shard with this index.
+    pub(crate) fn reader(&self, index: u32, name: &Arc<str>) -> Option<Reader> {
+        match self {
+            Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name)))),
+            Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
+            Self::Sqs(_) | Self::Queue { .. } => None,
+        }
+    }
+
+    /// Whether nothing will ever come any more; only local sources can tell.
+    pub(crate) fn is_exhausted(&self, readers: &[Reader]) -> bool {
+        match self {
+            Self::Kinesis(_) | Self::Sqs(_) => false,
+            Self::Stream { stream, .. } => readers.iter().all(|reader| match reader {
+                Reader::Local(reader) => stream.is_exhausted(reader),
+                Reader::Kinesis(_) => false,
+            }),
+            Self::Queue { queue, .. } => queue.is_exhausted(),
+        }
+    }
+}
+
+/// A receive from the service.
+pub(crate) async fn receive(
+    sqs: &Sqs,
+    records_max: u32,
+    wait: Span,
+    records: Records,
+    draining: watch::Receiver<bool>,
+) -> Result<Records, CallError> {
+    tokio::select! {
+        result = sqs.receive(records_max, wait, records) => result,
+        () = abandoned(draining) => Ok(Records::new()),
+    }
+}
+
+async fn abandoned(draining: watch::Receiver<bool>) {
+    drained(draining).await;
+    tokio::time::sleep(DRAIN_RECEIVE_GRACE).await;
+}
+
+async fn drained(mut draining: watch::Receiver<bool>) {
+    // A mapping that is gone needs no answer either.
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+/// A receive from a local queue that is empty now: waits for an arrival or a return, at most `wait`.
+pub(crate) async fn await_messages(
+    queue: Arc<Queue>,
+    shape: Arc<SqsShape>,
+    clock: Clock,
+    records_max: u32,
+    wait: Span,
+    draining: watch::Receiver<bool>,
+) -> Records {
+    let deadline = clock.now() + wait;
+    loop {
+        let next = queue.next_visible().unwrap_or(Time::MAX).min(deadline);
+        tokio::select! {
+            () = tokio::time::sleep_until(clock.instant(next)) => {}
+            () = drained(draining.clone()) => return Records::new(),
+        }
+        let now = clock.now();
+        let records = queue.receive(&shape, now, records_max, Records::new());
+        if !records.is_empty() || now >= deadline {
+            return records;
+        }
+    }
+}
+
+/// The answer to a receive.
+pub(crate) const fn received(token: Token, records: Records) -> Event<Payload> {
+    Event::Fetched {
+        token,
+        page: Page {
+            records,
+            bytes: 0,
+            end: None,
+            behind: Span::ZERO,
+            shard_end: false,
+        },
+    }
+}
+
+/// Where a shard starts that the mapping did not know.
+///
+/// | checkpoint of the shard | starting position | other shards have checkpoints, or it appeared later | start |
+/// |---|---|---|---|
+/// | yes | any | – | the checkpoint |
+/// | no | AT_TIMESTAMP | – | the timestamp |
+/// | no | TRIM_HORIZON, LATEST | no | the starting position |
+/// | no | TRIM_HORIZON, LATEST | yes | its beginning: it came from a split or merge |
+pub(crate) const fn start_of(
+    stored: Option<Position>,
+    starting_position: Position,
+    is_later: bool,
+) -> Position {
+    match (stored, starting_position) {
+        (Some(stored), _) => stored,
+        (None, Position::At(_)) => starting_position,
+        (None, _) if is_later => Position::Horizon,
+        (None, _) => starting_position,
+    }
+}

@@ -1,0 +1,314 @@
+//! Events and actions in logs.
+
+use crate::engine::{
+    Action, Control, Event, FailureClass, Meta, Outcome, Page, Position, Record, Shard, ShardId,
+    Span, Time, Token,
+};
+use crate::poll::store::{position_from_text, position_to_text};
+use serde::{Deserialize, Serialize};
+
+/// An input of the engine, without payloads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum LogEvent {
+    Fetched {
+        token: u64,
+        records: Vec<LogMeta>,
+        bytes: u64,
+        end: Option<String>,
+        behind: u64,
+        shard_end: bool,
+    },
+    Invoked {
+        token: u64,
+        outcome: LogOutcome,
+    },
+    Done {
+        token: u64,
+    },
+    Failed {
+        token: u64,
+        class: LogClass,
+    },
+    Shards(Vec<LogShard>),
+    Drain,
+}
+
+/// Sequence number, group, arrival in nanoseconds, encoded length.
+pub(crate) type LogMeta = (String, u64, u64, u32);
+
+/// Index, where it starts, indices of its parents.
+pub(crate) type LogShard = (u32, String, Vec<u32>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogOutcome {
+    Success,
+    FunctionError,
+    /// Retry-After in nanoseconds.
+    Throttled(u64),
+    ServiceError,
+    TooLarge,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogClass {
+    Throttled,
+    Transient,
+    Denied,
+}
+
+/// A decision of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum LogAction {
+    Read {
+        token: u64,
+        shard: u32,
+        from: String,
+        records_max: u32,
+    },
+    Receive {
+        token: u64,
+        records_max: u32,
+        wait: u64,
+    },
+    Invoke {
+        token: u64,
+        batch: u32,
+        attempt: u32,
+    },
+    Acknowledge {
+        token: u64,
+        batch: u32,
+    },
+    Checkpoint {
+        token: u64,
+        shard: u32,
+        from: String,
+        to: String,
+    },
+}
+
+impl LogAction {
+    pub(crate) fn new(action: &Action) -> Self {
+        match *action {
+            Action::Read {
+                token,
+                shard,
+                from,
+                records_max,
+            } => Self::Read {
+                token: token.0,
+                shard: shard.0,
+                from: position_to_text(from),
+                records_max,
+            },
+            Action::Receive {
+                token,
+                records_max,
+                wait,
+            } => Self::Receive {
+                token: token.0,
+                records_max,
+                wait: wait.as_nanos(),
+            },
+            Action::Invoke {
+                token,
+                batch,
+                attempt,
+            } => Self::Invoke {
+                token: token.0,
+                batch: batch.0,
+                attempt,
+            },
+            Action::Acknowledge { token, batch } => Self::Acknowledge {
+                token: token.0,
+                batch: batch.0,
+            },
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+            } => Self::Checkpoint {
+                token: token.0,
+                shard: shard.0,
+                from: position_to_text(delta.from),
+                to: position_to_text(delta.to),
+            },
+        }
+    }
+
+    pub(crate) const fn token(&self) -> u64 {
+        match self {
+            Self::Read { token, .. }
+            | Self::Receive { token, .. }
+            | Self::Invoke { token, .. }
+            | Self::Acknowledge { token, .. }
+            | Self::Checkpoint { token, .. } => *token,
+        }
+    }
+
+    /// Whether `event` is an answer of the kind that this action waits for.
+    pub(crate) const fn takes(&self, event: &LogEvent) -> bool {
+        match (self, event) {
+            (
+                Self::Read { .. } | Self::Receive { .. },
+                LogEvent::Fetched { .. } | LogEvent::Failed { .. },
+            )
+            | (Self::Invoke { .. }, LogEvent::Invoked { .. })
+            | (
+                Self::Acknowledge { .. } | Self::Checkpoint { .. },
+                LogEvent::Done { .. } | LogEvent::Failed { .. },
+            ) => true,
+            (
+                Self::Read { .. }
+                | Self::Receive { .. }
+                | Self::Invoke { .. }
+                | Self::Acknowledge { .. }
+                | Self::Checkpoint { .. },
+                _,
+            ) => false,
+        }
+    }
+}
+
+impl LogEvent {
+    pub(crate) fn new<P>(event: &Event<P>) -> Self {
+        match event {
+            Event::Fetched { token, page } => Self::Fetched {
+                token: token.0,
+                records: page.records.iter().map(|r| log_meta(&r.meta)).collect(),
+                bytes: page.bytes,
+                end: page.end.map(|seq| seq.to_string()),
+                behind: page.behind.as_nanos(),
+                shard_end: page.shard_end,
+            },
+            Event::Invoked { token, outcome } => Self::Invoked {
+                token: token.0,
+                outcome: match *outcome {
+                    Outcome::Success => LogOutcome::Success,
+                    Outcome::FunctionError => LogOutcome::FunctionError,
+                    Outcome::Throttled { retry_after } => {
+                        LogOutcome::Throttled(retry_after.as_nanos())
+                    }
+                    Outcome::ServiceError => LogOutcome::ServiceError,
+                    Outcome::TooLarge => LogOutcome::TooLarge,
+                },
+            },
+            Event::Done { token } => Self::Done { token: token.0 },
+            Event::Failed { token, class } => Self::Failed {
+                token: token.0,
+                class: match class {
+                    FailureClass::Throttled => LogClass::Throttled,
+                    FailureClass::Transient => LogClass::Transient,
+                    FailureClass::Denied => LogClass::Denied,
+                },
+            },
+            Event::Control(Control::Drain) => Self::Drain,
+            Event::Control(Control::Shards(shards)) => {
+                Self::Shards(shards.iter().map(log_shard).collect())
+            }
+        }
+    }
+
+    /// The token that it answers; controls answer none.
+    pub(crate) const fn token(&self) -> Option<u64> {
+        match self {
+            Self::Fetched { token, .. }
+            | Self::Invoked { token, .. }
+            | Self::Done { token }
+            | Self::Failed { token, .. } => Some(*token),
+            Self::Shards(_) | Self::Drain => None,
+        }
+    }
+
+    /// The input, or what of it has no meaning.
+    pub(crate) fn restore(&self) -> Result<Event<()>, &'static str> {
+        Ok(match self {
+            Self::Fetched {
+                token,
+                records,
+                bytes,
+                end,
+                behind,
+                shard_end,
+            } => {
+                let end = end.as_ref().map(|text| text.parse()).transpose();
+                let records = records.iter().map(restore_record).collect::<Result<_, _>>();
+                Event::Fetched {
+                    token: Token(*token),
+                    page: Page {
+                        records: records?,
+                        bytes: *bytes,
+                        end: end.map_err(|_| "the end of a page is not a number")?,
+                        behind: Span::from_nanos(*behind),
+                        shard_end: *shard_end,
+                    },
+                }
+            }
+            Self::Invoked { token, outcome } => Event::Invoked {
+                token: Token(*token),
+                outcome: match *outcome {
+                    LogOutcome::Success => Outcome::Success,
+                    LogOutcome::FunctionError => Outcome::FunctionError,
+                    LogOutcome::Throttled(nanos) => Outcome::Throttled {
+                        retry_after: Span::from_nanos(nanos),
+                    },
+                    LogOutcome::ServiceError => Outcome::ServiceError,
+                    LogOutcome::TooLarge => Outcome::TooLarge,
+                },
+            },
+            Self::Done { token } => Event::Done {
+                token: Token(*token),
+            },
+            Self::Failed { token, class } => Event::Failed {
+                token: Token(*token),
+                class: match class {
+                    LogClass::Throttled => FailureClass::Throttled,
+                    LogClass::Transient => FailureClass::Transient,
+                    LogClass::Denied => FailureClass::Denied,
+                },
+            },
+            Self::Drain => Event::Control(Control::Drain),
+            Self::Shards(shards) => {
+                let shards = shards.iter().map(restore_shard).collect::<Result<_, _>>();
+                Event::Control(Control::Shards(shards?))
+            }
+        })
+    }
+}
+
+fn log_meta(meta: &Meta) -> LogMeta {
+    let arrival = meta.arrival.as_nanos();
+    (meta.seq.to_string(), meta.group, arrival, meta.wire_len)
+}
+
+fn restore_record(meta: &LogMeta) -> Result<Record<()>, &'static str> {
+    let (seq, group, arrival, wire_len) = meta;
+    let meta = Meta {
+        seq: seq
+            .parse()
+            .map_err(|_| "a sequence number is not a number")?,
+        group: *group,
+        arrival: Time::from_nanos(*arrival),
+        wire_len: *wire_len,
+    };
+    Ok(Record { meta, payload: () })
+}
+
+fn log_shard(shard: &Shard) -> LogShard {
+    let parents = shard.parents.iter().map(|parent| parent.0).collect();
+    (shard.id.0, position_to_text(shard.from), parents)
+}
+
+fn restore_shard(shard: &LogShard) -> Result<Shard, &'static str> {
+    let (id, from, parents) = shard;
+    let from: Option<Position> = position_from_text(from);
+    Ok(Shard {
+        id: ShardId(*id),
+        from: from.ok_or("the start of a shard is not a position")?,
+        parents: parents.iter().copied().map(ShardId).collect(),
+    })
+}

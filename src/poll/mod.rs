@@ -1,0 +1,274 @@
+//! Driver 1: mappings against real services, in real time.
+//!
+//! ```text
+//!            ┌──────────────── one task per mapping ────────────────┐
+//!  clock ──▶ │ wait ─▶ one input ─▶ Mapping::handle ─▶ pump ─▶ wait │ ──▶ counters, log
+//!            └────▲──────────────────────────────────────┬──────────┘
+//!                 │ answers                               │ actions
+//!            spawned calls: source, target, store ◀───────┘
+//! ```
+//! The engine decides; this module reads the clock, makes calls and encodes events. Inputs are taken one by one,
+//! with a drain after each.
+
+mod clock;
+mod counters;
+mod driver;
+mod effects;
+pub mod encode;
+mod feed;
+mod log;
+mod open;
+mod record;
+mod replay;
+mod shards;
+mod signals;
+mod store;
+
+pub use clock::Clock;
+pub use counters::Counters;
+pub use driver::MappingFailed;
+pub use open::OpenError;
+pub use replay::{Difference, Replay, ReplayError, replay};
+pub use store::{STORE_FORMAT, Saving, Store, StoreError};
+
+use crate::engine::Span;
+use crate::scenario::PollerFile;
+use driver::Phase;
+use open::Opened;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How a run differs from what its file says.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Where to record inputs and decisions, for [`replay`].
+    pub record: Option<PathBuf>,
+    /// Ends a mapping that has had no records for this long and has nothing in hand. A mapping whose local
+    /// source has come to its end does not wait so long. `None` runs until it is told to stop.
+    pub stop_when_idle: Option<Span>,
+    /// Drains once this many records are finished over all mappings; a few more may be.
+    pub records_max: Option<u64>,
+    /// Where totals are kept while the run goes on.
+    pub counters: Arc<Counters>,
+    /// Whether SIGINT and SIGTERM drain the run, and a second one ends it.
+    pub signals: bool,
+    /// Drains when it becomes true, or when its sender is gone. For callers that are not a terminal.
+    pub stop: Option<watch::Receiver<bool>>,
+    /// How often a line of totals is logged; zero for never.
+    pub status_interval: Span,
+    /// Shown to functions as `invokeIdentityArn` in Kinesis events. `None` makes it
+    /// `arn:<partition>:iam::<account of the stream>:role/lambda-role`, since no real role is involved.
+    pub role_arn: Option<String>,
+}
+
+impl Default for RunOptions {
+    /// Runs until a signal, with a line of totals every 10 s.
+    fn default() -> Self {
+        Self {
+            record: None,
+            stop_when_idle: None,
+            records_max: None,
+            counters: Arc::default(),
+            signals: true,
+            stop: None,
+            status_interval: Span::from_secs(10),
+            role_arn: None,
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Records finished for good: succeeded, deleted or given up.
+    pub records: u64,
+    /// Records read or received.
+    pub polled: u64,
+    /// Invocations started.
+    pub invocations: u64,
+    /// Invocations that ended with the function's error.
+    pub errors: u64,
+    /// Invocations that were refused.
+    pub throttles: u64,
+    /// Records given up.
+    pub discarded: u64,
+    /// From the first read to the end of the drain.
+    pub duration: Span,
+    /// Whether every batch in flight came to its end.
+    pub drained: bool,
+}
+
+/// Why a run could not begin, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum PollError {
+    /// A source, target, store or log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A mapping stopped before its time.
+    #[error(transparent)]
+    Mapping(#[from] MappingFailed),
+    /// The handlers of SIGINT and SIGTERM could not be set.
+    #[error("cannot listen to signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// The random stream of a mapping.
+pub(crate) fn rng_label(mapping: &str) -> String {
+    format!("mapping/{mapping}")
+}
+
+/// Runs every enabled mapping of `file` until it is stopped or comes to its end.
+///
+/// A stop lets what is in flight finish, for at most the file's drain timeout.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+/// use tidegate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
+/// use tidegate::poll::{RunOptions, run};
+/// use tidegate::scenario::*;
+///
+/// let content = Generated { per_sec: 1e6, size: Dist::Constant(100.0), keys: Keys::Unique, count: Some(500), seed: 1 };
+/// let file = PollerFile {
+///     hash: String::new(),
+///     profile: Profile::Current,
+///     aws: Aws::default(),
+///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1 },
+///     sources: vec![LocalSource {
+///         name: "clicks".into(), kind: SourceKind::Kinesis, shards: 2, visibility_timeout: Span::ZERO,
+///         max_receive_count: None, content: LocalContent::Generated(content),
+///     }],
+///     targets: vec![Target {
+///         function: "count".into(), concurrency: None, timeout: Span::from_secs(3), memory_mb: 128,
+///         kind: TargetKind::Mock { duration: Dist::Constant(0.0), error_rate: Ratio::ZERO },
+///     }],
+///     mappings: vec![PollerMapping {
+///         config: MappingConfig { function_name: "count".into(), ..MappingConfig::new("clicks-to-count", SourceKind::Kinesis) },
+///         tuning: Tuning::new(Profile::Current), source: MappingSource::Local(0), target: 0, enabled: true,
+///     }],
+/// };
+/// let options = RunOptions { stop_when_idle: Some(Span::from_secs(60)), signals: false, ..RunOptions::default() };
+/// let summary = run(file, options).await?;
+/// assert_eq!((summary.records, summary.errors), (500, 0));
+/// # Ok::<(), tidegate::poll::PollError>(())
+/// # }).expect("a run");
+/// ```
+///
+/// # Errors
+/// When something cannot be opened, before anything is read; or when a mapping fails.
+pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, PollError> {
+    let clock = Clock::start();
+    let (phase, phases) = watch::channel(Phase::Run);
+    let phase = Arc::new(phase);
+    let Opened { drivers, targets } = open::open(&file, &options, clock, &phase, phases).await?;
+    let mut signals = signals::Signals::listen(options.signals).map_err(PollError::Signals)?;
+    tracing::info!(mappings = drivers.len(), "polling");
+
+    let mut mappings = JoinSet::new();
+    for driver in drivers {
+        mappings.spawn(driver.run());
+    }
+    let result = oversee(&mut mappings, &phase, &options, &mut signals, &file).await;
+    // Whatever is still running ends here: calls are cancelled with the tasks that wait for them.
+    mappings.shutdown().await;
+    for target in &targets {
+        target.close().await;
+    }
+    let drained = result?;
+    let counters = &options.counters;
+    let summary = RunSummary {
+        records: counters::get(&counters.finished),
+        polled: counters::get(&counters.polled),
+        invocations: counters::get(&counters.invocations),
+        errors: counters::get(&counters.errors),
+        throttles: counters::get(&counters.throttles),
+        discarded: counters::get(&counters.discarded),
+        duration: clock.now().since(clock.started()),
+        drained,
+    };
+    tracing::info!(drained, "{}", counters.line());
+    Ok(summary)
+}
+
+/// Waits for the mappings while signals, stops and deadlines come. Returns whether all of them were drained.
+async fn oversee(
+    mappings: &mut JoinSet<Result<(), MappingFailed>>,
+    phase: &watch::Sender<Phase>,
+    options: &RunOptions,
+    signals: &mut signals::Signals,
+    file: &PollerFile,
+) -> Result<bool, PollError> {
+    let mut status = status_timer(options.status_interval);
+    let mut stop = options.stop.clone();
+    let mut phases = phase.subscribe();
+    let mut deadline: Option<tokio::time::Instant> = None;
+    loop {
+        let drain_over = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = mappings.join_next() => match ended {
+                Some(Ok(result)) => result?,
+                Some(Err(error)) => std::panic::resume_unwind(
+                    error.try_into_panic().unwrap_or_else(|_| Box::new("a mapping was cancelled")),
+                ),
+                None => return Ok(true),
+            },
+            () = signals.next() => {
+                if deadline.is_some() {
+                    tracing::warn!("stopping at once; what is in flight will be delivered again");
+                    return Ok(false);
+                }
+                tracing::info!(timeout = %file.poller.drain_timeout, "draining; a second signal stops at once");
+                phase.send_replace(Phase::Drain);
+            }
+            () = stopped(&mut stop), if deadline.is_none() => {
+                phase.send_replace(Phase::Drain);
+            }
+            changed = phases.wait_for(|phase| *phase == Phase::Drain), if deadline.is_none() => {
+                if changed.is_ok() {
+                    deadline = Some(tokio::time::Instant::now() + file.poller.drain_timeout.to_std());
+                }
+            }
+            () = drain_over => {
+                tracing::warn!(timeout = %file.poller.drain_timeout, "the drain timeout is over; what is in flight will be delivered again");
+                return Ok(false);
+            }
+            () = tick(&mut status) => tracing::info!("{}", options.counters.line()),
+        }
+    }
+}
+
+fn status_timer(interval: Span) -> Option<tokio::time::Interval> {
+    if interval == Span::ZERO {
+        return None;
+    }
+    let period = interval.to_std().max(Duration::from_millis(100));
+    let start = tokio::time::Instant::now() + period;
+    Some(tokio::time::interval_at(start, period))
+}
+
+async fn tick(timer: &mut Option<tokio::time::Interval>) {
+    match timer {
+        Some(timer) => drop(timer.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
+    match stop {
+        Some(stop) => {
+            // Either way the run is to end: it was said so, or nobody is left to say so.
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! Opening everything that a run needs, before anything is read.
+
+use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::poll::driver::{Driver, Ends, Phase};
+use crate::poll::effects::{Io, Tally};
+use crate::poll::feed::Feed;
+use crate::poll::record::Recorder;
+use crate::poll::shards::ShardBook;
+use crate::poll::store::{Store, StoreError};
+use crate::poll::{Clock, RunOptions, rng_label};
+use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::source::kinesis::Kinesis;
+use crate::source::local::{self, ContentError, Queue, Stream};
+use crate::source::sqs::{Sqs, SqsError};
+use crate::source::{AwsError, CallError};
+use crate::target::{Surroundings, Target, TargetError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Why a run cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store of checkpoints.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A local source.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// The log of inputs and decisions.
+    #[error("cannot write the log `{path}`: {source}")]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The source of a mapping.
+    #[error("mapping `{mapping}`: {cause}")]
+    Source {
+        /// Its name.
+        mapping: String,
+        /// What is wrong.
+        cause: SourceCause,
+    },
+}
+
+/// What is wrong with the source of a mapping.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceCause {
+    /// A parameter that this version cannot carry out.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// Region or credentials.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The queue.
+    #[error(transparent)]
+    Sqs(#[from] SqsError),
+    /// The stream.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A kind of source that has no client here.
+    #[error("`{0}` is not a Kinesis stream or an SQS queue")]
+    Kind(String),
+}
+
+pub(crate) struct Opened {
+    pub(crate) drivers: Vec<Driver>,
+    pub(crate) targets: Vec<Arc<Target>>,
+}
+
+/// Local sources, shared by the mappings that read them.
+enum Local {
+    Stream(Arc<Stream>),
+    Queue(Arc<Queue>),
+}
+
+/// What all mappings share.
+struct Shared<'a> {
+    file: &'a PollerFile,
+    options: &'a RunOptions,
+    clock: Clock,
+    store: Arc<Store>,
+    targets: Vec<Arc<Target>>,
+    locals: Vec<Local>,
+    recorder: Option<Recorder>,
+    phase: &'a Arc<watch::Sender<Phase>>,
+    phases: watch::Receiver<Phase>,
+}
+
+pub(crate) async fn open(
+    file: &PollerFile,
+    options: &RunOptions,
+    clock: Clock,
+    phase: &Arc<watch::Sender<Phase>>,
+    phases: watch::Receiver<Phase>,
+) -> Result<Opened, OpenError> {
+    let recorder = options.record.as_ref().map(|path| {
+        Recorder::create(path).map_err(|source| OpenError::Log {
+            path: path.clone(),
+            source,
+        })
+    });
+    let store = match &file.poller.store {
+        Some(path) => Store::open(path)?,
+        None => Store::in_memory(),
+    };
+    let surroundings = Surroundings {
+        aws: file.aws.clone(),
+        clock,
+        seed: file.poller.seed,
+        profile: file.profile,
+    };
+    let mut targets = Vec::new();
+    for target in &file.targets {
+        targets.push(Arc::new(Target::open(target, &surroundings).await?));
+    }
+    let mut shared = Shared {
+        file,
+        options,
+        clock,
+        store: Arc::new(store),
+        targets,
+        locals: Vec::new(),
+        recorder: recorder.transpose()?,
+        phase,
+        phases,
+    };
+    for source in &file.sources {
+        let now = clock.now();
+        shared.locals.push(match source.kind {
+            SourceKind::Kinesis => Local::Stream(Arc::new(Stream::open(source, now)?)),
+            _ => Local::Queue(Arc::new(Queue::open(source, now)?)),
+        });
+    }
+    let enabled = file.mappings.iter().filter(|mapping| mapping.enabled);
+    let mut drivers = Vec::new();
+    for (index, mapping) in (0..).zip(enabled) {
+        let driver = shared.mapping(index, mapping).await;
+        drivers.push(driver.map_err(|cause| match cause {
+            Cause::Source(cause) => OpenError::Source {
+                mapping: mapping.config.name.clone(),
+                cause,
+            },
+            Cause::Store(error) => OpenError::Store(error),
+        })?);
+    }
+    Ok(Opened {
+        drivers,
+        targets: shared.targets,
+    })
+}
+
+enum Cause {
+    Source(SourceCause),
+    Store(StoreError),
+}
+
+impl<E: Into<SourceCause>> From<E> for Cause {
+    fn from(error: E) -> Self {
+        Self::Source(error.into())
+    }
+}
+
+impl Shared<'_> {
+    async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
+        let config = &mapping.config;
+        let (feed, tuning) = self.feed(mapping).await?;
+        let name: Arc<str> = Arc::from(config.name.as_str());
+        let stored = self.store.load(&name).map_err(Cause::Store)?;
+        let listed = feed.shards().await?;
+        let now = self.clock.now();
+        let seed = self.file.poller.seed;
+        let rng = Rng::stream(seed, &rng_label(&name));
+        let recorder = self.recorder.as_ref();
+        let mut io = Io {
+            name: name.clone(),
+            function_name: Arc::from(config.function_name.as_str()),
+            clock: self.clock,
+            readers: Vec::new(),
+            book: ShardBook::new(stored, config.starting_position),
+            target: self.targets[mapping.target].clone(),
+            store: self.store.clone(),
+            counters: self.options.counters.clone(),
+            log: recorder.map(|recorder| recorder.mapping(index, now, seed, config, &tuning)),
+            tasks: JoinSet::new(),
+            draining: watch::channel(false).0,
+            tally: Tally {
+                last_records: now,
+                ..Tally::default()
+            },
+            shard_ended: false,
+            salt: mix(now.as_nanos() ^ u64::from(index)),
+            feed,
+        };
+        let shards = io.admit(&listed);
+        let first_list = io.feed.reshards().then_some(now);
+        let driver = Driver {
+            mapping: Mapping::new(config.clone(), tuning, rng, now)?,
+            next_list: first_list.map(|now| now + crate::poll::driver::LIST_INTERVAL),
+            io,
+            ends: Ends {
+                idle: self.options.stop_when_idle,
+                records_max: self.options.records_max,
+            },
+            run: self.phase.clone(),
+            phase: self.phases.clone(),
+            clock: self.clock,
+            opened: now,
+            wake: None,
+            is_draining: false,
+            first_shards: shards,
+        };
+        Ok(driver)
+    }
+
+    async fn feed(&self, mapping: &PollerMapping) -> Result<(Feed, Tuning), SourceCause> {
+        let mut tuning = mapping.tuning;
+        let has_window = mapping.config.window >= Span::from_secs(1);
+        let feed = match &mapping.source {
+            MappingSource::Local(index) => match &self.locals[*index] {
+                Local::Stream(stream) => Feed::Stream {
+                    stream: stream.clone(),
+                    role: Arc::from(self.role("aws", local::ACCOUNT)),
+                },
+                Local::Queue(queue) => {
+                    tuning.visibility_timeout = self.file.sources[*index].visibility_timeout;
+                    Feed::Queue {
+                        queue: queue.clone(),
+                        shape: Arc::new(queue.shape(has_window)),
+                    }
+                }
+            },
+            MappingSource::Service { arn, endpoint_url } => {
+                let endpoint = endpoint_url
+                    .as_deref()
+                    .or(self.file.aws.endpoint_url.as_deref());
+                match arn.kind {
+                    SourceKind::Kinesis => {
+                        let role = self.role(&arn.partition, &arn.account);
+                        let kinesis = Kinesis::open(arn, endpoint, &self.file.aws, &role).await?;
+                        Feed::Kinesis(Arc::new(kinesis))
+                    }
+                    SourceKind::Sqs | SourceKind::SqsFifo => {
+                        let sqs = Sqs::open(arn, endpoint, &self.file.aws, has_window).await?;
+                        tuning.visibility_timeout = sqs.visibility_timeout();
+                        self.advise(mapping, arn, tuning.visibility_timeout);
+                        Feed::Sqs(Arc::new(sqs))
+                    }
+                    _ => return Err(SourceCause::Kind(arn.text.clone())),
+                }
+            }
+        };
+        Ok((feed, tuning))
+    }
+
+    fn role(&self, partition: &str, account: &str) -> String {
+        match &self.options.role_arn {
+            Some(role) => role.clone(),
+            None => format!("arn:{partition}:iam::{account}:role/lambda-role"),
+        }
+    }
+
+    /// AWS recommends six times the function's timeout, plus the batching window.
+    fn advise(&self, mapping: &PollerMapping, arn: &Arn, visibility_timeout: Span) {
+        const TIMES: u64 = 6;
+        let timeout = self.file.targets[mapping.target].timeout;
+        let recommended = timeout.times(TIMES) + mapping.config.window;
+        if visibility_timeout < recommended {
+            tracing::warn!(
+                mapping = mapping.config.name, queue = arn.name, %visibility_timeout, %recommended,
+                "the queue's visibility timeout is short: messages may be delivered again while they are worked on"
+            );
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Which shards a mapping knows, in the order in which the engine numbers them.
+
+use crate::engine::{Position, Shard, ShardId};
+use crate::poll::feed::start_of;
+use crate::source::ListedShard;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The shards of one mapping by name and number.
+#[derive(Debug)]
+pub(crate) struct ShardBook {
+    names: Vec<Arc<str>>,
+    numbers: BTreeMap<Arc<str>, ShardId>,
+    stored: BTreeMap<Arc<str>, Position>,
+    starting_position: Position,
+}
+
+/// Shards of one stream; far above any stream's limit, so reaching it means that the list is wrong.
+const SHARDS_MAX: usize = 1_000_000;
+
+impl ShardBook {
+    pub(crate) const fn new(
+        stored: BTreeMap<Arc<str>, Position>,
+        starting_position: Position,
+    ) -> Self {
+        Self {
+            names: Vec::new(),
+            numbers: BTreeMap::new(),
+            stored,
+            starting_position,
+        }
+    }
+
+    pub(crate) fn name(&self, shard: ShardId) -> &Arc<str> {
+        &self.names[shard.0 as usize]
+    }
+
+    /// Takes in a list and returns the shards that are new, parents before their children.
+    pub(crate) fn admit(&mut self, listed: &[ListedShard]) -> Vec<Shard> {
+        let is_later = !self.names.is_empty() || !self.stored.is_empty();
+        let mut waiting: Vec<&ListedShard> = listed
+            .iter()
+            .filter(|shard| !self.numbers.contains_key(&shard.name) && self.wants(shard, is_later))
+            .collect();
+        let mut admitted = Vec::new();
+        // Each round admits every shard whose listed parents are known; a cycle, which no stream
+        // has, ends the rounds early and its shards are taken as they come.
+        while !waiting.is_empty() && self.names.len() < SHARDS_MAX {
+            let unknown: Vec<Arc<str>> = waiting.iter().map(|shard| shard.name.clone()).collect();
+            let blocked = |shard: &ListedShard| {
+                let mut parents = shard.parents.iter();
+                parents.any(|parent| *parent != shard.name && unknown.contains(parent))
+            };
+            let (later, mut ready): (Vec<_>, Vec<_>) =
+                waiting.iter().copied().partition(|shard| blocked(shard));
+            waiting = later;
+            if ready.is_empty() {
+                ready = std::mem::take(&mut waiting);
+            }
+            for shard in ready {
+                admitted.push(self.take(shard, is_later));
+            }
+        }
+        admitted
+    }
+
+    /// LATEST has no interest in what was closed before the mapping came to be.
+    fn wants(&self, shard: &ListedShard, is_later: bool) -> bool {
+        let old = shard.closed && !is_later && self.starting_position == Position::Latest;
+        !old
+    }
+
+    fn take(&mut self, listed: &ListedShard, is_later: bool) -> Shard {
+        let id = ShardId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+        let parents = listed
+            .parents
+            .iter()
+            .filter_map(|parent| self.numbers.get(parent).copied())
+            .collect();
+        self.names.push(listed.name.clone());
+        self.numbers.insert(listed.name.clone(), id);
+        let stored = self.stored.get(&listed.name).copied();
+        Shard {
+            id,
+            from: start_of(stored, self.starting_position, is_later),
+            parents,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Seq, Time};
+
+    fn listed(name: &str, parents: &[&str], closed: bool) -> ListedShard {
+        ListedShard {
+            name: Arc::from(name),
+            parents: parents.iter().map(|&parent| Arc::from(parent)).collect(),
+            closed,
+        }
+    }
+
+    fn shape(shards: &[Shard]) -> Vec<(u32, Position, Vec<u32>)> {
+        shards
+            .iter()
+            .map(|shard| {
+                let parents = shard.parents.iter().map(|parent| parent.0).collect();
+                (shard.id.0, shard.from, parents)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn parents_come_first_and_only_known_ones_are_named() {
+        let mut book = ShardBook::new(BTreeMap::new(), Position::Horizon);
+        let list = [
+            listed("merged", &["left", "right"], false),
+            listed("right", &["gone"], true),
+            listed("left", &[], true),
+        ];
+        let horizon = Position::Horizon;
+        let expected = vec![
+            (0, horizon, vec![]),
+            (1, horizon, vec![]),
+            (2, horizon, vec![1, 0]),
+        ];
+        assert_eq!(shape(&book.admit(&list)), expected);
+        assert_eq!(&**book.name(ShardId(2)), "merged");
+        assert_eq!(book.admit(&list), vec![]);
+        let cycle = [listed("a", &["b"], false), listed("b", &["a"], false)];
+        assert_eq!(book.admit(&cycle).len(), 2);
+    }
+
+    #[test]
+    fn a_shard_that_appears_later_starts_at_its_beginning() {
+        let mut book = ShardBook::new(BTreeMap::new(), Position::Latest);
+        let first = [listed("old", &[], true), listed("open", &["old"], false)];
+        assert_eq!(
+            shape(&book.admit(&first)),
+            vec![(0, Position::Latest, vec![])]
+        );
+        let second = [
+            listed("open", &["old"], true),
+            listed("child", &["open"], false),
+        ];
+        assert_eq!(
+            shape(&book.admit(&second)),
+            vec![(1, Position::Horizon, vec![0])]
+        );
+    }
+
+    #[test]
+    fn a_restart_goes_on_from_the_checkpoints() {
+        let after = Position::After(Seq::from(4));
+        let stored = BTreeMap::from([(Arc::from("a"), after)]);
+        let list = [listed("a", &[], true), listed("b", &["a"], false)];
+        let mut book = ShardBook::new(stored.clone(), Position::Latest);
+        let expected = vec![(0, after, vec![]), (1, Position::Horizon, vec![0])];
+        assert_eq!(shape(&book.admit(&list)), expected);
+        let at = Position::At(Time::from_secs(5));
+        let mut book = ShardBook::new(stored, at);
+        assert_eq!(book.admit(&list)[1].from, at);
+    }
+}

@@ -1,0 +1,327 @@
+//! Where checkpoints survive the process.
+//!
+//! One file holds the positions of all mappings. A thread of its own writes it: whatever is waiting when it
+//! is ready goes into one transaction, so a single fsync serves many shards.
+
+mod position;
+mod writer;
+
+use crate::engine::{Delta, Position};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+use writer::{CHECKPOINTS, Job, write_groups};
+
+pub(crate) use position::{position_from_text, position_to_text};
+
+/// The format of stores that this version reads and writes.
+pub const STORE_FORMAT: u64 = 1;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT_KEY: &str = "format";
+
+/// A store that cannot be used, or a checkpoint that it did not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("the store `{0}` is in use by another process")]
+    InUse(PathBuf),
+    /// Written by another version.
+    #[error(
+        "the store `{path}` has format {found}, this version reads format {STORE_FORMAT}: name another file, or use the version that wrote it"
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u64,
+    },
+    /// The file or its file system.
+    #[error("the store `{path}` failed: {text}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        text: String,
+    },
+    /// A position that is not one, for instance after damage.
+    #[error("the store has `{text}` as the position of shard `{shard}` of mapping `{mapping}`")]
+    Position {
+        /// The mapping.
+        mapping: String,
+        /// The shard.
+        shard: String,
+        /// What it says.
+        text: String,
+    },
+    /// A checkpoint that would go back.
+    #[error(
+        "refused to move shard `{shard}` of mapping `{mapping}` back from {stored:?} to {to:?}; is another poller at work on it?"
+    )]
+    Back {
+        /// The mapping.
+        mapping: String,
+        /// The shard.
+        shard: String,
+        /// What is stored.
+        stored: Position,
+        /// What was to be stored.
+        to: Position,
+    },
+    /// The writing thread is gone.
+    #[error("the store was closed")]
+    Closed,
+}
+
+/// Checkpoints of all mappings.
+#[derive(Debug)]
+pub struct Store {
+    backend: Backend,
+}
+
+/// By mapping and shard.
+type Positions = BTreeMap<(Arc<str>, Arc<str>), Position>;
+
+#[derive(Debug)]
+enum Backend {
+    Memory(Mutex<Positions>),
+    File {
+        database: Arc<Database>,
+        path: PathBuf,
+        jobs: Option<Sender<Job>>,
+        thread: Option<JoinHandle<()>>,
+    },
+}
+
+/// How a checkpoint went on its way.
+#[derive(Debug)]
+pub enum Saving {
+    /// It is stored, or refused, already.
+    Now(Result<(), StoreError>),
+    /// The answer will come.
+    Later(oneshot::Receiver<Result<(), StoreError>>),
+}
+
+/// Whether a checkpoint fits what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    /// It begins where the stored one ends.
+    Exact,
+    /// It begins somewhere else, and goes forward.
+    Gap,
+    /// It goes back.
+    Back,
+}
+
+/// | stored | verdict |
+/// |---|---|
+/// | nothing, or equal to `from` | stored |
+/// | behind `to` | stored, with a warning |
+/// | not behind `to` | refused |
+fn fit(stored: Option<Position>, delta: Delta) -> Fit {
+    match stored {
+        None => Fit::Exact,
+        Some(stored) if stored == delta.from || stored == delta.to => Fit::Exact,
+        Some(stored) if delta.to.is_behind(stored) => Fit::Back,
+        Some(_) => Fit::Gap,
+    }
+}
+
+impl Store {
+    /// A store that ends with the process.
+    pub fn in_memory() -> Self {
+        Self {
+            backend: Backend::Memory(Mutex::default()),
+        }
+    }
+
+    /// Opens the file at `path`, or creates it.
+    ///
+    /// # Errors
+    /// When the file is in use, of another format, or cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = match Database::create(path) {
+            Ok(database) => database,
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                return Err(StoreError::InUse(path.to_owned()));
+            }
+            Err(error) => return Err(file_error(path, &error)),
+        };
+        check_format(&database, path)?;
+        let database = Arc::new(database);
+        let (jobs, waiting) = channel();
+        let writing = database.clone();
+        let thread = std::thread::Builder::new()
+            .name("tidegate-store".to_owned())
+            .spawn(move || write_groups(&writing, &waiting))
+            .map_err(|error| file_error(path, &error))?;
+        Ok(Self {
+            backend: Backend::File {
+                database,
+                path: path.to_owned(),
+                jobs: Some(jobs),
+                thread: Some(thread),
+            },
+        })
+    }
+
+    /// The stored positions of a mapping, by shard.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something that is no position.
+    pub fn load(&self, mapping: &str) -> Result<BTreeMap<Arc<str>, Position>, StoreError> {
+        match &self.backend {
+            Backend::Memory(positions) => Ok(positions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .filter(|((of, _), _)| &**of == mapping)
+                .map(|((_, shard), position)| (shard.clone(), *position))
+                .collect()),
+            Backend::File { database, path, .. } => {
+                let texts = load_texts(database, mapping).map_err(|text| StoreError::File {
+                    path: path.clone(),
+                    text,
+                })?;
+                texts
+                    .into_iter()
+                    .map(|(shard, text)| match position_from_text(&text) {
+                        Some(position) => Ok((Arc::from(shard), position)),
+                        None => Err(StoreError::Position {
+                            mapping: mapping.to_owned(),
+                            shard,
+                            text,
+                        }),
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Moves the checkpoint of a shard. Waits for nothing; see [`Saving`].
+    pub fn save(&self, mapping: &Arc<str>, shard: &Arc<str>, delta: Delta) -> Saving {
+        match &self.backend {
+            Backend::Memory(positions) => {
+                let mut positions = positions.lock().unwrap_or_else(PoisonError::into_inner);
+                let key = (mapping.clone(), shard.clone());
+                let stored = positions.get(&key).copied();
+                let result = judge(mapping, shard, stored, delta);
+                if result.is_ok() {
+                    positions.insert(key, delta.to);
+                }
+                Saving::Now(result)
+            }
+            Backend::File { jobs, .. } => {
+                let (done, answer) = oneshot::channel();
+                let job = Job {
+                    mapping: mapping.clone(),
+                    shard: shard.clone(),
+                    delta,
+                    done,
+                };
+                // The channel has no limit of its own: the engine has one checkpoint per shard on its way.
+                match jobs.as_ref().map(|jobs| jobs.send(job)) {
+                    Some(Ok(())) => Saving::Later(answer),
+                    Some(Err(_)) | None => Saving::Now(Err(StoreError::Closed)),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    /// Waits for the transaction on its way, so that the file is free afterwards.
+    fn drop(&mut self) {
+        if let Backend::File { jobs, thread, .. } = &mut self.backend {
+            drop(jobs.take());
+            if let Some(thread) = thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("the thread that writes checkpoints had panicked");
+            }
+        }
+    }
+}
+
+fn judge(
+    mapping: &str,
+    shard: &str,
+    stored: Option<Position>,
+    delta: Delta,
+) -> Result<(), StoreError> {
+    match (fit(stored, delta), stored) {
+        (Fit::Back, Some(stored)) => Err(StoreError::Back {
+            mapping: mapping.to_owned(),
+            shard: shard.to_owned(),
+            stored,
+            to: delta.to,
+        }),
+        (Fit::Gap, Some(stored)) => {
+            tracing::warn!(mapping, shard, ?stored, from = ?delta.from, to = ?delta.to, "the stored checkpoint is not where this one begins");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn file_error(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::File {
+        path: path.to_owned(),
+        text: error.to_string(),
+    }
+}
+
+fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
+    let found = format_of(database).map_err(|error| file_error(path, &error))?;
+    if found != STORE_FORMAT {
+        return Err(StoreError::Format {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    Ok(())
+}
+
+/// The format that the store names; a new store gets ours.
+fn format_of(database: &Database) -> Result<u64, redb::Error> {
+    let write = database.begin_write()?;
+    let found = {
+        let mut meta = write.open_table(META)?;
+        let found = meta.get(FORMAT_KEY)?.map(|value| value.value());
+        match found {
+            Some(found) => found,
+            None => {
+                meta.insert(FORMAT_KEY, STORE_FORMAT)?;
+                write.open_table(CHECKPOINTS)?;
+                STORE_FORMAT
+            }
+        }
+    };
+    write.commit()?;
+    Ok(found)
+}
+
+fn load_texts(database: &Database, mapping: &str) -> Result<Vec<(String, String)>, String> {
+    let read = || -> Result<Vec<(String, String)>, redb::Error> {
+        let read = database.begin_read()?;
+        let table = read.open_table(CHECKPOINTS)?;
+        let mut texts = Vec::new();
+        for entry in table.range((mapping, "")..)? {
+            let (key, value) = entry?;
+            let (of, shard) = key.value();
+            if of != mapping {
+                break;
+            }
+            texts.push((shard.to_owned(), value.value().to_owned()));
+        }
+        Ok(texts)
+    };
+    read().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

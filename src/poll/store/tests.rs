@@ -1,0 +1,99 @@
+use super::*;
+use crate::engine::Seq;
+
+fn after(number: u64) -> Position {
+    Position::After(Seq::from(number))
+}
+
+fn save(store: &Store, shard: &str, from: Position, to: Position) -> Result<(), StoreError> {
+    let mapping: Arc<str> = Arc::from("clicks");
+    match store.save(&mapping, &Arc::from(shard), Delta { from, to }) {
+        Saving::Now(result) => result,
+        Saving::Later(answer) => answer.blocking_recv().expect("an answer"),
+    }
+}
+
+fn position(store: &Store, shard: &str) -> Option<Position> {
+    let positions = store.load("clicks").expect("positions");
+    positions.get(shard).copied()
+}
+
+#[test]
+fn a_copy_taken_at_any_moment_is_a_store_with_all_that_was_confirmed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.redb");
+    let store = Store::open(&path).expect("a store");
+    save(&store, "a", Position::Horizon, after(7)).expect("stored");
+    save(&store, "b", Position::Horizon, Position::End).expect("stored");
+    // What a killed process leaves behind is the file as it is now, not as closing would leave it.
+    let image = folder.path().join("image.redb");
+    std::fs::copy(&path, &image).expect("a copy");
+    let recovered = Store::open(&image).expect("a recovered store");
+    assert_eq!(position(&recovered, "a"), Some(after(7)));
+    assert_eq!(position(&recovered, "b"), Some(Position::End));
+    assert_eq!(recovered.load("click").expect("none").len(), 0);
+    assert_eq!(recovered.load("clicks2").expect("none").len(), 0);
+}
+
+#[test]
+fn checkpoints_never_go_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = Store::open(&folder.path().join("store.redb")).expect("a store");
+    for store in [Store::in_memory(), file] {
+        save(&store, "a", Position::Horizon, after(7)).expect("the first one");
+        save(&store, "a", after(7), after(9)).expect("the next one");
+        save(&store, "a", after(8), after(12)).expect("a gap is only logged");
+        let back = save(&store, "a", after(7), after(11));
+        assert!(matches!(back, Err(StoreError::Back { .. })), "{back:?}");
+        assert_eq!(position(&store, "a"), Some(after(12)));
+        save(&store, "a", after(12), Position::End).expect("the end");
+        assert!(save(&store, "a", after(12), after(13)).is_err());
+    }
+}
+
+#[test]
+fn a_store_is_used_by_one_process_and_one_format() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.redb");
+    let store = Store::open(&path).expect("a store");
+    let second = Store::open(&path).expect_err("it is in use");
+    assert_eq!(second, StoreError::InUse(path.clone()));
+    drop(store);
+    let database = Database::create(&path).expect("free again");
+    let write = database.begin_write().expect("a transaction");
+    let mut meta = write.open_table(META).expect("a table");
+    meta.insert(FORMAT_KEY, 99).expect("written");
+    drop(meta);
+    write.commit().expect("committed");
+    drop(database);
+    let other = Store::open(&path).expect_err("another format");
+    assert!(other.to_string().contains("has format 99"), "{other}");
+    std::fs::write(&path, b"not a store").expect("written");
+    let broken = Store::open(&path).expect_err("no store");
+    assert!(matches!(broken, StoreError::File { .. }), "{broken}");
+}
+
+#[test]
+fn what_is_waiting_is_written_together() {
+    let (jobs, waiting) = channel();
+    for number in 0..100 {
+        let (done, _) = oneshot::channel();
+        let delta = Delta {
+            from: Position::Horizon,
+            to: after(number),
+        };
+        let job = Job {
+            mapping: Arc::from("clicks"),
+            shard: Arc::from(format!("{number}")),
+            delta,
+            done,
+        };
+        jobs.send(job).expect("sent");
+    }
+    drop(jobs);
+    assert_eq!(
+        writer::next_group(&waiting).map(|group| group.len()),
+        Some(100)
+    );
+    assert!(writer::next_group(&waiting).is_none());
+}

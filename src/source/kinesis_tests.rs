@@ -1,0 +1,160 @@
+use super::*;
+use crate::engine::Seq;
+use crate::source::scripted::{Scripted, error};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+const NOW: Time = Time::from_secs(1_700_000_000);
+
+async fn open(server: &Scripted) -> Kinesis {
+    let arn = Arn::parse("arn:aws:kinesis:us-east-2:123456789012:stream/clicks").expect("an ARN");
+    Kinesis::open(&arn, Some(&server.url), &Aws::default(), "role")
+        .await
+        .expect("a stream")
+}
+
+fn record(number: u64) -> Value {
+    json!({"SequenceNumber": number.to_string(), "ApproximateArrivalTimestamp": 1_545_084_650.987,
+        "Data": "SGVsbG8=", "PartitionKey": "k"})
+}
+
+fn after(number: u64) -> Position {
+    Position::After(Seq::from(number))
+}
+
+#[tokio::test]
+async fn shards_are_listed_over_all_pages() {
+    let server = Scripted::start(|_, body| {
+        let shard = |name: &str, parent: Option<&str>, end: Option<&str>| {
+            json!({"ShardId": name, "ParentShardId": parent,
+                "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+                "SequenceNumberRange": {"StartingSequenceNumber": "1", "EndingSequenceNumber": end}})
+        };
+        if body.get("NextToken").is_some() {
+            return (200, json!({"Shards": [shard("b", Some("a"), None)]}));
+        }
+        assert_eq!(body["StreamName"], "clicks");
+        (
+            200,
+            json!({"Shards": [shard("a", None, Some("9"))], "NextToken": "more"}),
+        )
+    })
+    .await;
+    let shards = open(&server).await.shards().await.expect("shards");
+    let expected = [
+        ListedShard {
+            name: Arc::from("a"),
+            parents: vec![],
+            closed: true,
+        },
+        ListedShard {
+            name: Arc::from("b"),
+            parents: vec![Arc::from("a")],
+            closed: false,
+        },
+    ];
+    assert_eq!(shards, expected);
+}
+
+#[tokio::test]
+async fn the_live_iterator_is_used_until_it_expires() {
+    let reads = AtomicU32::new(0);
+    let server = Scripted::start(move |call, body| {
+        if call == "GetShardIterator" {
+            let kind = body["ShardIteratorType"].as_str().expect("a type");
+            return (200, json!({"ShardIterator": format!("new {kind}")}));
+        }
+        match reads.fetch_add(1, Relaxed) {
+            0 => (
+                200,
+                json!({"Records": [record(1), record(2)], "NextShardIterator": "i-2", "MillisBehindLatest": 40}),
+            ),
+            1 => error("ProvisionedThroughputExceededException"),
+            2 => (
+                200,
+                json!({"Records": [], "NextShardIterator": "i-3", "MillisBehindLatest": 0}),
+            ),
+            3 => error("ExpiredIteratorException"),
+            _ => (200, json!({"Records": [record(3)]})),
+        }
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let reader = kinesis.reader(&Arc::from("shard"));
+    let read = async |from| kinesis.read(&reader, NOW, from, 100, Vec::new()).await;
+    let first = read(Position::Horizon).await.expect("a page");
+    assert_eq!((first.records.len(), first.end), (2, Some(Seq::from(2))));
+    assert_eq!((first.behind, first.bytes), (Span::from_millis(40), 12));
+    let arrival = first.records[0].meta.arrival;
+    assert_eq!(arrival, Time::from_millis(1_545_084_650_987));
+    let throttled = read(after(2)).await.expect_err("throttled");
+    assert_eq!(throttled.class, FailureClass::Throttled);
+    let empty = read(after(2)).await.expect("an empty page");
+    assert_eq!((empty.end, empty.shard_end), (None, false));
+    let last = read(after(2)).await.expect("the last page");
+    assert!(last.shard_end);
+    let used: Vec<Value> = server
+        .calls("GetRecords")
+        .iter()
+        .map(|body| body["ShardIterator"].clone())
+        .collect();
+    let expected = [
+        "new TRIM_HORIZON",
+        "i-2",
+        "i-2",
+        "i-3",
+        "new AFTER_SEQUENCE_NUMBER",
+    ];
+    assert_eq!(used, expected);
+    let asked = &server.calls("GetShardIterator")[1];
+    assert_eq!(asked["StartingSequenceNumber"], "2");
+}
+
+#[tokio::test]
+async fn a_lost_iterator_of_latest_goes_back_to_when_it_was_asked_for() {
+    let reads = AtomicU32::new(0);
+    let server = Scripted::start(move |call, _| match call {
+        "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+        _ if reads.fetch_add(1, Relaxed) == 1 => error("ExpiredIteratorException"),
+        _ => (
+            200,
+            json!({"Records": [], "NextShardIterator": "i", "MillisBehindLatest": 0}),
+        ),
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let reader = kinesis.reader(&Arc::from("shard"));
+    for later in [0, 400] {
+        let now = NOW + Span::from_secs(later);
+        kinesis
+            .read(&reader, now, Position::Latest, 100, Vec::new())
+            .await
+            .expect("a page");
+    }
+    let asked = server.calls("GetShardIterator");
+    assert_eq!(asked[0]["ShardIteratorType"], "LATEST");
+    assert_eq!(asked[1]["ShardIteratorType"], "AT_TIMESTAMP");
+    assert_eq!(asked[1]["Timestamp"].as_f64(), Some(1_700_000_000.0));
+}
+
+#[tokio::test]
+async fn missing_streams_and_odd_numbers_are_denied() {
+    let server = Scripted::start(|call, _| match call {
+        "ListShards" => error("ResourceNotFoundException"),
+        "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+        _ => (
+            200,
+            json!({"Records": [{"SequenceNumber": "x", "Data": "", "PartitionKey": "k"}]}),
+        ),
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let missing = kinesis.shards().await.expect_err("no such stream");
+    assert_eq!(missing.class, FailureClass::Denied);
+    let reader = kinesis.reader(&Arc::from("shard"));
+    let odd = kinesis.read(&reader, NOW, Position::At(NOW), 1, Vec::new());
+    assert_eq!(
+        odd.await.expect_err("no number").class,
+        FailureClass::Denied
+    );
+}

@@ -1,0 +1,78 @@
+//! A server that answers AWS's JSON protocol as a test tells it to.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+
+/// A call and its body.
+type Call = (String, Value);
+type Script = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
+
+/// Listens until the test's runtime ends.
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+/// An error answer of the JSON protocol.
+pub(crate) fn error(code: &str) -> (u16, Value) {
+    (
+        400,
+        serde_json::json!({"__type": code, "message": "as scripted"}),
+    )
+}
+
+impl Scripted {
+    pub(crate) async fn start(
+        script: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
+        let script: Arc<Script> = Arc::new(script);
+        let seen = calls.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (script, seen) = (script.clone(), seen.clone());
+                let service =
+                    service_fn(move |request| answer(request, script.clone(), seen.clone()));
+                let builder = hyper::server::conn::http1::Builder::new();
+                let socket = TokioIo::new(socket);
+                tokio::spawn(async move { builder.serve_connection(socket, service).await });
+            }
+        });
+        Self { url, calls }
+    }
+
+    /// The bodies of all calls of this name so far.
+    pub(crate) fn calls(&self, name: &str) -> Vec<Value> {
+        let calls = self.calls.lock().expect("the calls");
+        let named = calls.iter().filter(|(call, _)| call == name);
+        named.map(|(_, body)| body.clone()).collect()
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    script: Arc<Script>,
+    seen: Arc<Mutex<Vec<Call>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let target = request.headers().get("x-amz-target").cloned();
+    let target = target.expect("the JSON protocol");
+    let name = target.to_str().expect("text").rsplit('.').next();
+    let name = name.expect("a name").to_owned();
+    let body = request.into_body().collect().await.expect("a body");
+    let body: Value = serde_json::from_slice(&body.to_bytes()).expect("JSON");
+    let (status, reply) = script(&name, &body);
+    seen.lock().expect("the calls").push((name, body));
+    let mut response = Response::new(Full::new(Bytes::from(reply.to_string())));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
+    Ok(response)
+}

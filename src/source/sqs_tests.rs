@@ -1,0 +1,130 @@
+use super::*;
+use crate::source::scripted::{Scripted, error};
+use serde_json::{Value, json};
+use std::sync::atomic::AtomicU32;
+
+fn arn() -> Arn {
+    Arn::parse("arn:aws:sqs:us-east-2:123456789012:orders").expect("an ARN")
+}
+
+async fn open(server: &Scripted) -> Result<Sqs, SqsError> {
+    Sqs::open(&arn(), Some(&server.url), &Aws::default(), false).await
+}
+
+fn opening(call: &str) -> Option<(u16, Value)> {
+    match call {
+        "GetQueueUrl" => Some((200, json!({"QueueUrl": "http://queue/orders"}))),
+        "GetQueueAttributes" => Some((200, json!({"Attributes": {"VisibilityTimeout": "45"}}))),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn messages_are_received_with_all_that_belongs_to_them() {
+    let server = Scripted::start(|call, _| {
+        opening(call).unwrap_or_else(|| {
+            (
+                200,
+                json!({"Messages": [{
+                    "MessageId": "m-1", "ReceiptHandle": "r-1", "Body": "hello", "MD5OfBody": "5d41",
+                    "Attributes": {"SentTimestamp": "1545082649183", "ApproximateReceiveCount": "2", "SenderId": "A",
+                        "ApproximateFirstReceiveTimestamp": "1545082649185", "SomethingNew": "x"},
+                    "MD5OfMessageAttributes": "00484c68",
+                    "MessageAttributes": {
+                        "n": {"StringValue": "007.50", "DataType": "Number"},
+                        "b": {"BinaryValue": "AQI=", "DataType": "Binary"}},
+                }]}),
+            )
+        })
+    })
+    .await;
+    let sqs = open(&server).await.expect("a queue");
+    assert_eq!(sqs.visibility_timeout(), Span::from_secs(45));
+    let records = sqs
+        .receive(25, Span::from_millis(3_900), Vec::new())
+        .await
+        .expect("messages");
+    let request = &server.calls("ReceiveMessage")[0];
+    assert_eq!(request["MaxNumberOfMessages"], 10);
+    assert_eq!(request["WaitTimeSeconds"], 3);
+    assert_eq!(request["MessageSystemAttributeNames"], json!(["All"]));
+    assert_eq!(request["MessageAttributeNames"], json!(["All"]));
+    let record = &records[0];
+    assert_eq!(record.payload.receipt, "r-1");
+    assert_eq!(record.meta.arrival, Time::from_millis(1_545_082_649_183));
+    let expected = concat!(
+        r#"{"messageId":"m-1","receiptHandle":"r-1","body":"hello","attributes":{"ApproximateReceiveCount":"2","#,
+        r#""SentTimestamp":"1545082649183","SenderId":"A","ApproximateFirstReceiveTimestamp":"1545082649185"},"#,
+        r#""messageAttributes":{"b":{"binaryValue":"AQI=","stringListValues":[],"binaryListValues":[],"dataType":"Binary"},"#,
+        r#""n":{"stringValue":"7.5","stringListValues":[],"binaryListValues":[],"dataType":"Number"}},"#,
+        r#""md5OfMessageAttributes":"00484c68","md5OfBody":"5d41","eventSource":"aws:sqs","#,
+        r#""eventSourceARN":"arn:aws:sqs:us-east-2:123456789012:orders","awsRegion":"us-east-2"}"#,
+    );
+    assert_eq!(std::str::from_utf8(&record.payload.json), Ok(expected));
+    assert_eq!(record.meta.wire_len as usize, expected.len());
+}
+
+#[tokio::test]
+async fn deletions_that_fail_in_part_are_tried_again_for_that_part() {
+    let server = Scripted::start(|call, body| {
+        opening(call).unwrap_or_else(|| {
+            let entries = body["Entries"].as_array().expect("entries");
+            // The third of a full call always fails.
+            let failed: Vec<Value> = entries
+                .iter()
+                .filter(|entry| entry["ReceiptHandle"] == "r-12" && entries.len() == 10)
+                .map(|entry| json!({"Id": entry["Id"], "SenderFault": false, "Code": "InternalError"}))
+                .collect();
+            (200, json!({"Successful": [], "Failed": failed}))
+        })
+    })
+    .await;
+    let sqs = open(&server).await.expect("a queue");
+    let receipts = (0..25).map(|n| format!("r-{n}")).collect();
+    sqs.delete(receipts).await.expect("deleted in the end");
+    let mut sizes: Vec<usize> = server
+        .calls("DeleteMessageBatch")
+        .iter()
+        .map(|body| body["Entries"].as_array().expect("entries").len())
+        .collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 5, 10, 10]);
+}
+
+#[tokio::test]
+async fn failures_are_classified_and_never_hidden_by_retries() {
+    let receives = AtomicU32::new(0);
+    let server = Scripted::start(move |call, _| {
+        opening(call).unwrap_or_else(|| match (call, receives.fetch_add(1, Relaxed)) {
+            ("DeleteMessageBatch", _) => {
+                (200, json!({"Successful": [], "Failed": [{"Id": "0", "SenderFault": true, "Code": "ReceiptHandleIsInvalid"}]}))
+            }
+            (_, 0) => error("com.amazonaws.sqs#OverLimit"),
+            (_, 1) => error("AccessDeniedException"),
+            _ => (500, json!({"__type": "InternalError"})),
+        })
+    })
+    .await;
+    let sqs = open(&server).await.expect("a queue");
+    let mut classes = Vec::new();
+    for _ in 0..3 {
+        let failed = sqs.receive(10, Span::ZERO, Vec::new()).await;
+        classes.push(failed.expect_err("as scripted").class);
+    }
+    use FailureClass::{Denied, Throttled, Transient};
+    assert_eq!(classes, [Throttled, Denied, Transient]);
+    assert_eq!(server.calls("ReceiveMessage").len(), 3);
+    let failed = sqs.delete(vec!["r".to_owned()]).await.expect_err("never");
+    assert!(failed.text.contains("ReceiptHandleIsInvalid"), "{failed}");
+    let calls = server.calls("DeleteMessageBatch").len();
+    assert_eq!(calls, DELETE_TRIES_MAX as usize);
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_said_at_once() {
+    let server = Scripted::start(|_, _| error("com.amazonaws.sqs#QueueDoesNotExist")).await;
+    match open(&server).await {
+        Err(SqsError::Call(failed)) => assert_eq!(failed.class, FailureClass::Denied),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,180 @@
+//! Whoever is invoked with a batch.
+
+mod http;
+mod judge;
+mod lambda;
+mod mock;
+pub mod process;
+
+use crate::engine::{Outcome, Profile, Span};
+use crate::poll::Clock;
+use crate::scenario::{self, Aws, TargetKind};
+use crate::source::AwsError;
+use bytes::Bytes;
+use std::fmt;
+
+/// Largest answer that is read, in bytes; a larger one is the function's error.
+const RESPONSE_BYTES_MAX: usize = 6_291_556;
+
+/// Names a delivery. A retry of an unchanged batch keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u128);
+
+impl fmt::Display for RequestId {
+    /// As a UUID of version 4.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = 0x4000_u128 << 64;
+        let variant = 0x8000_u128 << 48;
+        let id = self.0 & !(0xf000_u128 << 64) & !(0xc000_u128 << 48) | version | variant;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            (id >> 96) as u32,
+            (id >> 80) as u16,
+            (id >> 64) as u16,
+            (id >> 48) as u16,
+            id & 0xffff_ffff_ffff,
+        )
+    }
+}
+
+/// A target that cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+#[error("target `{function}`: {cause}")]
+pub struct TargetError {
+    function: String,
+    cause: TargetCause,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TargetCause {
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error("`{0}` is not an http URL")]
+    Url(String),
+    #[error(transparent)]
+    Process(#[from] process::ProcessError),
+}
+
+/// What targets share with the run.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Where AWS is.
+    pub aws: Aws,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Root of every random stream.
+    pub seed: u64,
+    /// Which generation of scaling rules applies.
+    pub profile: Profile,
+}
+
+/// A function, wherever it lives.
+#[derive(Debug)]
+pub struct Target {
+    function: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Lambda(lambda::Lambda),
+    Http(Box<http::Http>),
+    Process(Box<process::Process>),
+    Mock(mock::Mock),
+}
+
+impl Target {
+    /// Makes a target ready; nothing is invoked yet.
+    ///
+    /// # Errors
+    /// A region, credentials or URL that cannot be used.
+    pub async fn open(
+        target: &scenario::Target,
+        surroundings: &Surroundings,
+    ) -> Result<Self, TargetError> {
+        let error = |cause| TargetError {
+            function: target.function.clone(),
+            cause,
+        };
+        let kind = match &target.kind {
+            TargetKind::Lambda {
+                endpoint_url,
+                errors,
+            } => lambda::Lambda::open(target, endpoint_url.as_deref(), *errors, &surroundings.aws)
+                .await
+                .map(Kind::Lambda)
+                .map_err(|cause| error(cause.into()))?,
+            TargetKind::Http { url, errors } => http::Http::open(target, url, *errors)
+                .map(|http| Kind::Http(Box::new(http)))
+                .ok_or_else(|| error(TargetCause::Url(url.clone())))?,
+            TargetKind::Process { command, env } => {
+                process::Process::open(target, command, env, surroundings)
+                    .await
+                    .map(|process| Kind::Process(Box::new(process)))
+                    .map_err(|cause| error(cause.into()))?
+            }
+            TargetKind::Mock {
+                duration,
+                error_rate,
+            } => Kind::Mock(mock::Mock::new(
+                target,
+                duration,
+                *error_rate,
+                surroundings.seed,
+            )),
+        };
+        Ok(Self {
+            function: target.function.clone(),
+            kind,
+        })
+    }
+
+    /// The function's name.
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Delivers `event` to the function that a mapping names as `name` (with version or alias), and waits for
+    /// the end of the invocation.
+    ///
+    /// Targets that stand for the Lambda service (`process`, `mock`) refuse with a throttle what is over their
+    /// concurrency, as the service does; a limit on a remote target makes the delivery wait instead.
+    pub async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Outcome {
+        match &self.kind {
+            Kind::Lambda(lambda) => lambda.invoke(name, request, event).await,
+            Kind::Http(http) => http.invoke(request, event).await,
+            Kind::Process(process) => process.invoke(request, event).await,
+            Kind::Mock(mock) => mock.invoke().await,
+        }
+    }
+
+    /// Ends whatever the target started.
+    pub async fn close(&self) {
+        if let Kind::Process(process) = &self.kind {
+            process.close().await;
+        }
+    }
+}
+
+/// A wait that a timer takes: zero waits cost nothing.
+async fn pause(span: Span) {
+    if span > Span::ZERO {
+        tokio::time::sleep(span.to_std()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_are_uuids() {
+        let id = RequestId(u128::MAX).to_string();
+        assert_eq!(id, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(
+            RequestId(0).to_string(),
+            "00000000-0000-4000-8000-000000000000"
+        );
+    }
+}

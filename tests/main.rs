@@ -3,5 +3,7 @@
 mod diagnostics;
 #[cfg(feature = "poller")]
 mod parity;
+mod scenarios;
+mod semantics;
 mod support;
 mod validation;

@@ -15,7 +15,7 @@ pub struct FunctionId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentId(pub u32);
 
-/// Which idle environment serves the next request.
+/// Which idle environment serves the next request (rule `environment-reuse`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Reuse {
     /// The one that was released last, so that unneeded ones expire.

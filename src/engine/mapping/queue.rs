@@ -289,6 +289,7 @@ impl<P> Queue<P> {
                     return;
                 };
                 entry.failures += 1;
+                // Rule `sqs-delete-within-lease`.
                 let retry_at = core.now + retry::after_failures(&core.tuning, entry.failures);
                 if retry_at < entry.lease_end {
                     let key = deletion_key(deletion);

@@ -58,8 +58,11 @@ impl<P> Stream<P> {
             Event::Done { token } => {
                 let id = self.shard_of(token, Pending::Checkpoint);
                 self.working -= 1;
-                self.shard(id).stored(core);
+                let ended = self.shard(id).stored(core);
                 self.step(core, id);
+                if ended {
+                    self.ended(core, id);
+                }
             }
             Event::Failed { token, class } => {
                 core.fact(Fact::CallFailed { class });
@@ -111,7 +114,7 @@ impl<P> Stream<P> {
         }
     }
 
-    /// Lets a shard do whatever it can do now, and its children start when it ended.
+    /// Lets a shard do whatever it can do now; one that waits for its parents starts when the last has ended.
     fn step(&mut self, core: &mut Core<P>, id: ShardId) {
         if !self.shards[id.0 as usize].is_started() {
             let ready = self.shards[id.0 as usize].parents().iter().all(|parent| {
@@ -124,15 +127,15 @@ impl<P> Stream<P> {
             }
             self.shard(id).start(core);
         }
-        let was_finished = self.shards[id.0 as usize].is_finished();
         self.advance(core, id);
-        if !was_finished && self.shards[id.0 as usize].is_finished() {
-            core.fact(Fact::ShardEnded { shard: id });
-            for index in 0..self.shards.len() {
-                let waits = self.shards[index].parents().contains(&id);
-                if waits && !self.shards[index].is_started() {
-                    self.step(core, ShardId(index as u32));
-                }
+    }
+
+    /// Starts the children of a shard whose end is stored (rule `stream-children-after-parents`).
+    fn ended(&mut self, core: &mut Core<P>, id: ShardId) {
+        core.fact(Fact::ShardEnded { shard: id });
+        for index in 0..self.shards.len() {
+            if self.shards[index].parents().contains(&id) {
+                self.step(core, ShardId(index as u32));
             }
         }
     }
@@ -207,7 +210,7 @@ impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Success => Self::Succeeded,
-            // An oversize event spends tries though the handler never runs (recorded: kinesis_oversized).
+            // Rule `stream-oversize-spends-tries`: recorded, although the handler never runs.
             Outcome::FunctionError | Outcome::TooLarge => Self::Failed,
             Outcome::Throttled { .. } | Outcome::ServiceError => Self::Refused,
         }

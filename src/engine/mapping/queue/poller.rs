@@ -10,7 +10,7 @@ use crate::engine::{
 ///
 /// ```text
 ///  Resting ◀──▶ Free ──▶ Receiving ──▶ Free (nothing, or more wanted: Gathering is Free with records)
-///                │  ▲                    
+///                │  ▲
 ///                ▼  └────────── Pausing (a receive failed)
 ///             Invoking ──▶ Holding (refused; retried within the lease) ──▶ Invoking
 ///                │  └────▶ Free (deleted beside it, or left to visibility)
@@ -23,7 +23,7 @@ pub(super) struct Poller<P> {
     /// Messages received and not yet in an invocation, with the ends of their leases.
     gathered: Vec<Record<P>>,
     bytes: u64,
-    /// When the first gathered message was received: the window counts from here.
+    /// When the first gathered message was received: the window counts from here (rule `batch-window-from-first-message`).
     gathering_since: Time,
     /// When the oldest gathered message becomes visible again.
     lease_end: Time,
@@ -198,7 +198,8 @@ impl<P> Poller<P> {
         Some((work.batch, 1))
     }
 
-    /// What to receive now: how many messages, and how long the service may wait for the first.
+    /// What to receive now: how many messages, and how long the service may wait for the first. Without a window
+    /// a batch is what one receive returns (rule `sqs-batch-is-one-receive`).
     pub(super) fn next_receive(&mut self, core: &mut Core<P>) -> Option<(u32, Span)> {
         if self.state != State::Free || core.draining {
             return None;

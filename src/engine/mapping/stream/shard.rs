@@ -58,7 +58,7 @@ struct Reader {
     failures: u32,
 }
 
-/// The lane holds at most one batch: order within a shard needs no more than that.
+/// The lane holds at most one batch: order within a shard needs no more than that (rule `stream-one-batch-per-shard`).
 #[derive(Clone, Copy, Debug)]
 enum Lane {
     Idle,
@@ -439,18 +439,22 @@ impl<P> Shard<P> {
         })
     }
 
-    pub(super) fn stored(&mut self, core: &mut Core<P>) {
+    /// The store confirmed; returns whether that was the shard's end.
+    pub(super) fn stored(&mut self, core: &mut Core<P>) -> bool {
         let Some(to) = self.checkpoint.in_flight.take() else {
             panic!("a checkpoint was confirmed that nobody asked for");
         };
         self.checkpoint.stored = to;
         self.checkpoint.failures = 0;
         core.fact(Fact::Checkpointed { shard: self.id, to });
-        if to == Position::End {
+        let ended = to == Position::End;
+        if ended {
             self.phase = Phase::Finished;
         }
+        ended
     }
 
+    /// Rule `stream-checkpoint-is-retried`: a store that fails holds nothing up but itself.
     pub(super) fn store_failed(&mut self, core: &mut Core<P>) {
         self.checkpoint.in_flight = None;
         self.checkpoint.failures += 1;

@@ -1,0 +1,161 @@
+//! Rules of queues: receive, invoke, delete, within the lease.
+
+use super::harness::{Did, Rig, THROTTLED, record, records, sqs};
+use tidegate::engine::{
+    Control, Event, Fact, FailureClass, MappingConfig, Outcome, ReturnCause, Span,
+};
+
+fn returned(rig: &Rig) -> Vec<(u64, u32, ReturnCause)> {
+    let returned = |(at, fact): &(u64, Fact)| match *fact {
+        Fact::Returned { records, cause } => Some((*at, records, cause)),
+        _ => None,
+    };
+    rig.facts().iter().filter_map(returned).collect()
+}
+
+fn deletes(rig: &Rig) -> Vec<(u64, &str)> {
+    let delete = |(at, did): &'_ (u64, Did)| match did {
+        Did::Delete { records } => Some((*at, records.clone())),
+        _ => None,
+    };
+    let found: Vec<(u64, String)> = rig.did().iter().filter_map(delete).collect();
+    found
+        .into_iter()
+        .map(|(at, records)| (at, &*records.leak()))
+        .collect()
+}
+
+#[test]
+fn sqs_function_error_waits_for_visibility() {
+    let rig = Rig::queue(sqs(), records(["good", "bad"]))
+        .function(|_| Outcome::FunctionError)
+        .run_secs(59);
+    // One delivery, no deletion, no second try: the queue gives the messages out again by itself.
+    assert_eq!(rig.invokes(), [(0, "good bad")]);
+    assert_eq!(deletes(&rig), []);
+    assert_eq!(returned(&rig), [(0, 2, ReturnCause::FunctionError)]);
+}
+
+#[test]
+fn sqs_throttle_in_lease() {
+    let rig = Rig::queue(sqs(), records(["a"]))
+        .function(|_| THROTTLED)
+        .run_secs(120);
+    // The same received message is offered again until it is visible once more, without another receive.
+    assert_eq!(rig.invoke_times(), [0, 1_000, 3_000, 7_000, 15_000, 31_000]);
+    assert_eq!(returned(&rig), [(60_000, 1, ReturnCause::Throttled)]);
+    let polled = rig.facts().iter().filter_map(|(_, fact)| match fact {
+        Fact::Polled { records, .. } => Some(u64::from(*records)),
+        _ => None,
+    });
+    assert_eq!(polled.sum::<u64>(), 1);
+}
+
+#[test]
+fn sqs_throttle_in_lease_ends_with_success() {
+    let rig = Rig::queue(sqs(), records(["a"]))
+        .function(|call| match call.at_ms {
+            0..10_000 => THROTTLED,
+            _ => Outcome::Success,
+        })
+        .run_secs(120);
+    assert_eq!(rig.invoke_times(), [0, 1_000, 3_000, 7_000, 15_000]);
+    assert_eq!(deletes(&rig), [(15_000, "a")]);
+    assert_eq!(returned(&rig), []);
+}
+
+#[test]
+fn sqs_delete_within_lease() {
+    let mut rig = Rig::queue(sqs(), records(["a"]));
+    rig.world.confirm = Box::new(|number| (number <= 3).then_some(FailureClass::Transient));
+    let rig = rig.run_secs(120);
+    let times: Vec<u64> = deletes(&rig).iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [0, 500, 1_500, 3_500]);
+    assert_eq!(returned(&rig), []);
+
+    let mut rig = Rig::queue(sqs(), records(["a"]));
+    rig.world.confirm = Box::new(|_| Some(FailureClass::Transient));
+    let rig = rig.run_secs(120);
+    // The next retry would come at 63.5 s, after the handle's lease: it is not made.
+    let last = deletes(&rig).last().map(|(at, _)| *at);
+    assert_eq!(last, Some(31_500));
+    assert_eq!(returned(&rig), [(31_500, 1, ReturnCause::DeleteFailed)]);
+}
+
+#[test]
+fn sqs_batch_is_one_receive() {
+    let rig = Rig::queue(sqs(), records(["a", "b", "c"])).run_secs(1);
+    assert_eq!(rig.invokes(), [(0, "a b c")]);
+}
+
+#[test]
+fn batch_window_from_first_message() {
+    let config = MappingConfig {
+        batch_size: 20,
+        window: Span::from_secs(5),
+        ..sqs()
+    };
+    let rig = Rig::queue(
+        config,
+        vec![
+            record(1, "a", 3_000),
+            record(2, "b", 7_900),
+            record(3, "c", 8_100),
+        ],
+    )
+    .run_secs(30);
+    // `a` opens the window of one poller at 3 s; `b` and `c` are waited for by that poller or by others.
+    let (at, first) = rig.invokes()[0];
+    assert_eq!(at, 8_000);
+    assert!(first.starts_with('a'), "{first}");
+}
+
+#[test]
+fn batch_size_is_gathered_from_several_receives() {
+    let config = MappingConfig {
+        batch_size: 25,
+        window: Span::from_secs(5),
+        maximum_concurrency: Some(2),
+        ..sqs()
+    };
+    let many = (1..=50).map(|seq| record(seq, "m", 0)).collect();
+    let rig = Rig::queue(config, many).run_secs(1);
+    let sizes: Vec<usize> = rig
+        .batches()
+        .iter()
+        .map(|it| it.split(' ').count())
+        .collect();
+    assert_eq!(sizes, [25, 25]);
+}
+
+#[test]
+fn sqs_ramp() {
+    let many = (1..=40_000).map(|seq| record(seq, "m", 0)).collect();
+    let rig = Rig::queue(sqs(), many)
+        .invocations_take(Span::from_secs(1))
+        .run_secs(62);
+    let sent_in = |second: u64| {
+        let times = rig.invoke_times();
+        times.iter().filter(|at| **at / 1_000 == second).count()
+    };
+    assert_eq!([0, 30, 59].map(sent_in), [5, 5, 5]);
+    assert_eq!(sent_in(61), 305);
+}
+
+#[test]
+fn drain_leaves_nothing_behind() {
+    let config = MappingConfig {
+        batch_size: 20,
+        window: Span::from_secs(300),
+        ..sqs()
+    };
+    let mut rig = Rig::queue(config, records(["a", "b"]));
+    rig.advance(tidegate::engine::Time::from_secs(5));
+    assert_eq!(rig.invokes(), []);
+    assert!(!rig.mapping.is_drained());
+    rig.feed(Event::Control(Control::Drain));
+    // The receives that are on their way still bring what was leased; then everything rests.
+    let rig = rig.run_secs(30);
+    assert_eq!(rig.batches(), ["a b"]);
+    assert!(rig.mapping.is_drained());
+}

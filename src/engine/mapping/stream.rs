@@ -60,6 +60,9 @@ impl<P> Stream<P> {
                 self.working -= 1;
                 self.shard(id).stored(core);
                 self.step(core, id);
+                if self.shards[id.0 as usize].is_finished() {
+                    self.ended(core, id);
+                }
             }
             Event::Failed { token, class } => {
                 core.fact(Fact::CallFailed { class });
@@ -111,7 +114,7 @@ impl<P> Stream<P> {
         }
     }
 
-    /// Lets a shard do whatever it can do now, and its children start when it ended.
+    /// Lets a shard do whatever it can do now, once its parents are finished.
     fn step(&mut self, core: &mut Core<P>, id: ShardId) {
         if !self.shards[id.0 as usize].is_started() {
             let ready = self.shards[id.0 as usize].parents().iter().all(|parent| {
@@ -124,15 +127,16 @@ impl<P> Stream<P> {
             }
             self.shard(id).start(core);
         }
-        let was_finished = self.shards[id.0 as usize].is_finished();
         self.advance(core, id);
-        if !was_finished && self.shards[id.0 as usize].is_finished() {
-            core.fact(Fact::ShardEnded { shard: id });
-            for index in 0..self.shards.len() {
-                let waits = self.shards[index].parents().contains(&id);
-                if waits && !self.shards[index].is_started() {
-                    self.step(core, ShardId(index as u32));
-                }
+    }
+
+    /// The end of a shard is stored: its children may start.
+    fn ended(&mut self, core: &mut Core<P>, id: ShardId) {
+        core.fact(Fact::ShardEnded { shard: id });
+        for index in 0..self.shards.len() {
+            let waits = self.shards[index].parents().contains(&id);
+            if waits && !self.shards[index].is_started() {
+                self.step(core, ShardId(index as u32));
             }
         }
     }
@@ -211,5 +215,61 @@ impl From<Outcome> for Verdict {
             Outcome::FunctionError | Outcome::TooLarge => Self::Failed,
             Outcome::Throttled { .. } | Outcome::ServiceError => Self::Refused,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{
+        Action, Control, Event, Fact, Mapping, MappingConfig, Page, Position, Profile, Rng, Shard,
+        ShardId, SourceKind, Span, Time, Tuning,
+    };
+
+    /// The child is listed while the end of its parent is still being stored.
+    #[test]
+    fn a_child_starts_when_the_end_of_its_parent_is_stored() {
+        let now = Time::from_secs(1);
+        let config = MappingConfig::new("clicks", SourceKind::Kinesis);
+        let rng = Rng::stream(1, "mapping/clicks");
+        let tuning = Tuning::new(Profile::Current);
+        let mut mapping: Mapping<()> = Mapping::new(config, tuning, rng, now).expect("a mapping");
+        let shard = |id, parents: &[u32]| Shard {
+            id: ShardId(id),
+            from: Position::Horizon,
+            parents: parents.iter().copied().map(ShardId).collect(),
+        };
+        let drained = |mapping: &mut Mapping<()>| {
+            let facts: Vec<Fact> = std::iter::from_fn(|| mapping.poll_fact()).collect();
+            let actions: Vec<Action> = std::iter::from_fn(|| mapping.poll_action(now)).collect();
+            (actions, facts)
+        };
+        let list = vec![shard(0, &[])];
+        mapping.handle(now, Event::Control(Control::Shards(list)));
+        let (actions, _) = drained(&mut mapping);
+        let [Action::Read { token, .. }] = actions[..] else {
+            panic!("{actions:?}")
+        };
+        let page = Page {
+            records: Vec::new(),
+            bytes: 0,
+            end: None,
+            behind: Span::ZERO,
+            shard_end: true,
+        };
+        mapping.handle(now, Event::Fetched { token, page });
+        let (actions, _) = drained(&mut mapping);
+        let [Action::Checkpoint { token, .. }] = actions[..] else {
+            panic!("{actions:?}")
+        };
+        let list = vec![shard(1, &[0])];
+        mapping.handle(now, Event::Control(Control::Shards(list)));
+        assert_eq!(drained(&mut mapping).0, []);
+        mapping.handle(now, Event::Done { token });
+        let (actions, facts) = drained(&mut mapping);
+        assert!(
+            matches!(actions[..], [Action::Read { shard, .. }] if shard == ShardId(1)),
+            "{actions:?}"
+        );
+        assert!(facts.contains(&Fact::ShardEnded { shard: ShardId(0) }));
     }
 }

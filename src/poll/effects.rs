@@ -283,10 +283,10 @@ impl Io {
     /// The same for every delivery of a batch: derived from what is in it.
     fn request_id<'a>(&self, mut metas: impl ExactSizeIterator<Item = &'a Meta>) -> RequestId {
         let count = metas.len() as u64;
-        let first = metas.next().map_or(0, |meta| meta.seq.low_u64());
-        let group = metas.last().map_or(0, |meta| meta.seq.low_u64());
+        let first = metas.next().map_or(0, |meta| meta.seq.mixed());
+        let last = metas.last().map_or(0, |meta| meta.seq.mixed());
         let high = mix(self.salt ^ mix(first ^ mix(count)));
-        let low = mix(high ^ group);
+        let low = mix(high ^ last);
         RequestId(u128::from(high) << 64 | u128::from(low))
     }
 

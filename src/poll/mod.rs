@@ -277,3 +277,5 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reshard;

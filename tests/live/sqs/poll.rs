@@ -4,6 +4,7 @@ use crate::support::poller::{Invocation, Poller};
 use crate::support::{Queue, QueueCounts, SQS_URL, eventually, server_url};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 fn bodies(count: usize) -> Vec<String> {
     (0..count)
@@ -25,11 +26,21 @@ fn deliveries(invocations: &[Invocation]) -> BTreeMap<String, usize> {
     counts
 }
 
+/// How often each body stands in a file of JSON strings.
+pub(super) fn deliveries_of(log: &Path) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    for line in text.lines() {
+        *counts.entry(line.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
 fn poller(queue: &Queue, mapping: &str) -> Poller {
     Poller::new(&queue.arn, server_url(SQS_URL), mapping)
 }
 
-async fn queue(visibility: &str) -> Queue {
+pub(super) async fn queue(visibility: &str) -> Queue {
     Queue::create(&[(QueueAttributeName::VisibilityTimeout, visibility)]).await
 }
 

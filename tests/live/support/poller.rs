@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub struct Poller {
     folder: TempDir,
     pub endpoint: String,
+    function: String,
     mapping: String,
     target: String,
 }
@@ -43,9 +44,8 @@ impl Poller {
     pub fn new(arn: &str, endpoint: String, mapping: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self {
-            mapping: format!(
-                "name = \"tested\"\nEventSourceArn = \"{arn}\"\nFunctionName = \"f\"\n{mapping}\n"
-            ),
+            mapping: format!("name = \"tested\"\nEventSourceArn = \"{arn}\"\n{mapping}\n"),
+            function: "f".to_owned(),
             target: String::new(),
             folder,
             endpoint,
@@ -69,6 +69,12 @@ impl Poller {
         self
     }
 
+    /// The name of the function.
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.function);
+        self
+    }
+
     /// Invokes something else than the test function.
     pub fn target(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.target);
@@ -84,8 +90,8 @@ impl Poller {
         let file = self.path("poller.toml");
         let text = format!(
             "[aws]\nregion = \"{REGION}\"\nendpoint_url = \"{}\"\n[poller]\nstore = \"checkpoints.redb\"\n\
-             [[mapping]]\n{}[[target]]\nfunction = \"f\"\n{}",
-            self.endpoint, self.mapping, self.target
+             [[mapping]]\nFunctionName = \"{}\"\n{}[[target]]\nfunction = \"{}\"\n{}",
+            self.endpoint, self.function, self.mapping, self.function, self.target
         );
         std::fs::write(&file, text).expect("the file is written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))

@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::{colour_on_stderr, print, say};
 use crate::engine::Span;
 use crate::poll::{self, RunOptions, RunSummary};
-use crate::scenario;
+use crate::scenario::{self, FileKind};
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
@@ -32,6 +32,13 @@ pub(super) struct Poll {
 
 impl Poll {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        if scenario::looks_like(&self.file) == Some(FileKind::Scenario) {
+            say(format_args!(
+                "error: {0} is a scenario, not a poller file\n  = help: run `tidegate simulate {0}`",
+                self.file.display()
+            ));
+            return Ok(Exit::BadInput);
+        }
         let loaded = match scenario::load_poller(&self.file) {
             Ok(loaded) => loaded,
             Err(report) => {

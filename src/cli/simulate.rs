@@ -5,7 +5,7 @@ use super::progress::Bar;
 use super::{colour_on_stderr, colour_on_stdout, print, say};
 use crate::metrics::{Series, Summary, Threshold, combine, evaluate};
 use crate::report::{self, TextOptions};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, FileKind, Scenario};
 use crate::sim;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -82,6 +82,13 @@ impl Simulate {
     fn load_all(&self) -> Option<Vec<Scenario>> {
         let mut scenarios = Vec::new();
         for file in &self.files {
+            if scenario::looks_like(file) == Some(FileKind::Poller) {
+                say(format_args!(
+                    "error: {0} is a poller file, not a scenario\n  = help: run `tidegate poll {0}`",
+                    file.display()
+                ));
+                continue;
+            }
             match scenario::load(file) {
                 Ok(loaded) => {
                     if !loaded.warnings.is_empty() {

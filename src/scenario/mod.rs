@@ -45,4 +45,4 @@ pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
 pub use units::parse_span;
-pub use validate::{FileKind, kind_of, validate};
+pub use validate::{FileKind, kind_of, looks_like, validate};

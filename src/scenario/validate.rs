@@ -24,6 +24,19 @@ pub fn kind_of(source: &SourceText) -> FileKind {
     }
 }
 
+/// What a file is for, if its tables leave no doubt; also for files that are wrong in other ways.
+pub fn looks_like(path: &Path) -> Option<FileKind> {
+    let root = tree(&open(path).ok()?).ok()?;
+    let has = |marks: &[&str]| marks.iter().any(|mark| root.get(mark).is_some());
+    let poller = has(&["aws", "poller", "target"]);
+    let scenario = has(&["duration", "traffic", "region", "function", "gate", "fault"]);
+    match (poller, scenario) {
+        (true, false) => Some(FileKind::Poller),
+        (false, true) => Some(FileKind::Scenario),
+        _ => None,
+    }
+}
+
 /// Checks a file of either kind, and gives its warnings.
 ///
 /// # Errors

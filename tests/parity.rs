@@ -57,7 +57,10 @@ fn line(at: Span, fact: &Fact, origin: Time, tokens: &mut HashMap<u64, usize>) -
             token,
             records,
             outcome,
-        } => format!("invocation {} of {records} ended: {outcome:?}", name(token.0)),
+        } => format!(
+            "invocation {} of {records} ended: {outcome:?}",
+            name(token.0)
+        ),
         Fact::Discarded {
             shard,
             records,
@@ -75,9 +78,15 @@ fn line(at: Span, fact: &Fact, origin: Time, tokens: &mut HashMap<u64, usize>) -
 
 fn simulate(script: &Script) -> Vec<String> {
     let mut function = function(Dist::Constant(script.function_ms as f64 * 1e6));
-    function.error_rate = if script.fails { Ratio::ONE } else { Ratio::ZERO };
+    function.error_rate = if script.fails {
+        Ratio::ONE
+    } else {
+        Ratio::ZERO
+    };
     let mut scenario = scenario(script.lasts, function);
-    let points = (0..RECORDS).map(|n| (Span::from_millis(n * SPACING_MS), 1)).collect();
+    let points = (0..RECORDS)
+        .map(|n| (Span::from_millis(n * SPACING_MS), 1))
+        .collect();
     let trace = Trace {
         path: "script".into(),
         points,
@@ -112,7 +121,14 @@ fn simulate(script: &Script) -> Vec<String> {
     sim::trace(&scenario, 1)
         .expect("the limits are sound")
         .iter()
-        .filter_map(|traced| line(traced.at.since(Time::ZERO), &traced.fact, Time::ZERO, &mut tokens))
+        .filter_map(|traced| {
+            line(
+                traced.at.since(Time::ZERO),
+                &traced.fact,
+                Time::ZERO,
+                &mut tokens,
+            )
+        })
         .collect()
 }
 
@@ -144,7 +160,11 @@ fn poll(script: &Script) -> Vec<String> {
             function: script.config.function_name.clone(),
             kind: TargetKind::Mock {
                 duration: Dist::Constant(script.function_ms as f64 * 1e6),
-                error_rate: if script.fails { Ratio::ONE } else { Ratio::ZERO },
+                error_rate: if script.fails {
+                    Ratio::ONE
+                } else {
+                    Ratio::ZERO
+                },
             },
             concurrency: None,
             timeout: Span::from_secs(900),
@@ -197,10 +217,17 @@ fn poll(script: &Script) -> Vec<String> {
 fn same(script: &Script) {
     let simulated = simulate(script);
     let polled = poll(script);
-    assert!(simulated.len() > 20, "the script does too little: {simulated:#?}");
-    let differs = simulated.iter().zip(&polled).position(|(left, right)| left != right);
+    assert!(
+        simulated.len() > 20,
+        "the script does too little: {simulated:#?}"
+    );
+    let differs = simulated
+        .iter()
+        .zip(&polled)
+        .position(|(left, right)| left != right);
     let at = differs.unwrap_or(simulated.len().min(polled.len()));
-    let around = |lines: &[String]| lines[at.saturating_sub(3)..(at + 3).min(lines.len())].join("\n  ");
+    let around =
+        |lines: &[String]| lines[at.saturating_sub(3)..(at + 3).min(lines.len())].join("\n  ");
     assert!(
         simulated == polled,
         "line {at} of {} and {} differs\nsimulator:\n  {}\npoller:\n  {}",

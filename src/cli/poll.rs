@@ -56,8 +56,12 @@ impl Poll {
             .build()
             .context("the runtime did not start")?;
         let summary = runtime.block_on(poll::run(loaded.file, options))?;
-        print(&text(&summary));
-        Ok(if summary.drained { Exit::Fine } else { Exit::Failure })
+        print(&text(&summary))?;
+        Ok(if summary.drained {
+            Exit::Fine
+        } else {
+            Exit::Failure
+        })
     }
 
     fn log_to_stderr(&self) {
@@ -92,7 +96,6 @@ fn text(summary: &RunSummary) -> String {
 }
 
 fn span(text: &str) -> Result<Span, String> {
-    scenario::parse_span(text).ok_or_else(|| {
-        "a time is a number with ms, s, m or h, such as 30s or 1h30m".to_owned()
-    })
+    scenario::parse_span(text)
+        .ok_or_else(|| "a time is a number with ms, s, m or h, such as 30s or 1h30m".to_owned())
 }

@@ -34,7 +34,7 @@ impl Validate {
                     continue;
                 }
             };
-            print(&format!("{}: {name} is fine\n", file.display()));
+            print(&format!("{}: {name} is fine\n", file.display()))?;
         }
         Ok(exit)
     }

@@ -43,6 +43,6 @@ pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
-pub use units::parse_span;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
+pub use units::parse_span;
 pub use validate::{FileKind, kind_of, validate};

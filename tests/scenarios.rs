@@ -105,6 +105,22 @@ fn the_twins_differ_in_the_profile_alone() {
 }
 
 #[test]
+fn the_output_in_the_readme_is_what_the_program_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/flash-sale.toml");
+    let scenario = loaded(&path);
+    let outcome = sim::run(&scenario, scenario.seed, &mut ()).expect("sound limits");
+    let text = report::text(
+        &outcome.summary,
+        &outcome.series,
+        report::TextOptions::default(),
+    );
+    let readme = include_str!("../README.md");
+    for line in text.lines().filter(|line| !line.starts_with("simulated")) {
+        assert!(readme.contains(line), "not in the README: {line}");
+    }
+}
+
+#[test]
 fn the_chart_of_the_readme_is_what_the_program_draws() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/flash-sale.toml");
     let scenario = loaded(&path);

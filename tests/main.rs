@@ -7,6 +7,8 @@
 
 mod cli;
 mod diagnostics;
+#[cfg(feature = "poller")]
+mod parity;
 mod scenarios;
 mod semantics;
 mod support;

@@ -60,7 +60,10 @@ pub async fn sqs(world: &World, queue: &Queue, messages: usize, concurrency: usi
                 if received.is_empty() {
                     continue;
                 }
-                let events = received.iter().map(|message| sqs_record(message, &arn)).collect();
+                let events = received
+                    .iter()
+                    .map(|message| sqs_record(message, &arn))
+                    .collect();
                 invoke(&http, &function, events).await;
                 let mut delete = client.delete_message_batch().queue_url(&url);
                 for (index, message) in received.iter().enumerate() {
@@ -105,7 +108,11 @@ pub async fn kinesis(world: &World, stream: &Stream, records: usize) {
     let http = http();
     let mut workers = tokio::task::JoinSet::new();
     for shard in stream.shards.clone() {
-        let (client, name, arn) = (world.kinesis.clone(), stream.name.clone(), stream.arn.clone());
+        let (client, name, arn) = (
+            world.kinesis.clone(),
+            stream.name.clone(),
+            stream.arn.clone(),
+        );
         let (done, http, function) = (done.clone(), http.clone(), world.function.clone());
         workers.spawn(async move {
             let iterator = client
@@ -126,7 +133,10 @@ pub async fn kinesis(world: &World, stream: &Stream, records: usize) {
                     .await
                     .expect("GetRecords");
                 for batch in page.records.chunks(100) {
-                    let events = batch.iter().map(|record| kinesis_record(record, &shard, &arn)).collect();
+                    let events = batch
+                        .iter()
+                        .map(|record| kinesis_record(record, &shard, &arn))
+                        .collect();
                     invoke(&http, &function, events).await;
                     done.fetch_add(batch.len(), Ordering::Relaxed);
                 }
@@ -138,7 +148,9 @@ pub async fn kinesis(world: &World, stream: &Stream, records: usize) {
 }
 
 fn kinesis_record(record: &aws_sdk_kinesis::types::Record, shard: &str, arn: &str) -> Value {
-    let arrival = record.approximate_arrival_timestamp.map_or(0.0, |at| at.as_secs_f64());
+    let arrival = record
+        .approximate_arrival_timestamp
+        .map_or(0.0, |at| at.as_secs_f64());
     json!({
         "kinesis": {
             "kinesisSchemaVersion": "1.0",

@@ -29,7 +29,9 @@ impl Function {
             .expect("the function starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("its output is piped");
-        BufReader::new(out).read_line(&mut line).expect("it says where it listens");
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("it says where it listens");
         Self {
             url: format!("http://{}/", line.trim()),
             child,
@@ -56,7 +58,9 @@ pub fn serve() {
         std::process::exit(0);
     });
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
         println!("{}", listener.local_addr().expect("an address"));
         std::io::stdout().flush().expect("the benchmark reads it");
         loop {
@@ -65,7 +69,9 @@ pub fn serve() {
             tokio::spawn(async move {
                 let service = service_fn(answer);
                 let connection = hyper::server::conn::http1::Builder::new();
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+                let _ = connection
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });

@@ -23,7 +23,9 @@ fn main() {
         return;
     }
     let Ok(server) = std::env::var("TIDEGATE_TEST_MINISTACK_URL") else {
-        println!("poller: skipped, no server. Run scripts/servers run -- cargo bench --bench poller");
+        println!(
+            "poller: skipped, no server. Run scripts/servers run -- cargo bench --bench poller"
+        );
         return;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -50,9 +52,13 @@ async fn sqs(world: &World) {
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
         world.fill_queue(&queue, MESSAGES).await;
-        rounds.bare.push(Measured::of(MESSAGES, bare::sqs(world, &queue, MESSAGES, CONCURRENCY)).await);
+        rounds
+            .bare
+            .push(Measured::of(MESSAGES, bare::sqs(world, &queue, MESSAGES, CONCURRENCY)).await);
         world.fill_queue(&queue, MESSAGES).await;
-        rounds.poller.push(Measured::of(MESSAGES, world.poll_queue(&queue, MESSAGES)).await);
+        rounds
+            .poller
+            .push(Measured::of(MESSAGES, world.poll_queue(&queue, MESSAGES)).await);
     }
     rounds.print(&format!("SQS, batches of 10, {CONCURRENCY} at once"));
 }
@@ -62,8 +68,12 @@ async fn kinesis(world: &World, shards: usize) {
     let stream = world.stream(shards, RECORDS).await;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        rounds.bare.push(Measured::of(RECORDS, bare::kinesis(world, &stream, RECORDS)).await);
-        rounds.poller.push(Measured::of(RECORDS, world.poll_stream(&stream, RECORDS)).await);
+        rounds
+            .bare
+            .push(Measured::of(RECORDS, bare::kinesis(world, &stream, RECORDS)).await);
+        rounds
+            .poller
+            .push(Measured::of(RECORDS, world.poll_stream(&stream, RECORDS)).await);
     }
     let plural = if shards == 1 { "" } else { "s" };
     rounds.print(&format!("Kinesis, batches of 100, {shards} shard{plural}"));

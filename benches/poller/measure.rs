@@ -41,9 +41,19 @@ impl Rounds {
         let (poller_cpu, bare_cpu) = (cpu(&self.poller), cpu(&self.bare));
         println!(
             "| {name} | {:.0} ({:.0}..{:.0}) | {:.0} ({:.0}..{:.0}) | {:.2} | {:.1} ({:.1}..{:.1}) | {:.1} ({:.1}..{:.1}) |",
-            poller[1], poller[0], poller[2], bare[1], bare[0], bare[2],
+            poller[1],
+            poller[0],
+            poller[2],
+            bare[1],
+            bare[0],
+            bare[2],
             poller[1] / bare[1],
-            poller_cpu[1], poller_cpu[0], poller_cpu[2], bare_cpu[1], bare_cpu[0], bare_cpu[2],
+            poller_cpu[1],
+            poller_cpu[0],
+            poller_cpu[2],
+            bare_cpu[1],
+            bare_cpu[0],
+            bare_cpu[2],
         );
     }
 }
@@ -52,7 +62,11 @@ impl Rounds {
 fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
-    [sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1]]
+    [
+        sorted[0],
+        sorted[sorted.len() / 2],
+        sorted[sorted.len() - 1],
+    ]
 }
 
 /// Processor time of this process, all threads; the function is another process and does not count.
@@ -60,7 +74,12 @@ fn cpu_seconds() -> f64 {
     const TICKS_PER_SEC: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").expect("this machine has /proc");
     // The name in parentheses may hold spaces: fields are counted behind it.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .collect();
     let ticks = |index: usize| fields[index].parse::<f64>().expect("a number of ticks");
     (ticks(11) + ticks(12)) / TICKS_PER_SEC
 }

@@ -36,7 +36,9 @@ pub struct Stream {
 impl World {
     pub fn new(server: String, function: String) -> Self {
         let http = HttpClientBuilder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
             .build_https();
         let sqs = {
             use aws_sdk_sqs::config::{BehaviorVersion, Builder, Credentials, Region};
@@ -109,9 +111,17 @@ impl World {
             .expect("CreateStream");
         let listed = self.kinesis.list_shards().stream_name(&name).send().await;
         let listed = listed.expect("ListShards").shards.unwrap_or_default();
-        let description = self.kinesis.describe_stream_summary().stream_name(&name).send().await;
+        let description = self
+            .kinesis
+            .describe_stream_summary()
+            .stream_name(&name)
+            .send()
+            .await;
         let description = description.expect("DescribeStreamSummary");
-        let arn = description.stream_description_summary.expect("a description").stream_arn;
+        let arn = description
+            .stream_description_summary
+            .expect("a description")
+            .stream_arn;
         for chunk in (0..records).collect::<Vec<_>>().chunks(500) {
             let mut put = self.kinesis.put_records().stream_name(&name);
             for number in chunk {
@@ -133,7 +143,8 @@ impl World {
 
     pub async fn poll_queue(&self, queue: &Queue, messages: usize) {
         let config = MappingConfig::new("bench", SourceKind::Sqs);
-        self.poll(config, Tuning::new(Profile::Current), &queue.arn, messages).await;
+        self.poll(config, Tuning::new(Profile::Current), &queue.arn, messages)
+            .await;
     }
 
     pub async fn poll_stream(&self, stream: &Stream, records: usize) {
@@ -152,7 +163,7 @@ impl World {
 
     async fn poll(&self, config: MappingConfig, tuning: Tuning, arn: &str, records: usize) {
         let source = MappingSource::Service {
-            arn: arn.parse::<Arn>().expect("an ARN"),
+            arn: Arn::parse(arn).expect("an ARN"),
             endpoint_url: Some(self.server.clone()),
         };
         let file = PollerFile {

@@ -1,6 +1,6 @@
 //! What the engine may know of a record, and how positions in a shard are named.
 
-use crate::engine::Time;
+use crate::engine::{Time, mix};
 use std::fmt;
 use std::str::FromStr;
 
@@ -39,6 +39,11 @@ impl From<u64> for Seq {
 }
 
 impl Seq {
+    /// A hash of the whole number, for naming things after it. The lowest bits of neighbouring Kinesis numbers are alike.
+    pub const fn mixed(self) -> u64 {
+        mix(self.0[0] ^ mix(self.0[1] ^ mix(self.0[2])))
+    }
+
     /// The lowest 64 bits: the whole number where sequence numbers are small ordinals or offsets.
     pub const fn low_u64(self) -> u64 {
         self.0[2]
@@ -180,6 +185,16 @@ mod tests {
         assert_eq!(above.parse::<Seq>(), Err(SeqError::TooLarge));
         assert_eq!("".parse::<Seq>(), Err(SeqError::NotDecimal));
         assert_eq!("-1".parse::<Seq>(), Err(SeqError::NotDecimal));
+    }
+
+    #[test]
+    fn numbers_that_differ_high_up_are_mixed_differently() {
+        let number = |text: &str| text.parse::<Seq>().expect("digits").mixed();
+        // Neighbours in a shard: 2^80 apart, with the same low 64 bits.
+        assert_ne!(
+            number("49590338271490256608559692538361571095921575989136588898"),
+            number("49590338271490256608559692538362779921741190618311294974"),
+        );
     }
 
     #[test]

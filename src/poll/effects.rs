@@ -6,6 +6,7 @@ use crate::engine::{
 };
 use crate::poll::counters::{Counters, add};
 use crate::poll::feed::{self, Feed, Reader};
+use crate::poll::observer::{Observed, Observer};
 use crate::poll::record::MappingLog;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Saving, Store};
@@ -34,6 +35,7 @@ pub(crate) struct Io {
     pub(crate) target: Arc<Target>,
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) observer: Option<Observer>,
     pub(crate) log: Option<MappingLog>,
     /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
     pub(crate) tasks: JoinSet<Input>,
@@ -96,6 +98,14 @@ impl Effects<Payload> for Io {
     }
 
     fn observe(&mut self, now: Time, fact: Fact) {
+        if let Some(observer) = &self.observer {
+            observer.see(Observed {
+                mapping: self.name.clone(),
+                started: self.clock.started(),
+                at: now,
+                fact,
+            });
+        }
         let counters = &self.counters;
         match fact {
             Fact::Polled { records, .. } if records > 0 => {
@@ -273,10 +283,10 @@ impl Io {
     /// The same for every delivery of a batch: derived from what is in it.
     fn request_id<'a>(&self, mut metas: impl ExactSizeIterator<Item = &'a Meta>) -> RequestId {
         let count = metas.len() as u64;
-        let first = metas.next().map_or(0, |meta| meta.seq.low_u64());
-        let group = metas.last().map_or(0, |meta| meta.seq.low_u64());
+        let first = metas.next().map_or(0, |meta| meta.seq.mixed());
+        let last = metas.last().map_or(0, |meta| meta.seq.mixed());
         let high = mix(self.salt ^ mix(first ^ mix(count)));
-        let low = mix(high ^ group);
+        let low = mix(high ^ last);
         RequestId(u128::from(high) << 64 | u128::from(low))
     }
 

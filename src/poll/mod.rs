@@ -17,6 +17,7 @@ mod effects;
 pub mod encode;
 mod feed;
 mod log;
+mod observer;
 mod open;
 mod record;
 mod replay;
@@ -27,6 +28,7 @@ mod store;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use driver::MappingFailed;
+pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
 pub use store::{STORE_FORMAT, Saving, Store, StoreError};
@@ -53,6 +55,8 @@ pub struct RunOptions {
     pub records_max: Option<u64>,
     /// Where totals are kept while the run goes on.
     pub counters: Arc<Counters>,
+    /// Sees every fact of the run.
+    pub observer: Option<Observer>,
     /// Whether SIGINT and SIGTERM drain the run, and a second one ends it.
     pub signals: bool,
     /// Drains when it becomes true, or when its sender is gone. For callers that are not a terminal.
@@ -72,6 +76,7 @@ impl Default for RunOptions {
             stop_when_idle: None,
             records_max: None,
             counters: Arc::default(),
+            observer: None,
             signals: true,
             stop: None,
             status_interval: Span::from_secs(10),
@@ -272,3 +277,5 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reshard;

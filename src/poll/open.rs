@@ -187,6 +187,7 @@ impl Shared<'_> {
             target: self.targets[mapping.target].clone(),
             store: self.store.clone(),
             counters: self.options.counters.clone(),
+            observer: self.options.observer.clone(),
             log: recorder.map(|recorder| recorder.mapping(index, now, seed, config, &tuning)),
             tasks: JoinSet::new(),
             draining: watch::channel(false).0,

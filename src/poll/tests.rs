@@ -18,7 +18,7 @@ fn content(count: u64) -> LocalContent {
     })
 }
 
-fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
+pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
     let config = MappingConfig {
         function_name: "count".to_owned(),
         ..MappingConfig::new("orders", kind)
@@ -69,7 +69,7 @@ fn mock(millis: f64, error_rate: Ratio) -> TargetKind {
     }
 }
 
-fn options() -> RunOptions {
+pub(super) fn options() -> RunOptions {
     RunOptions {
         stop_when_idle: Some(Span::from_secs(60)),
         signals: false,

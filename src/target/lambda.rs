@@ -105,3 +105,7 @@ pub(super) fn permits(target: &scenario::Target) -> Semaphore {
         .map_or(Semaphore::MAX_PERMITS, |limit| limit as usize);
     Semaphore::new(limit)
 }
+
+#[cfg(test)]
+#[path = "lambda_tests.rs"]
+mod tests;

@@ -1,5 +1,8 @@
 //! What the poller relies upon in SQS, seen to hold in the server that its tests run against.
 
+mod lambda_target;
+mod poll;
+
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};

@@ -6,6 +6,8 @@
     reason = "tests are added one by one; a helper may be waiting for the test that uses it"
 )]
 
+pub mod poller;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;

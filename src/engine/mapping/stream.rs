@@ -216,3 +216,59 @@ impl From<Outcome> for Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{
+        Action, Control, Event, Fact, Mapping, MappingConfig, Page, Position, Profile, Rng, Shard,
+        ShardId, SourceKind, Span, Time, Tuning,
+    };
+
+    /// The child is listed while the end of its parent is still being stored.
+    #[test]
+    fn a_child_starts_when_the_end_of_its_parent_is_stored() {
+        let now = Time::from_secs(1);
+        let config = MappingConfig::new("clicks", SourceKind::Kinesis);
+        let rng = Rng::stream(1, "mapping/clicks");
+        let tuning = Tuning::new(Profile::Current);
+        let mut mapping: Mapping<()> = Mapping::new(config, tuning, rng, now).expect("a mapping");
+        let shard = |id, parents: &[u32]| Shard {
+            id: ShardId(id),
+            from: Position::Horizon,
+            parents: parents.iter().copied().map(ShardId).collect(),
+        };
+        let drained = |mapping: &mut Mapping<()>| {
+            let facts: Vec<Fact> = std::iter::from_fn(|| mapping.poll_fact()).collect();
+            let actions: Vec<Action> = std::iter::from_fn(|| mapping.poll_action(now)).collect();
+            (actions, facts)
+        };
+        let list = vec![shard(0, &[])];
+        mapping.handle(now, Event::Control(Control::Shards(list)));
+        let (actions, _) = drained(&mut mapping);
+        let [Action::Read { token, .. }] = actions[..] else {
+            panic!("{actions:?}")
+        };
+        let page = Page {
+            records: Vec::new(),
+            bytes: 0,
+            end: None,
+            behind: Span::ZERO,
+            shard_end: true,
+        };
+        mapping.handle(now, Event::Fetched { token, page });
+        let (actions, _) = drained(&mut mapping);
+        let [Action::Checkpoint { token, .. }] = actions[..] else {
+            panic!("{actions:?}")
+        };
+        let list = vec![shard(1, &[0])];
+        mapping.handle(now, Event::Control(Control::Shards(list)));
+        assert_eq!(drained(&mut mapping).0, []);
+        mapping.handle(now, Event::Done { token });
+        let (actions, facts) = drained(&mut mapping);
+        assert!(
+            matches!(actions[..], [Action::Read { shard, .. }] if shard == ShardId(1)),
+            "{actions:?}"
+        );
+        assert!(facts.contains(&Fact::ShardEnded { shard: ShardId(0) }));
+    }
+}

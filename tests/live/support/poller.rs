@@ -1,0 +1,207 @@
+//! The program under test, run as a user runs it: a file, a command, signals.
+
+use super::{ACCESS_KEY_ID, PATIENCE, REGION, SECRET_ACCESS_KEY, test_function};
+use serde_json::Value;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A poller file with one mapping, the folder it lives in, and what its function saw.
+pub struct Poller {
+    folder: TempDir,
+    pub endpoint: String,
+    function: String,
+    mapping: String,
+    target: String,
+}
+
+/// A running poller. It is killed when it is dropped.
+pub struct Running {
+    child: Child,
+    /// Reads what it says from the beginning, so that it never has to wait for a reader.
+    output: Option<JoinHandle<String>>,
+}
+
+/// What is left of a poller that ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub output: String,
+}
+
+/// An invocation as the test function noted it.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    pub request_id: String,
+    pub records: Vec<Value>,
+}
+
+impl Poller {
+    /// A poller of `arn` behind `endpoint`, with further lines for its `[[mapping]]`.
+    pub fn new(arn: &str, endpoint: String, mapping: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self {
+            mapping: format!("name = \"tested\"\nEventSourceArn = \"{arn}\"\n{mapping}\n"),
+            function: "f".to_owned(),
+            target: String::new(),
+            folder,
+            endpoint,
+        }
+        .function("")
+    }
+
+    /// Invokes the test function as a process, with further lines for its `[[target]]`.
+    pub fn function(mut self, lines: &str) -> Self {
+        let command = test_function();
+        let log = self.path("events.jsonl");
+        self.target = format!(
+            "type = \"process\"\ncommand = [{command:?}]\n{lines}\n[target.env]\nTEST_FUNCTION_LOG = {log:?}\n"
+        );
+        self
+    }
+
+    /// Another environment variable for the function.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.target.push_str(&format!("{name} = {value:?}\n"));
+        self
+    }
+
+    /// The name of the function.
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.function);
+        self
+    }
+
+    /// Invokes something else than the test function.
+    pub fn target(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.target);
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts the program on the file.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let file = self.path("poller.toml");
+        let text = format!(
+            "[aws]\nregion = \"{REGION}\"\nendpoint_url = \"{}\"\n[poller]\nstore = \"checkpoints.redb\"\n\
+             [[mapping]]\nFunctionName = \"{}\"\n{}[[target]]\nfunction = \"{}\"\n{}",
+            self.endpoint, self.function, self.mapping, self.function, self.target
+        );
+        std::fs::write(&file, text).expect("the file is written");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .arg("poll")
+            .arg(&file)
+            .args(arguments)
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut errors = child.stderr.take().expect("standard error is piped");
+        let output = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = errors.read_to_string(&mut text);
+            text
+        });
+        Running {
+            child,
+            output: Some(output),
+        }
+    }
+
+    /// Runs the program until it ends by itself.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).wait()
+    }
+
+    /// What the function saw, in the order in which it was invoked.
+    pub fn invocations(&self) -> Vec<Invocation> {
+        let Ok(text) = std::fs::read_to_string(self.path("events.jsonl")) else {
+            return Vec::new();
+        };
+        // A line that is just being written has no end yet.
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        complete.lines().map(Invocation::parse).collect()
+    }
+
+    /// Waits until what the function saw satisfies `enough`.
+    pub fn await_invocations(
+        &self,
+        what: &str,
+        enough: impl Fn(&[Invocation]) -> bool,
+    ) -> Vec<Invocation> {
+        wait_until(what, || {
+            let seen = self.invocations();
+            enough(&seen).then_some(seen)
+        })
+    }
+}
+
+/// Asks until there is an answer, for as long as a loaded machine may need.
+pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain for: {what}"
+        );
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+impl Invocation {
+    fn parse(line: &str) -> Self {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        let event = &line["event"];
+        Self {
+            request_id: line["requestId"].as_str().expect("a request id").to_owned(),
+            records: event["Records"].as_array().expect("records").clone(),
+        }
+    }
+}
+
+impl Running {
+    /// Ends it without a chance to do anything (SIGKILL).
+    pub fn kill(mut self) {
+        self.child.kill().expect("it still ran");
+        self.child.wait().expect("it ended");
+    }
+
+    /// Asks it to drain (SIGTERM) and waits for its end.
+    pub fn terminate(self) -> Ended {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success());
+        self.wait()
+    }
+
+    pub fn wait(mut self) -> Ended {
+        let status = wait_until("the end of the poller", || {
+            self.child.try_wait().expect("its status")
+        });
+        let reader = self.output.take().expect("it is waited for once");
+        let output = reader.join().expect("its output was read");
+        Ended { status, output }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

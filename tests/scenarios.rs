@@ -104,6 +104,40 @@ fn the_twins_differ_in_the_profile_alone() {
     assert_eq!(meaning("burst-2021.toml"), meaning("burst-current.toml"));
 }
 
+#[test]
+fn the_output_in_the_readme_is_what_the_program_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/flash-sale.toml");
+    let scenario = loaded(&path);
+    let outcome = sim::run(&scenario, scenario.seed, &mut ()).expect("sound limits");
+    let text = report::text(
+        &outcome.summary,
+        &outcome.series,
+        report::TextOptions::default(),
+    );
+    let readme = include_str!("../README.md");
+    for line in text.lines().filter(|line| !line.starts_with("simulated")) {
+        assert!(readme.contains(line), "not in the README: {line}");
+    }
+}
+
+#[test]
+fn the_chart_of_the_readme_is_what_the_program_draws() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/flash-sale.toml");
+    let scenario = loaded(&path);
+    let outcome = sim::run(&scenario, scenario.seed, &mut ()).expect("sound limits");
+    let page = report::html(&outcome.summary, &outcome.series);
+    let chart = include_str!("../docs/flash-sale.svg");
+    let drawn: Vec<&str> = chart
+        .lines()
+        .filter(|line| line.contains(" d=\"m4"))
+        .collect();
+    assert!(drawn.len() > 5);
+    // The legend is drawn for the file; everything inside the axes is the report's own.
+    for line in drawn.iter().filter(|line| !line.contains("-130l")) {
+        assert!(page.contains(line), "no longer drawn: {line}");
+    }
+}
+
 /// A TOML value as JSON, as far as the examples need it.
 fn json(value: &toml_edit::Item) -> serde_json::Value {
     use serde_json::Value;

@@ -63,7 +63,7 @@ impl Poll {
             .build()
             .context("the runtime did not start")?;
         let summary = runtime.block_on(poll::run(loaded.file, options))?;
-        print(&text(&summary));
+        print(&text(&summary))?;
         Ok(if summary.drained {
             Exit::Fine
         } else {

@@ -31,15 +31,15 @@ impl Replay {
         print(&format!(
             "{} mappings, {} inputs, {} decisions compared\n",
             replay.mappings, replay.inputs, replay.decisions
-        ));
+        ))?;
         let Some(difference) = replay.difference else {
-            print("the engine decides the same\n");
+            print("the engine decides the same\n")?;
             return Ok(Exit::Fine);
         };
         print(&format!(
             "line {}: mapping `{}` decides differently\n  recorded: {}\n  replayed: {}\n",
             difference.line, difference.mapping, difference.recorded, difference.replayed
-        ));
+        ))?;
         Ok(Exit::GateFailed)
     }
 }

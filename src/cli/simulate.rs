@@ -56,6 +56,13 @@ impl Simulate {
         };
         let folders: Vec<Option<PathBuf>> =
             self.files.iter().map(|file| self.folder(file)).collect();
+        if let Some(shared) = first_shared(&folders) {
+            say(format_args!(
+                "error: two of the files would write their reports to {}",
+                shared.display()
+            ));
+            return Ok(Exit::BadInput);
+        }
         // A folder that cannot be written is found out before the work, not after it.
         for folder in folders.iter().flatten() {
             report::prepare(folder)?;
@@ -66,7 +73,7 @@ impl Simulate {
             if summary.gates.iter().any(|gate| !gate.pass) {
                 exit = exit.max(Exit::GateFailed);
             }
-            self.show(&summary, &series);
+            self.show(&summary, &series)?;
             if let Some(folder) = folder {
                 report::write_all(folder, &summary, &series)?;
                 say(format_args!(
@@ -99,6 +106,10 @@ impl Simulate {
                     }
                     scenarios.push(loaded.scenario);
                 }
+                Err(_) if is_poller_file(file) => say(format_args!(
+                    "error: {0} is a poller file; it runs with `tidegate poll {0}`",
+                    file.display()
+                )),
                 Err(report) => say(format_args!(
                     "{}",
                     report.render(colour_on_stderr()).trim_end()
@@ -116,6 +127,10 @@ impl Simulate {
         Some(out.join(file.file_stem().unwrap_or(file.as_os_str())))
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "people are told how long it took; no result depends on it"
+    )]
     fn simulate(&self, scenario: &Scenario) -> anyhow::Result<(Summary, Series)> {
         let begun = Instant::now();
         let mut runs = self.replicate(scenario)?;
@@ -177,7 +192,7 @@ impl Simulate {
             .collect()
     }
 
-    fn show(&self, summary: &Summary, series: &Series) {
+    fn show(&self, summary: &Summary, series: &Series) -> anyhow::Result<()> {
         match self.format {
             Format::Json => print(&report::json(summary)),
             Format::Text => {
@@ -185,10 +200,26 @@ impl Simulate {
                     width: terminal_width(),
                     colour: colour_on_stdout(),
                 };
-                print(&report::text(summary, series, options));
+                print(&report::text(summary, series, options))
             }
         }
     }
+}
+
+/// The first folder that an earlier file uses already.
+fn first_shared(folders: &[Option<PathBuf>]) -> Option<&Path> {
+    folders.iter().enumerate().find_map(|(index, folder)| {
+        let folder = folder.as_deref()?;
+        let earlier = folders[..index].iter().flatten();
+        earlier
+            .into_iter()
+            .any(|other| other == folder)
+            .then_some(folder)
+    })
+}
+
+fn is_poller_file(file: &Path) -> bool {
+    matches!(scenario::validate(file), Ok((FileKind::Poller, _)))
 }
 
 /// Columns of the terminal; a wide page where there is none to fit into.

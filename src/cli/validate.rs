@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Check scenario and poller files and show all findings at once.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
-    /// Files to check; those with [aws], [poller] or [[target]] tables are poller files.
+    /// Files to check; those with a table named aws, poller or target are poller files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -34,7 +34,7 @@ impl Validate {
                     continue;
                 }
             };
-            print(&format!("{}: {name} is fine\n", file.display()));
+            print(&format!("{}: {name} is fine\n", file.display()))?;
         }
         Ok(exit)
     }

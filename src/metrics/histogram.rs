@@ -119,7 +119,7 @@ impl Histogram {
 }
 
 /// The quantile of several histograms taken together, without merging them.
-pub fn quantile_of(parts: &[&Histogram], q: f64) -> Option<u64> {
+pub(super) fn quantile_of(parts: &[&Histogram], q: f64) -> Option<u64> {
     let total: u64 = parts.iter().map(|part| part.total).sum();
     if total == 0 {
         return None;

@@ -46,7 +46,7 @@ use tokio::task::JoinSet;
 /// How a run differs from what its file says.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// Where to record inputs and decisions, for [`replay`].
+    /// Where to record inputs and decisions, for [`replay()`].
     pub record: Option<PathBuf>,
     /// Ends a mapping that has had no records for this long and has nothing in hand. A mapping whose local
     /// source has come to its end does not wait so long. `None` runs until it is told to stop.

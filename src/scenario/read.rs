@@ -151,7 +151,7 @@ impl<'n> Table<'n> {
         cx: &mut Cx,
         key: &'static str,
         what: &'static str,
-    ) -> Vec<Table<'n>> {
+    ) -> Vec<Self> {
         let Some(entry) = self.entry(key) else {
             return Vec::new();
         };

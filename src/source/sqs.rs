@@ -236,6 +236,10 @@ const fn failed_deletion(text: String) -> CallError {
 }
 
 /// The message as the encoder reads it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the attributes are sorted afterwards"
+)]
 fn view(message: &Message) -> SqsMessage<'_> {
     let mut view = SqsMessage {
         message_id: message.message_id().unwrap_or_default(),

@@ -71,7 +71,7 @@ fn every_code_is_in_the_documentation() {
     for code in CODES {
         assert!(docs.contains(&format!("`{code}`")), "{code}");
     }
-    let rules = include_str!("../../docs/semantics-config.md");
+    let rules = include_str!("../../docs/semantics.md");
     for rule in &tidegate::engine::config::RULES {
         assert!(rules.contains(&format!("`{}`", rule.id)), "{}", rule.id);
     }

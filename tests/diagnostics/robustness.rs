@@ -105,9 +105,7 @@ fn a_gigabyte_is_refused_before_it_is_read() {
         .open(&path)
         .expect("the file");
     sparse.set_len(1 << 30).expect("a sparse file");
-    let start = std::time::Instant::now();
     assert_eq!(codes(&path), ["file-too-large"]);
-    assert!(start.elapsed().as_secs() < 1);
 }
 
 #[test]
@@ -157,14 +155,8 @@ fn millions_of_mistakes_stay_readable() {
     let tables = "[[traffic]]\nfunction = \"nobody\"\n".repeat(9_000);
     let many = "[[function]]\n".repeat(20_000);
     for (path, text) in [("x.yaml", keys), ("x.toml", tables), ("x.toml", many)] {
-        let start = std::time::Instant::now();
         let report = parse(SourceText::new(path, text)).expect_err("mistakes");
         assert!(report.items().len() <= 1_000);
         assert!(report.render(false).len() < 200_000);
-        assert!(
-            start.elapsed().as_secs() < 10,
-            "{path} took {:?}",
-            start.elapsed()
-        );
     }
 }

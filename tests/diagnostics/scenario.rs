@@ -172,7 +172,7 @@ bad!(
     )
 );
 bad!(
-    a_timeout_above_the_visibility,
+    timeout_above_visibility,
     told_after(
         "[[function]]\nname = \"slow\"\ntimeout = \"60s\"\nduration = \"1s\"\n[[source]]\nname = \"q\"\ntype = \"sqs\"\nvisibility_timeout = \"30s\"\n[[mapping]]\nname = \"m\"\nEventSource = \"q\"\nFunctionName = \"slow\"\n"
     )

@@ -6,6 +6,11 @@
 //! - A record whose SQS body or Kinesis data contains `poison` makes the invocation fail; one with
 //!   `crash` ends the whole process.
 
+#![expect(
+    unreachable_pub,
+    reason = "nothing of a test program is reachable from outside"
+)]
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +27,10 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(handle)).await
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log says when an event was seen"
+)]
 async fn handle(invocation: LambdaEvent<Value>) -> Result<Value, Error> {
     let LambdaEvent { payload, context } = invocation;
     // The line comes first: a failing or crashing invocation has been delivered all the same.

@@ -1,8 +1,10 @@
 //! Clients for the servers, queues and streams of a test's own, and waiting for things with a
 //! deadline.
 
-// Tests are added one by one; a helper may be waiting for the test that uses it.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    reason = "tests are added one by one; a helper may be waiting for the test that uses it"
+)]
 
 pub mod poller;
 

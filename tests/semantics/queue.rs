@@ -143,6 +143,25 @@ fn sqs_ramp() {
 }
 
 #[test]
+fn sqs_short_poll_pause() {
+    let mut rig = Rig::queue(sqs(), vec![record(1, "a", 250)]);
+    rig = rig.tuned(|tuning| tuning.long_poll = Span::ZERO);
+    let rig = rig.run_secs(1);
+    let receives = rig.did().iter().filter_map(|(at, did)| match did {
+        Did::Receive { wait_ms, .. } => Some((*at, *wait_ms)),
+        _ => None,
+    });
+    // Five pollers, each ten times a second; the message is found by the next of them.
+    assert!(
+        receives
+            .clone()
+            .all(|(at, wait)| at % 100 == 0 && wait == 0)
+    );
+    assert_eq!(receives.count(), 5 * 11 + 1);
+    assert_eq!(rig.invokes(), [(300, "a")]);
+}
+
+#[test]
 fn drain_leaves_nothing_behind() {
     let config = MappingConfig {
         batch_size: 20,

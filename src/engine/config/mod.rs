@@ -1,6 +1,6 @@
 //! A mapping's parameters: AWS names, defaults, ranges and cross-parameter rules.
 //!
-//! [`MappingParameters`] holds what somebody wrote, [`check`] tests it against the rules of its kind of
+//! [`MappingParameters`] holds what somebody wrote, [`check()`] tests it against the rules of its kind of
 //! source, and [`MappingConfig`] is what passed. [`RULES`] lists every rule with its evidence.
 
 mod check;

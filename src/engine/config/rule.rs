@@ -107,7 +107,7 @@ const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule 
 
 use Evidence::{Documented, Recorded};
 
-/// Every rule that [`check`](super::check) and the readers of files apply to mappings.
+/// Every rule that [`check`](super::check()) and the readers of files apply to mappings.
 pub const RULES: [Rule; 45] = [
     rule(
         "esm-parameter-not-accepted",

@@ -21,7 +21,7 @@ use stream::Stream;
 /// 3. the next deadline — [`poll_wake`](Self::poll_wake), strictly in the future once drained;
 /// 4. getters — [`batch`](Self::batch), valid for actions that are not answered yet.
 ///
-/// Never feed two inputs without draining between them; [`pump`](crate::engine::pump) does it right.
+/// Never feed two inputs without draining between them; [`pump`](crate::engine::pump()) does it right.
 ///
 /// ```
 /// use tidegate::engine::{

@@ -153,7 +153,7 @@ impl Process {
         match ended {
             Ended::Answered => tracing::debug!(function = spec.function, %request, "answered"),
             _ => {
-                tracing::warn!(function = spec.function, %request, error = %ended, "the invocation failed")
+                tracing::warn!(function = spec.function, %request, error = %ended, "the invocation failed");
             }
         }
         match ended {

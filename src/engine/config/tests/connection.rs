@@ -57,7 +57,7 @@ fn esm_bootstrap_servers() {
         vec!["h:1".into(); 11],
     ] {
         let found = codes(SelfManagedKafka, |p| {
-            p.self_managed_event_source = Some(servers)
+            p.self_managed_event_source = Some(servers);
         });
         assert_eq!(found, ["esm-bootstrap-servers"]);
     }
@@ -77,7 +77,7 @@ fn esm_consumer_group() {
         consumption_mode: None,
     };
     let found = codes(Msk, |p| {
-        p.amazon_managed_kafka_event_source_config = Some(config)
+        p.amazon_managed_kafka_event_source_config = Some(config);
     });
     assert_eq!(found, ["esm-consumer-group"]);
 }

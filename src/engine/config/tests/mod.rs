@@ -27,11 +27,11 @@ fn base(kind: SourceKind) -> MappingParameters {
     }
     if matches!(
         kind,
-        SourceKind::ActiveMq | SourceKind::RabbitMq | SourceKind::DocumentDb
+        SourceKind::ActiveMq | SourceKind::RabbitMq | DocumentDb
     ) {
         parameters.source_access_configurations = Some(vec![access("BASIC_AUTH")]);
     }
-    if kind == SourceKind::DocumentDb {
+    if kind == DocumentDb {
         parameters.document_db_event_source_config = Some(DocumentDbEventSourceConfig {
             database_name: Some("shop".into()),
             ..DocumentDbEventSourceConfig::default()
@@ -229,7 +229,7 @@ fn esm_dynamodb_no_timestamp() {
 #[test]
 fn esm_at_timestamp_needs_timestamp() {
     let found = codes(Kinesis, |p| {
-        p.starting_position = Some("AT_TIMESTAMP".into())
+        p.starting_position = Some("AT_TIMESTAMP".into());
     });
     assert_eq!(found, ["esm-at-timestamp-needs-timestamp"]);
 }
@@ -237,7 +237,7 @@ fn esm_at_timestamp_needs_timestamp() {
 #[test]
 fn esm_timestamp_needs_at_timestamp() {
     let found = codes(Kinesis, |p| {
-        p.starting_position_timestamp = Some(Time::ZERO)
+        p.starting_position_timestamp = Some(Time::ZERO);
     });
     assert_eq!(found, ["esm-timestamp-needs-at-timestamp"]);
     let mut both = base(Kinesis);
@@ -307,7 +307,7 @@ fn esm_on_success_refused() {
 #[test]
 fn esm_sqs_no_destination() {
     let message = text(Sqs, |p| {
-        p.destination_config = to("arn:aws:sqs:us-east-1:123456789012:q")
+        p.destination_config = to("arn:aws:sqs:us-east-1:123456789012:q");
     });
     assert_eq!(
         message,
@@ -332,7 +332,7 @@ fn esm_destination_form() {
 #[test]
 fn esm_no_fifo_destination() {
     let found = codes(Kinesis, |p| {
-        p.destination_config = to("arn:aws:sqs:us-east-1:1:q.fifo")
+        p.destination_config = to("arn:aws:sqs:us-east-1:1:q.fifo");
     });
     assert_eq!(found, ["esm-no-fifo-destination"]);
 }
@@ -340,7 +340,7 @@ fn esm_no_fifo_destination() {
 #[test]
 fn esm_response_types_values() {
     let found = codes(Sqs, |p| {
-        p.function_response_types = Some(vec!["Report".into()])
+        p.function_response_types = Some(vec!["Report".into()]);
     });
     assert_eq!(found, ["esm-response-types-values"]);
     let twice = vec!["ReportBatchItemFailures".into(); 2];
@@ -422,7 +422,7 @@ fn esm_maximum_concurrency_range() {
     let found = codes(Sqs, |p| {
         p.scaling_config = Some(ScalingConfig {
             maximum_concurrency: Some(1),
-        })
+        });
     });
     assert_eq!(found, ["esm-maximum-concurrency-range"]);
 }

@@ -11,7 +11,7 @@ use crate::engine::{
 /// ```text
 ///  Resting ◀──▶ Free ──▶ Receiving ──▶ Free (nothing, or more wanted: Gathering is Free with records)
 ///                │  ▲
-///                ▼  └────────── Pausing (a receive failed)
+///                ▼  └────────── Pausing (a receive failed, or came back empty without long polling)
 ///             Invoking ──▶ Holding (refused; retried within the lease) ──▶ Invoking
 ///                │  └────▶ Free (deleted beside it, or left to visibility)
 ///                └───────▶ Settling (too many deletions pending) ──▶ Free
@@ -30,6 +30,9 @@ pub(super) struct Poller<P> {
     failures: u32,
 }
 
+/// How long a poller without long polling rests after a receive that returned nothing (ours).
+const EMPTY_RECEIVE_PAUSE: Span = Span::from_millis(100);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Not needed at the present concurrency.
@@ -38,7 +41,7 @@ pub(super) enum State {
     Free,
     /// Waiting for a receive.
     Receiving,
-    /// Waiting out a failed receive.
+    /// Waiting out a failed receive, or an empty one without long polling.
     Pausing,
     /// Waiting for an invocation.
     Invoking(Work),
@@ -97,6 +100,9 @@ impl<P> Poller<P> {
         self.failures = 0;
         if records.is_empty() {
             core.recycle(records);
+            if core.tuning.long_poll == Span::ZERO {
+                self.pause(core);
+            }
             return;
         }
         if self.gathered.is_empty() {
@@ -114,6 +120,18 @@ impl<P> Poller<P> {
         } else {
             self.gathered.append(&mut records);
             core.recycle(records);
+        }
+    }
+
+    /// Rule `sqs-short-poll-pause`: a service that may not wait answers at once, and would be asked without end.
+    fn pause(&mut self, core: &mut Core<P>) {
+        let mut until = core.now + EMPTY_RECEIVE_PAUSE;
+        if !self.gathered.is_empty() {
+            until = until.min(self.gathering_since + core.config.window);
+        }
+        if until > core.now {
+            self.state = State::Pausing;
+            core.timers.set(self.key, until, WakeReason::ReadDue);
         }
     }
 

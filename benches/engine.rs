@@ -45,12 +45,7 @@ impl Instant {
 }
 
 impl Effects<()> for Instant {
-    fn start(
-        &mut self,
-        now: Time,
-        mapping: &mut Mapping<()>,
-        action: Action,
-    ) -> Option<Event<()>> {
+    fn start(&mut self, now: Time, mapping: &mut Mapping<()>, action: Action) -> Option<Event<()>> {
         match action {
             Action::Read { token, .. } | Action::Receive { token, .. } => {
                 let count = self.page.min(u32::try_from(self.left).unwrap_or(u32::MAX));

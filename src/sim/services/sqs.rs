@@ -134,10 +134,10 @@ impl SqsModel {
             .iter()
             .find(|lease| lease.held != 0)
             .map(|lease| lease.ends);
-        [self.fresh.next_arrival(), lease_end]
+        [Some(first.until), self.fresh.next_arrival(), lease_end]
             .into_iter()
             .flatten()
-            .fold(Some(first.until), |soonest, at| soonest.min(Some(at)))
+            .min()
     }
 
     /// DeleteMessage for a message as it was received. Late deletes of messages that are visible again do nothing.

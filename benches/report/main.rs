@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("## SimFaaS's steady-state example\n");
     println!(
         "0.9 requests/s, 1.991 s warm and 2.244 s cold (exponential), keep-alive 600 s, 1,000,000 s from empty; each \
-         runs it in turn on the same machine, start-up and imports left out. Target: at least 60 times SimFaaS.\n"
+         runs it in turn on the same machine (tidegate ten times \
+         over in its turn, for the mean), start-up and imports left out. Target: at least 60 times SimFaaS.\n"
     );
     ratio_table(&read("simfaas"), "SimFaaS", "requests/s", 60.0);
     found(&read("simfaas"));

@@ -8,7 +8,7 @@ use tidegate::scenario::{Scenario, SourceText, load, parse};
 use tidegate::sim;
 
 /// Every scenario file of the repository.
-pub fn all() -> Vec<PathBuf> {
+pub(crate) fn all() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let entries = std::fs::read_dir(folder).expect("the folder of scenarios");
     let mut files: Vec<PathBuf> = entries

@@ -37,7 +37,7 @@ async fn invoke(http: &Http, url: &str, records: Vec<Value>) {
 }
 
 /// Receives, invokes and deletes until `messages` messages are gone.
-pub async fn sqs(world: &World, queue: &Queue, messages: usize, concurrency: usize) {
+pub(crate) async fn sqs(world: &World, queue: &Queue, messages: usize, concurrency: usize) {
     let done = Arc::new(AtomicUsize::new(0));
     let http = http();
     let mut workers = tokio::task::JoinSet::new();
@@ -103,7 +103,7 @@ fn sqs_record(message: &aws_sdk_sqs::types::Message, arn: &str) -> Value {
 }
 
 /// Reads every shard from its beginning until `records` records were seen, a batch of 100 at a time and shard.
-pub async fn kinesis(world: &World, stream: &Stream, records: usize) {
+pub(crate) async fn kinesis(world: &World, stream: &Stream, records: usize) {
     let done = Arc::new(AtomicUsize::new(0));
     let http = http();
     let mut workers = tokio::task::JoinSet::new();

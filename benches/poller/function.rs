@@ -10,16 +10,16 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 /// Makes this program the function instead of the benchmark.
-pub const ARGUMENT: &str = "--serve-function";
+pub(crate) const ARGUMENT: &str = "--serve-function";
 
 /// The running function; it ends with the benchmark.
-pub struct Function {
-    pub url: String,
+pub(crate) struct Function {
+    pub(crate) url: String,
     child: Child,
 }
 
 impl Function {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let program = std::env::current_exe().expect("the path of this program");
         let mut child = Command::new(program)
             .arg(ARGUMENT)
@@ -47,7 +47,7 @@ impl Drop for Function {
 }
 
 /// Serves until the benchmark is gone.
-pub fn serve() {
+pub(crate) fn serve() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 /// What one round took.
 #[derive(Clone, Copy, Debug)]
-pub struct Measured {
-    pub records_per_s: f64,
-    pub cpu_us_per_record: f64,
+pub(crate) struct Measured {
+    pub(crate) records_per_s: f64,
+    pub(crate) cpu_us_per_record: f64,
 }
 
 impl Measured {
     /// Measures `work`, which handles `records` records.
-    pub async fn of(records: usize, work: impl Future<Output = ()>) -> Self {
+    pub(crate) async fn of(records: usize, work: impl Future<Output = ()>) -> Self {
         let cpu = cpu_seconds();
         let begun = Instant::now();
         work.await;
@@ -27,14 +27,14 @@ impl Measured {
 
 /// The rounds of both contenders.
 #[derive(Default)]
-pub struct Rounds {
-    pub poller: Vec<Measured>,
-    pub bare: Vec<Measured>,
+pub(crate) struct Rounds {
+    pub(crate) poller: Vec<Measured>,
+    pub(crate) bare: Vec<Measured>,
 }
 
 impl Rounds {
     /// Prints a row of the table: medians, with the range of the rounds.
-    pub fn print(&self, name: &str) {
+    pub(crate) fn print(&self, name: &str) {
         let speed = |rounds: &[Measured]| spread(rounds.iter().map(|round| round.records_per_s));
         let cpu = |rounds: &[Measured]| spread(rounds.iter().map(|round| round.cpu_us_per_record));
         let (poller, bare) = (speed(&self.poller), speed(&self.bare));

@@ -15,26 +15,26 @@ const PAYLOAD_BYTES: usize = 200;
 const PARTITION_KEYS: usize = 10_000;
 
 /// The server and the function.
-pub struct World {
-    pub sqs: aws_sdk_sqs::Client,
-    pub kinesis: aws_sdk_kinesis::Client,
-    pub function: String,
+pub(crate) struct World {
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) kinesis: aws_sdk_kinesis::Client,
+    pub(crate) function: String,
     server: String,
 }
 
-pub struct Queue {
-    pub url: String,
-    pub arn: String,
+pub(crate) struct Queue {
+    pub(crate) url: String,
+    pub(crate) arn: String,
 }
 
-pub struct Stream {
-    pub name: String,
-    pub arn: String,
-    pub shards: Vec<String>,
+pub(crate) struct Stream {
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    pub(crate) shards: Vec<String>,
 }
 
 impl World {
-    pub fn new(server: String, function: String) -> Self {
+    pub(crate) fn new(server: String, function: String) -> Self {
         let http = HttpClientBuilder::new()
             .tls_provider(tls::Provider::Rustls(
                 tls::rustls_provider::CryptoMode::Ring,
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    pub async fn queue(&self) -> Queue {
+    pub(crate) async fn queue(&self) -> Queue {
         let name = format!("bench-{}", std::process::id());
         let created = self.sqs.create_queue().queue_name(name).send().await;
         let url = created.expect("CreateQueue").queue_url.expect("an address");
@@ -84,7 +84,7 @@ impl World {
         Queue { url, arn }
     }
 
-    pub async fn fill_queue(&self, queue: &Queue, messages: usize) {
+    pub(crate) async fn fill_queue(&self, queue: &Queue, messages: usize) {
         let body = "m".repeat(PAYLOAD_BYTES);
         for _ in 0..messages / 10 {
             let mut send = self.sqs.send_message_batch().queue_url(&queue.url);
@@ -100,7 +100,7 @@ impl World {
         }
     }
 
-    pub async fn stream(&self, shards: usize, records: usize) -> Stream {
+    pub(crate) async fn stream(&self, shards: usize, records: usize) -> Stream {
         let name = format!("bench-{}-{shards}", std::process::id());
         self.kinesis
             .create_stream()
@@ -141,13 +141,13 @@ impl World {
         }
     }
 
-    pub async fn poll_queue(&self, queue: &Queue, messages: usize) {
+    pub(crate) async fn poll_queue(&self, queue: &Queue, messages: usize) {
         let config = MappingConfig::new("bench", SourceKind::Sqs);
         self.poll(config, Tuning::new(Profile::Current), &queue.arn, messages)
             .await;
     }
 
-    pub async fn poll_stream(&self, stream: &Stream, records: usize) {
+    pub(crate) async fn poll_stream(&self, stream: &Stream, records: usize) {
         let config = MappingConfig {
             starting_position: Position::Horizon,
             ..MappingConfig::new("bench", SourceKind::Kinesis)

@@ -1,6 +1,6 @@
 //! Folds what happens to one function into its series and its summary.
 
-use super::histogram::{Histogram, quantile_of};
+use super::histogram::{Histogram, quantiles_of};
 use super::{Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles, ThrottleReasons};
 use crate::engine::lambda::ThrottleReason;
 use crate::engine::{Span, Time};
@@ -131,16 +131,17 @@ impl FunctionRecorder {
     pub fn roll(&mut self, now: Time, length: Span, environments: u32) {
         let (area, max) = self.running.roll(now);
         let nanos = length.as_nanos().max(1);
-        let millis = |q| {
-            quantile_of(&[&self.plain, &self.other], q).map_or(f64::NAN, |nanos| nanos as f64 / 1e6)
-        };
+        let latencies = quantiles_of(&[&self.plain, &self.other], [0.5, 0.95, 0.99]);
+        let [latency_p50, latency_p95, latency_p99] = latencies.map_or([f64::NAN; 3], |values| {
+            values.map(|nanos| nanos as f64 / 1e6)
+        });
         let row = FunctionRow {
             concurrency_mean: area as f64 / nanos as f64,
             concurrency_max: max,
             environments,
-            latency_p50: millis(0.5),
-            latency_p95: millis(0.95),
-            latency_p99: millis(0.99),
+            latency_p50,
+            latency_p95,
+            latency_p99,
             ..self.bin
         };
         self.rows.push(row);

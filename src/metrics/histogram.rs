@@ -4,6 +4,7 @@
 const PRECISION_BITS: u32 = 7;
 const SUB_BUCKETS: usize = 1 << PRECISION_BITS;
 const BUCKETS: usize = (64 - PRECISION_BITS as usize + 1) * SUB_BUCKETS;
+const WORDS: usize = BUCKETS / 64;
 
 /// Counts of non-negative whole values; quantiles are within 0.4 % of the true ones.
 ///
@@ -25,9 +26,8 @@ pub struct Histogram {
     total: u64,
     sum: u128,
     max: u64,
-    /// Buckets outside `low..=high` are empty.
-    low: usize,
-    high: usize,
+    /// A bit per bucket that holds something: bins of few values are merged, read and cleared at their price.
+    occupied: [u64; WORDS],
 }
 
 impl Default for Histogram {
@@ -37,8 +37,7 @@ impl Default for Histogram {
             total: 0,
             sum: 0,
             max: 0,
-            low: BUCKETS,
-            high: 0,
+            occupied: [0; WORDS],
         }
     }
 }
@@ -58,8 +57,7 @@ impl Histogram {
         self.total += times;
         self.sum += u128::from(value) * u128::from(times);
         self.max = self.max.max(value);
-        self.low = self.low.min(bucket);
-        self.high = self.high.max(bucket);
+        self.occupied[bucket / 64] |= 1 << (bucket % 64);
     }
 
     /// Adds everything that `other` counted.
@@ -67,26 +65,29 @@ impl Histogram {
         if other.total == 0 {
             return;
         }
-        for bucket in other.low..=other.high {
-            self.counts[bucket] += other.counts[bucket];
+        for (word, &bits) in other.occupied.iter().enumerate() {
+            for bucket in buckets(word, bits) {
+                self.counts[bucket] += other.counts[bucket];
+            }
+            self.occupied[word] |= bits;
         }
         self.total += other.total;
         self.sum += other.sum;
         self.max = self.max.max(other.max);
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         if self.total > 0 {
-            self.counts[self.low..=self.high].fill(0);
+            for (word, bits) in self.occupied.iter_mut().enumerate() {
+                for bucket in buckets(word, std::mem::take(bits)) {
+                    self.counts[bucket] = 0;
+                }
+            }
         }
         self.total = 0;
         self.sum = 0;
         self.max = 0;
-        self.low = BUCKETS;
-        self.high = 0;
     }
 
     /// How many values were counted.
@@ -114,28 +115,47 @@ impl Histogram {
 
     /// The value below or at which the share `q` (0 to 1) of all values lies.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        quantile_of(&[self], q)
+        quantiles_of(&[self], [q]).map(|[value]| value)
     }
 }
 
-/// The quantile of several histograms taken together, without merging them.
-pub(super) fn quantile_of(parts: &[&Histogram], q: f64) -> Option<u64> {
+/// Quantiles of several histograms taken together, without merging them; `qs` must not decrease.
+pub(super) fn quantiles_of<const N: usize>(parts: &[&Histogram], qs: [f64; N]) -> Option<[u64; N]> {
     let total: u64 = parts.iter().map(|part| part.total).sum();
     if total == 0 {
         return None;
     }
-    let rank = ((q * total as f64).ceil() as u64).clamp(1, total);
+    let ranks = qs.map(|q| ((q * total as f64).ceil() as u64).clamp(1, total));
     let max = parts.iter().map(|part| part.max).max().unwrap_or(0);
-    let low = parts.iter().map(|part| part.low).min().unwrap_or(0);
-    let high = parts.iter().map(|part| part.high).max().unwrap_or(0);
+    let mut values = [max; N];
+    let mut found = 0;
     let mut seen = 0;
-    for bucket in low..=high {
-        seen += parts.iter().map(|part| part.counts[bucket]).sum::<u64>();
-        if seen >= rank {
-            return Some(middle_of(bucket).min(max));
+    for word in 0..WORDS {
+        let bits = parts
+            .iter()
+            .fold(0, |bits, part| bits | part.occupied[word]);
+        for bucket in buckets(word, bits) {
+            seen += parts.iter().map(|part| part.counts[bucket]).sum::<u64>();
+            while found < N && seen >= ranks[found] {
+                values[found] = middle_of(bucket).min(max);
+                found += 1;
+            }
+            if found == N {
+                return Some(values);
+            }
         }
     }
-    Some(max)
+    Some(values)
+}
+
+/// The buckets that the set bits of the `word`-th word stand for, in order.
+#[inline]
+fn buckets(word: usize, mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(word * 64 + bit)
+    })
 }
 
 #[inline]
@@ -188,8 +208,12 @@ mod tests {
             parts[(value % 3 == 0) as usize].record(value * value);
         }
         for q in [0.0, 0.5, 0.9, 0.999, 1.0] {
-            assert_eq!(whole.quantile(q), quantile_of(&[&parts[0], &parts[1]], q));
+            let of_parts = quantiles_of(&[&parts[0], &parts[1]], [q]);
+            assert_eq!(whole.quantile(q).map(|value| [value]), of_parts);
         }
+        let at_once = quantiles_of(&[&parts[0], &parts[1]], [0.5, 0.5, 0.999]);
+        let alone = [0.5, 0.5, 0.999].map(|q| whole.quantile(q).expect("there are values"));
+        assert_eq!(at_once, Some(alone));
         let [mut merged, second] = parts;
         merged.merge(&second);
         assert_eq!((merged.count(), merged.sum()), (whole.count(), whole.sum()));

@@ -1,8 +1,8 @@
 //! The set of pending events, ordered by time and, within an instant, by insertion.
 //!
 //! An entry is one 128-bit word: time above, then the insertion number, then a slot that the caller chose. Two
-//! structures hold it: a 4-ary heap, fastest while the set fits the cache, and a radix heap, which streams
-//! through memory when it does not. [`Calendar`] moves between them by size.
+//! structures hold it: a 4-ary heap, fastest while there are few, and a radix heap, which moves an entry a few times
+//! however many there are. [`Calendar`] moves between them by size.
 
 mod heap;
 mod radix;
@@ -66,9 +66,9 @@ pub trait EventSet {
 }
 
 /// Above this many pending events the radix heap is faster.
-const TO_RADIX: usize = 50_000;
+const TO_RADIX: usize = 256;
 /// Below this many the 4-ary heap is; far enough from the other bound not to swing.
-const TO_HEAP: usize = 20_000;
+const TO_HEAP: usize = 64;
 
 /// The simulator's event set.
 #[derive(Debug, Default)]

@@ -21,7 +21,7 @@ mod scenario;
 use tidegate::scenario::{SourceText, parse, parse_poller};
 
 /// A scenario that is right: tests append to it, or put it in front of what is wrong.
-pub const GOOD: &str = r#"duration = "10m"
+pub(crate) const GOOD: &str = r#"duration = "10m"
 [[function]]
 name = "f"
 duration = "80ms"
@@ -31,21 +31,21 @@ rate = 5
 "#;
 
 /// What a scenario in `text` gets to read.
-pub fn told(text: &str) -> String {
+pub(crate) fn told(text: &str) -> String {
     told_as("bad.toml", text)
 }
 
-pub fn told_as(path: &str, text: &str) -> String {
+pub(crate) fn told_as(path: &str, text: &str) -> String {
     let report = parse(SourceText::new(path, text)).expect_err("a bad scenario");
     format!("\n{}", report.render(false))
 }
 
-pub fn poller_told(text: &str) -> String {
+pub(crate) fn poller_told(text: &str) -> String {
     let report = parse_poller(SourceText::new("poller.toml", text)).expect_err("a bad poller file");
     format!("\n{}", report.render(false))
 }
 
 /// [`told`] for the good scenario with something appended.
-pub fn told_after(appended: &str) -> String {
+pub(crate) fn told_after(appended: &str) -> String {
     told(&format!("{GOOD}{appended}"))
 }

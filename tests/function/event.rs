@@ -6,14 +6,14 @@ use serde_json::Value;
 
 /// What a record asks the function to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Succeed,
     Fail,
     Crash,
 }
 
 /// The worst that any record of the event asks for. An event without records asks for nothing.
-pub fn verdict(event: &Value) -> Verdict {
+pub(crate) fn verdict(event: &Value) -> Verdict {
     let records = event.get("Records").and_then(Value::as_array);
     records
         .into_iter()
@@ -47,7 +47,7 @@ fn payload(record: &Value) -> Option<String> {
 }
 
 /// One line of the log, its line break included.
-pub fn log_line(request_id: &str, unix_ms: u64, event: &Value) -> Vec<u8> {
+pub(crate) fn log_line(request_id: &str, unix_ms: u64, event: &Value) -> Vec<u8> {
     let line = serde_json::json!({
         "requestId": request_id,
         "unixMs": unix_ms,

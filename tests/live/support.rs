@@ -6,7 +6,7 @@
     reason = "tests are added one by one; a helper may be waiting for the test that uses it"
 )]
 
-pub mod poller;
+pub(crate) mod poller;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,19 +22,19 @@ use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-pub const REGION: &str = "us-east-1";
-pub const ACCESS_KEY_ID: &str = "test";
-pub const SECRET_ACCESS_KEY: &str = "test";
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const ACCESS_KEY_ID: &str = "test";
+pub(crate) const SECRET_ACCESS_KEY: &str = "test";
 
 /// Long enough for a loaded machine; nothing waits this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub const SQS_URL: &str = "TIDEGATE_TEST_SQS_URL";
-pub const KINESIS_URL: &str = "TIDEGATE_TEST_KINESIS_URL";
-pub const MINISTACK_URL: &str = "TIDEGATE_TEST_MINISTACK_URL";
+pub(crate) const SQS_URL: &str = "TIDEGATE_TEST_SQS_URL";
+pub(crate) const KINESIS_URL: &str = "TIDEGATE_TEST_KINESIS_URL";
+pub(crate) const MINISTACK_URL: &str = "TIDEGATE_TEST_MINISTACK_URL";
 
 /// The address of a server, from one of the variables above.
-pub fn server_url(variable: &str) -> String {
+pub(crate) fn server_url(variable: &str) -> String {
     match std::env::var(variable) {
         Ok(url) if !url.is_empty() => url,
         _ => panic!(
@@ -46,7 +46,7 @@ pub fn server_url(variable: &str) -> String {
 
 /// The same client as the product uses: it speaks TLS with ring, and plain HTTP to an `http://`
 /// address.
-pub fn http_client() -> SharedHttpClient {
+pub(crate) fn http_client() -> SharedHttpClient {
     HttpClientBuilder::new()
         .tls_provider(tls::Provider::Rustls(
             tls::rustls_provider::CryptoMode::Ring,
@@ -54,7 +54,7 @@ pub fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
-pub fn sqs() -> aws_sdk_sqs::Client {
+pub(crate) fn sqs() -> aws_sdk_sqs::Client {
     use aws_sdk_sqs::config::{BehaviorVersion, Builder, Credentials, Region};
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -72,11 +72,11 @@ pub fn sqs() -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config)
 }
 
-pub fn kinesis() -> aws_sdk_kinesis::Client {
+pub(crate) fn kinesis() -> aws_sdk_kinesis::Client {
     kinesis_at(&server_url(KINESIS_URL))
 }
 
-pub fn kinesis_at(url: &str) -> aws_sdk_kinesis::Client {
+pub(crate) fn kinesis_at(url: &str) -> aws_sdk_kinesis::Client {
     use aws_sdk_kinesis::config::{BehaviorVersion, Builder, Credentials, Region};
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -95,7 +95,7 @@ pub fn kinesis_at(url: &str) -> aws_sdk_kinesis::Client {
 }
 
 /// A name that no other test, and no earlier run against the same server, has used.
-pub fn unique(prefix: &str) -> String {
+pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     format!(
@@ -108,7 +108,7 @@ pub fn unique(prefix: &str) -> String {
 
 /// Asks again and again until there is an answer; panics, naming what was waited for, when the time
 /// is up. The short pause only keeps the asking from being a busy loop.
-pub async fn eventually_within<T>(
+pub(crate) async fn eventually_within<T>(
     patience: Duration,
     what: &str,
     mut ask: impl AsyncFnMut() -> Option<T>,
@@ -126,28 +126,28 @@ pub async fn eventually_within<T>(
     }
 }
 
-pub async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
     eventually_within(PATIENCE, what, ask).await
 }
 
 /// A queue of the test's own.
-pub struct Queue {
-    pub client: aws_sdk_sqs::Client,
-    pub name: String,
-    pub url: String,
-    pub arn: String,
+pub(crate) struct Queue {
+    pub(crate) client: aws_sdk_sqs::Client,
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) arn: String,
 }
 
 /// The approximate numbers that a queue gives of its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueCounts {
-    pub visible: u64,
-    pub in_flight: u64,
-    pub delayed: u64,
+pub(crate) struct QueueCounts {
+    pub(crate) visible: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) delayed: u64,
 }
 
 impl QueueCounts {
-    pub const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         visible: 0,
         in_flight: 0,
         delayed: 0,
@@ -157,7 +157,7 @@ impl QueueCounts {
 impl Queue {
     /// Creates a queue; it is a FIFO queue, and named as such, if `FifoQueue` is among the
     /// attributes.
-    pub async fn create(attributes: &[(QueueAttributeName, &str)]) -> Self {
+    pub(crate) async fn create(attributes: &[(QueueAttributeName, &str)]) -> Self {
         let client = sqs();
         let fifo = attributes
             .iter()
@@ -190,7 +190,7 @@ impl Queue {
     }
 
     /// Sends standard-queue messages, ten to a request.
-    pub async fn send(&self, bodies: &[String]) {
+    pub(crate) async fn send(&self, bodies: &[String]) {
         for chunk in bodies.chunks(10) {
             let mut request = self.client.send_message_batch().queue_url(&self.url);
             for (index, body) in chunk.iter().enumerate() {
@@ -207,7 +207,7 @@ impl Queue {
     }
 
     /// Sends one message to a FIFO queue.
-    pub async fn send_fifo(&self, group: &str, body: &str) {
+    pub(crate) async fn send_fifo(&self, group: &str, body: &str) {
         self.client
             .send_message()
             .queue_url(&self.url)
@@ -219,7 +219,7 @@ impl Queue {
             .expect("SendMessage");
     }
 
-    pub async fn counts(&self) -> QueueCounts {
+    pub(crate) async fn counts(&self) -> QueueCounts {
         use QueueAttributeName::{
             ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesDelayed as Delayed,
             ApproximateNumberOfMessagesNotVisible as InFlight,
@@ -241,7 +241,7 @@ impl Queue {
         }
     }
 
-    pub async fn delete(self) {
+    pub(crate) async fn delete(self) {
         self.client
             .delete_queue()
             .queue_url(&self.url)
@@ -252,19 +252,19 @@ impl Queue {
 }
 
 /// A stream of the test's own.
-pub struct Stream {
-    pub client: aws_sdk_kinesis::Client,
-    pub name: String,
-    pub arn: String,
+pub(crate) struct Stream {
+    pub(crate) client: aws_sdk_kinesis::Client,
+    pub(crate) name: String,
+    pub(crate) arn: String,
 }
 
 impl Stream {
-    pub async fn create(shards: i32) -> Self {
+    pub(crate) async fn create(shards: i32) -> Self {
         Self::create_with(kinesis(), shards).await
     }
 
     /// On another server than the usual one.
-    pub async fn create_with(client: aws_sdk_kinesis::Client, shards: i32) -> Self {
+    pub(crate) async fn create_with(client: aws_sdk_kinesis::Client, shards: i32) -> Self {
         let name = unique("stream");
         client
             .create_stream()
@@ -283,7 +283,7 @@ impl Stream {
     }
 
     /// Waits until the stream is ACTIVE and answers with its ARN.
-    pub async fn active(&self) -> String {
+    pub(crate) async fn active(&self) -> String {
         eventually("an ACTIVE stream", async || {
             let answer = self
                 .client
@@ -299,7 +299,7 @@ impl Stream {
     }
 
     /// All shards, closed ones included, in the order in which the server lists them.
-    pub async fn shards(&self) -> Vec<Shard> {
+    pub(crate) async fn shards(&self) -> Vec<Shard> {
         let mut shards = Vec::new();
         let mut next = None;
         loop {
@@ -319,7 +319,7 @@ impl Stream {
 
     /// Puts records (partition key and data) in the order given, and returns each one's shard and
     /// sequence number.
-    pub async fn put(&self, records: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
+    pub(crate) async fn put(&self, records: &[(String, Vec<u8>)]) -> Vec<(String, String)> {
         let mut places = Vec::with_capacity(records.len());
         for chunk in records.chunks(500) {
             let mut request = self.client.put_records().stream_name(&self.name);
@@ -344,7 +344,7 @@ impl Stream {
     }
 
     /// An iterator; `sequence_number` is for the kinds that need one.
-    pub async fn iterator(
+    pub(crate) async fn iterator(
         &self,
         shard: &str,
         kind: ShardIteratorType,
@@ -364,7 +364,7 @@ impl Stream {
     }
 
     /// Everything in a shard up to its end, or to its tip if it is open.
-    pub async fn read(&self, shard: &str) -> Vec<Record> {
+    pub(crate) async fn read(&self, shard: &str) -> Vec<Record> {
         let mut records = Vec::new();
         let mut iterator = Some(
             self.iterator(shard, ShardIteratorType::TrimHorizon, None)
@@ -385,7 +385,7 @@ impl Stream {
         records
     }
 
-    pub async fn delete(self) {
+    pub(crate) async fn delete(self) {
         self.client
             .delete_stream()
             .stream_name(&self.name)
@@ -398,7 +398,7 @@ impl Stream {
 
 /// The program of `tests/function`, built if need be: cargo builds it along with all tests, but not
 /// when it is asked for one test binary alone.
-pub fn test_function() -> PathBuf {
+pub(crate) fn test_function() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(build_test_function).clone()
 }

@@ -8,7 +8,7 @@ use tidegate::engine::{
 
 /// What the mapping did, with the milliseconds since the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Did {
+pub(crate) enum Did {
     Read { shard: u32, from: Position },
     Receive { records_max: u32, wait_ms: u64 },
     Invoke { records: String, attempt: u32 },
@@ -17,33 +17,33 @@ pub enum Did {
 }
 
 /// An invocation, as the scripted function sees it.
-pub struct Call<'a> {
-    pub at_ms: u64,
-    pub records: &'a [&'static str],
+pub(crate) struct Call<'a> {
+    pub(crate) at_ms: u64,
+    pub(crate) records: &'a [&'static str],
 }
 
 impl Call<'_> {
-    pub fn has(&self, record: &str) -> bool {
+    pub(crate) fn has(&self, record: &str) -> bool {
         self.records.contains(&record)
     }
 }
 
 /// The world that answers. Everything takes no time unless told otherwise.
-pub struct World {
+pub(crate) struct World {
     /// What each shard holds (or, for a queue, the first entry), oldest first.
-    pub shards: Vec<Vec<Record<&'static str>>>,
+    pub(crate) shards: Vec<Vec<Record<&'static str>>>,
     /// Shards that are closed.
-    pub closed: Vec<u32>,
+    pub(crate) closed: Vec<u32>,
     /// Records that a page covers but does not hold, as a filter would do it.
-    pub left_out: Vec<&'static str>,
-    pub function: Box<dyn FnMut(&Call<'_>) -> Outcome>,
-    pub invoke_takes: Span,
+    pub(crate) left_out: Vec<&'static str>,
+    pub(crate) function: Box<dyn FnMut(&Call<'_>) -> Outcome>,
+    pub(crate) invoke_takes: Span,
     /// Answers to stores and deletions by their number; `None` means done.
-    pub confirm: Box<dyn FnMut(u32) -> Option<FailureClass>>,
+    pub(crate) confirm: Box<dyn FnMut(u32) -> Option<FailureClass>>,
     /// How the next reads and receives fail, the last entry first.
-    pub calls_fail: Vec<FailureClass>,
+    pub(crate) calls_fail: Vec<FailureClass>,
     /// Bytes that every record counts with against the read limits.
-    pub read_bytes: u64,
+    pub(crate) read_bytes: u64,
     confirmations: u32,
     received: usize,
     due: Vec<(Time, Event<&'static str>)>,
@@ -52,25 +52,25 @@ pub struct World {
 }
 
 /// A mapping in its world.
-pub struct Rig {
-    pub mapping: Mapping<&'static str>,
-    pub world: World,
+pub(crate) struct Rig {
+    pub(crate) mapping: Mapping<&'static str>,
+    pub(crate) world: World,
     now: Time,
     wake: Option<Time>,
     /// The shards to begin with; listed when time first passes, so that the world can be scripted before.
     listed: Option<Vec<Shard>>,
 }
 
-pub fn kinesis() -> MappingConfig {
+pub(crate) fn kinesis() -> MappingConfig {
     MappingConfig::new("stream", SourceKind::Kinesis)
 }
 
-pub fn sqs() -> MappingConfig {
+pub(crate) fn sqs() -> MappingConfig {
     MappingConfig::new("queue", SourceKind::Sqs)
 }
 
 /// Record number `seq` with the payload `payload`, arrived at `at_ms`, of 100 bytes.
-pub fn record(seq: u64, payload: &'static str, at_ms: u64) -> Record<&'static str> {
+pub(crate) fn record(seq: u64, payload: &'static str, at_ms: u64) -> Record<&'static str> {
     let meta = Meta {
         seq: Seq::from(seq),
         group: 0,
@@ -81,24 +81,24 @@ pub fn record(seq: u64, payload: &'static str, at_ms: u64) -> Record<&'static st
 }
 
 /// Records `1..` that were there at the start.
-pub fn records<const N: usize>(payloads: [&'static str; N]) -> Vec<Record<&'static str>> {
+pub(crate) fn records<const N: usize>(payloads: [&'static str; N]) -> Vec<Record<&'static str>> {
     (1..)
         .zip(payloads)
         .map(|(seq, payload)| record(seq, payload, 0))
         .collect()
 }
 
-pub fn after(seq: u64) -> Position {
+pub(crate) fn after(seq: u64) -> Position {
     Position::After(Seq::from(seq))
 }
 
-pub const THROTTLED: Outcome = Outcome::Throttled {
+pub(crate) const THROTTLED: Outcome = Outcome::Throttled {
     retry_after: Span::ZERO,
 };
 
 impl Rig {
     /// A stream mapping over shards without parents, read from their oldest record.
-    pub fn stream(config: MappingConfig, shards: Vec<Vec<Record<&'static str>>>) -> Self {
+    pub(crate) fn stream(config: MappingConfig, shards: Vec<Vec<Record<&'static str>>>) -> Self {
         let listed = (0..shards.len() as u32)
             .map(|id| Shard {
                 id: ShardId(id),
@@ -112,7 +112,7 @@ impl Rig {
     }
 
     /// A queue mapping whose messages stay hidden for 60 s once received.
-    pub fn queue(config: MappingConfig, messages: Vec<Record<&'static str>>) -> Self {
+    pub(crate) fn queue(config: MappingConfig, messages: Vec<Record<&'static str>>) -> Self {
         let tuning = Tuning {
             visibility_timeout: Span::from_secs(60),
             ..Tuning::new(Profile::Current)
@@ -121,7 +121,7 @@ impl Rig {
     }
 
     /// A mapping that nothing is fed to by itself.
-    pub fn idle(
+    pub(crate) fn idle(
         config: MappingConfig,
         tuning: Tuning,
         shards: Vec<Vec<Record<&'static str>>>,
@@ -152,7 +152,7 @@ impl Rig {
         }
     }
 
-    pub fn tuned(mut self, tune: impl FnOnce(&mut Tuning)) -> Self {
+    pub(crate) fn tuned(mut self, tune: impl FnOnce(&mut Tuning)) -> Self {
         let mut tuning = Tuning::new(Profile::Current);
         tune(&mut tuning);
         let config = self.mapping.config().clone();
@@ -161,32 +161,32 @@ impl Rig {
         self
     }
 
-    pub fn function(mut self, function: impl FnMut(&Call<'_>) -> Outcome + 'static) -> Self {
+    pub(crate) fn function(mut self, function: impl FnMut(&Call<'_>) -> Outcome + 'static) -> Self {
         self.world.function = Box::new(function);
         self
     }
 
-    pub fn invocations_take(mut self, span: Span) -> Self {
+    pub(crate) fn invocations_take(mut self, span: Span) -> Self {
         self.world.invoke_takes = span;
         self
     }
 
-    pub fn list(&mut self, shards: Vec<Shard>) {
+    pub(crate) fn list(&mut self, shards: Vec<Shard>) {
         self.feed(Event::Control(Control::Shards(shards)));
     }
 
-    pub fn feed(&mut self, event: Event<&'static str>) {
+    pub(crate) fn feed(&mut self, event: Event<&'static str>) {
         self.mapping.handle(self.now, event);
         self.drain();
     }
 
     /// Lets time pass until `secs` seconds after the start, everything due then included.
-    pub fn run_secs(mut self, secs: u64) -> Self {
+    pub(crate) fn run_secs(mut self, secs: u64) -> Self {
         self.advance(Time::from_secs(secs));
         self
     }
 
-    pub fn advance(&mut self, until: Time) {
+    pub(crate) fn advance(&mut self, until: Time) {
         match self.listed.take() {
             Some(listed) => self.list(listed),
             None => self.drain(),
@@ -220,12 +220,12 @@ impl Rig {
     }
 
     /// Everything that was done, in order.
-    pub fn did(&self) -> &[(u64, Did)] {
+    pub(crate) fn did(&self) -> &[(u64, Did)] {
         &self.world.did
     }
 
     /// Invocations: when (ms), and the payloads of the batch.
-    pub fn invokes(&self) -> Vec<(u64, &str)> {
+    pub(crate) fn invokes(&self) -> Vec<(u64, &str)> {
         let invoke = |(at, did): &'_ (u64, Did)| match did {
             Did::Invoke { .. } => Some(*at),
             _ => None,
@@ -235,7 +235,7 @@ impl Rig {
     }
 
     /// The payloads of each invocation.
-    pub fn batches(&self) -> Vec<&str> {
+    pub(crate) fn batches(&self) -> Vec<&str> {
         self.pick(|did| match did {
             Did::Invoke { records, .. } => Some(records.as_str()),
             _ => None,
@@ -243,7 +243,7 @@ impl Rig {
     }
 
     /// The attempt number of each invocation.
-    pub fn attempts(&self) -> Vec<u32> {
+    pub(crate) fn attempts(&self) -> Vec<u32> {
         self.pick(|did| match did {
             Did::Invoke { attempt, .. } => Some(*attempt),
             _ => None,
@@ -251,12 +251,12 @@ impl Rig {
     }
 
     /// When each invocation was sent, ms.
-    pub fn invoke_times(&self) -> Vec<u64> {
+    pub(crate) fn invoke_times(&self) -> Vec<u64> {
         self.invokes().into_iter().map(|(at, _)| at).collect()
     }
 
     /// When each read was made, ms.
-    pub fn read_times(&self) -> Vec<u64> {
+    pub(crate) fn read_times(&self) -> Vec<u64> {
         let reads = self.world.did.iter();
         reads
             .filter(|(_, did)| matches!(did, Did::Read { .. }))
@@ -265,19 +265,19 @@ impl Rig {
     }
 
     /// The checkpoints that were stored or tried to be.
-    pub fn stores(&self) -> Vec<Delta> {
+    pub(crate) fn stores(&self) -> Vec<Delta> {
         self.pick(|did| match did {
             Did::Store { delta, .. } => Some(*delta),
             _ => None,
         })
     }
 
-    pub fn facts(&self) -> &[(u64, Fact)] {
+    pub(crate) fn facts(&self) -> &[(u64, Fact)] {
         &self.world.facts
     }
 
     /// Records given up: when (ms), how many, why, and the count that their invocation record would carry.
-    pub fn discards(&self) -> Vec<(u64, u32, Condition, u32)> {
+    pub(crate) fn discards(&self) -> Vec<(u64, u32, Condition, u32)> {
         let discard = |(at, fact): &(u64, Fact)| match *fact {
             Fact::Discarded {
                 records,

@@ -6,7 +6,7 @@ use tidegate::scenario::{
 };
 
 /// A scenario of one function that nothing limits, without traffic.
-pub fn scenario(duration: Span, function: Function) -> Scenario {
+pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
     Scenario {
         title: "built in code".to_owned(),
         hash: "0".repeat(32),
@@ -29,7 +29,7 @@ pub fn scenario(duration: Span, function: Function) -> Scenario {
 }
 
 /// A function that starts at once and lives for ten minutes without work.
-pub fn function(duration: Dist) -> Function {
+pub(crate) fn function(duration: Dist) -> Function {
     Function {
         name: "f".to_owned(),
         memory_mb: 512,
@@ -46,7 +46,7 @@ pub fn function(duration: Dist) -> Function {
     }
 }
 
-pub fn constant_rate(per_sec: f64) -> Rate {
+pub(crate) fn constant_rate(per_sec: f64) -> Rate {
     Rate {
         steps: vec![RateStep {
             at: Span::ZERO,
@@ -56,7 +56,7 @@ pub fn constant_rate(per_sec: f64) -> Rate {
     }
 }
 
-pub fn poisson(per_sec: f64) -> Traffic {
+pub(crate) fn poisson(per_sec: f64) -> Traffic {
     Traffic {
         function: 0,
         arrivals: Arrivals::Poisson(constant_rate(per_sec)),
@@ -65,7 +65,7 @@ pub fn poisson(per_sec: f64) -> Traffic {
 }
 
 /// Traffic in which `counts[i]` requests arrive together at the beginning of minute `i`.
-pub fn minutes(counts: &[u32]) -> Traffic {
+pub(crate) fn minutes(counts: &[u32]) -> Traffic {
     let points = counts
         .iter()
         .enumerate()
@@ -83,7 +83,7 @@ pub fn minutes(counts: &[u32]) -> Traffic {
 }
 
 /// A lognormal duration with this mean and deviation of the logarithm, in nanoseconds.
-pub fn lognormal(mean: f64, sigma: f64) -> Dist {
+pub(crate) fn lognormal(mean: f64, sigma: f64) -> Dist {
     Dist::Lognormal {
         mu: mean.ln() - sigma * sigma / 2.0,
         sigma,

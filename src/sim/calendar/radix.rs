@@ -1,30 +1,36 @@
-//! A monotone radix heap: entries wait in buckets by the highest bit in which they differ from the last popped
-//! one, and only move towards lower buckets. No tuning, and memory is read in streams.
+//! A monotone radix heap: entries wait in buckets by the highest bit in which they differ from a common pivot,
+//! and only move towards lower buckets. No tuning, and memory is read in streams.
 
 use super::{Entry, EventSet};
 
 const BUCKETS: usize = 129;
+/// A bucket of at most this many entries is sorted at once instead of being spread over lower buckets: the last
+/// spreads, of a few entries each, would cost more than the sort.
+const SORTED_MAX: usize = 64;
 
-/// A radix heap over the whole 128-bit entry.
+/// A radix heap over the whole 128-bit entry, with its least entries in order.
 #[derive(Debug)]
 pub struct RadixHeap {
+    /// The least entries, greatest first. They are not above the pivot, those in the buckets not below.
+    front: Vec<Entry>,
     buckets: Vec<Vec<Entry>>,
-    /// Bit `b - 1` tells whether bucket `b` has entries; bucket 0 can only hold the last popped entry.
+    /// Bit `b` tells whether bucket `b + 1` has entries; an entry equal to the pivot is never in a bucket.
     occupied: u128,
-    last: u128,
-    least: Option<Entry>,
-    len: usize,
+    pivot: u128,
+    popped: u128,
+    in_buckets: usize,
     moving: Vec<Entry>,
 }
 
 impl Default for RadixHeap {
     fn default() -> Self {
         Self {
+            front: Vec::new(),
             buckets: vec![Vec::new(); BUCKETS],
             occupied: 0,
-            last: 0,
-            least: None,
-            len: 0,
+            pivot: 0,
+            popped: 0,
+            in_buckets: 0,
             moving: Vec::new(),
         }
     }
@@ -32,68 +38,76 @@ impl Default for RadixHeap {
 
 impl RadixHeap {
     #[inline]
-    fn bucket_of(&self, entry: Entry) -> usize {
-        (128 - (entry.0 ^ self.last).leading_zeros()) as usize
-    }
-
-    #[inline]
     fn put(&mut self, entry: Entry) {
-        let bucket = self.bucket_of(entry);
+        let bucket = (128 - (entry.0 ^ self.pivot).leading_zeros()) as usize;
         assert!(bucket > 0, "an entry was pushed twice");
         self.buckets[bucket].push(entry);
         self.occupied |= 1 << (bucket - 1);
     }
 
-    fn first_bucket(&self) -> usize {
-        self.occupied.trailing_zeros() as usize + 1
+    /// Moves the least entries into the empty front.
+    fn refill(&mut self) {
+        if self.occupied == 0 {
+            return;
+        }
+        let least = self.occupied.trailing_zeros() as usize + 1;
+        self.occupied &= self.occupied - 1;
+        let mut moving = std::mem::take(&mut self.moving);
+        std::mem::swap(&mut moving, &mut self.buckets[least]);
+        // Any pivot out of the least bucket leaves the others as they are: above the bit by which that bucket is
+        // defined, all its entries have the old pivot's bits.
+        if moving.len() <= SORTED_MAX {
+            moving.sort_unstable_by(|a, b| b.cmp(a));
+            self.pivot = moving.first().map_or(self.pivot, |entry| entry.0);
+            self.in_buckets -= moving.len();
+            self.moving = std::mem::replace(&mut self.front, moving);
+            return;
+        }
+        let first = moving.iter().min().copied();
+        self.pivot = first.map_or(self.pivot, |entry| entry.0);
+        for entry in moving.drain(..) {
+            if Some(entry) != first {
+                self.put(entry);
+            }
+        }
+        self.moving = moving;
+        self.in_buckets -= 1;
+        self.front.extend(first);
     }
 }
 
 impl EventSet for RadixHeap {
     #[inline]
     fn push(&mut self, entry: Entry) {
-        assert!(entry.0 >= self.last, "an event was scheduled in the past");
-        self.put(entry);
-        self.len += 1;
-        // `None` means "not looked for yet" unless the heap was empty.
-        if self.len == 1 || self.least.is_some_and(|least| entry < least) {
-            self.least = Some(entry);
+        assert!(entry.0 >= self.popped, "an event was scheduled in the past");
+        if entry.0 > self.pivot {
+            self.put(entry);
+            self.in_buckets += 1;
+            return;
         }
+        let place = self.front.partition_point(|other| *other > entry);
+        self.front.insert(place, entry);
     }
 
     #[inline]
     fn peek(&mut self) -> Option<Entry> {
-        if self.least.is_none() && self.len > 0 {
-            self.least = self.buckets[self.first_bucket()].iter().min().copied();
+        if self.front.is_empty() {
+            self.refill();
         }
-        self.least
+        self.front.last().copied()
     }
 
     #[inline]
     fn pop(&mut self) -> Option<Entry> {
-        let least = self.peek()?;
-        let bucket = self.bucket_of(least);
-        self.last = least.0;
-        self.least = None;
-        self.len -= 1;
-        if self.buckets[bucket].len() == 1 {
-            self.buckets[bucket].clear();
-            self.occupied &= !(1 << (bucket - 1));
-            return Some(least);
+        if self.front.is_empty() {
+            self.refill();
         }
-        let mut moving = std::mem::take(&mut self.moving);
-        std::mem::swap(&mut moving, &mut self.buckets[bucket]);
-        self.occupied &= !(1 << (bucket - 1));
-        for entry in moving.drain(..) {
-            if entry != least {
-                self.put(entry);
-            }
-        }
-        self.moving = moving;
+        let least = self.front.pop()?;
+        self.popped = least.0;
         Some(least)
     }
 
     fn len(&self) -> usize {
-        self.len
+        self.front.len() + self.in_buckets
     }
 }

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A poller file with one mapping, the folder it lives in, and what its function saw.
-pub struct Poller {
+pub(crate) struct Poller {
     folder: TempDir,
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     function: String,
     mapping: String,
     target: String,
 }
 
 /// A running poller. It is killed when it is dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     /// Reads what it says from the beginning, so that it never has to wait for a reader.
     output: Option<JoinHandle<String>>,
@@ -27,21 +27,21 @@ pub struct Running {
 
 /// What is left of a poller that ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub status: ExitStatus,
-    pub output: String,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
 }
 
 /// An invocation as the test function noted it.
 #[derive(Clone, Debug)]
-pub struct Invocation {
-    pub request_id: String,
-    pub records: Vec<Value>,
+pub(crate) struct Invocation {
+    pub(crate) request_id: String,
+    pub(crate) records: Vec<Value>,
 }
 
 impl Poller {
     /// A poller of `arn` behind `endpoint`, with further lines for its `[[mapping]]`.
-    pub fn new(arn: &str, endpoint: String, mapping: &str) -> Self {
+    pub(crate) fn new(arn: &str, endpoint: String, mapping: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self {
             mapping: format!("name = \"tested\"\nEventSourceArn = \"{arn}\"\n{mapping}\n"),
@@ -54,7 +54,7 @@ impl Poller {
     }
 
     /// Invokes the test function as a process, with further lines for its `[[target]]`.
-    pub fn function(mut self, lines: &str) -> Self {
+    pub(crate) fn function(mut self, lines: &str) -> Self {
         let command = test_function();
         let log = self.path("events.jsonl");
         self.target = format!(
@@ -64,29 +64,29 @@ impl Poller {
     }
 
     /// Another environment variable for the function.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.target.push_str(&format!("{name} = {value:?}\n"));
         self
     }
 
     /// The name of the function.
-    pub fn named(mut self, name: &str) -> Self {
+    pub(crate) fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.function);
         self
     }
 
     /// Invokes something else than the test function.
-    pub fn target(mut self, lines: &str) -> Self {
+    pub(crate) fn target(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.target);
         self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Starts the program on the file.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let file = self.path("poller.toml");
         let text = format!(
             "[aws]\nregion = \"{REGION}\"\nendpoint_url = \"{}\"\n[poller]\nstore = \"checkpoints.redb\"\n\
@@ -119,12 +119,12 @@ impl Poller {
     }
 
     /// Runs the program until it ends by itself.
-    pub fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.start(arguments).wait()
     }
 
     /// What the function saw, in the order in which it was invoked.
-    pub fn invocations(&self) -> Vec<Invocation> {
+    pub(crate) fn invocations(&self) -> Vec<Invocation> {
         let Ok(text) = std::fs::read_to_string(self.path("events.jsonl")) else {
             return Vec::new();
         };
@@ -134,7 +134,7 @@ impl Poller {
     }
 
     /// Waits until what the function saw satisfies `enough`.
-    pub fn await_invocations(
+    pub(crate) fn await_invocations(
         &self,
         what: &str,
         enough: impl Fn(&[Invocation]) -> bool,
@@ -147,7 +147,7 @@ impl Poller {
 }
 
 /// Asks until there is an answer, for as long as a loaded machine may need.
-pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
@@ -174,13 +174,13 @@ impl Invocation {
 
 impl Running {
     /// Ends it without a chance to do anything (SIGKILL).
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("it still ran");
         self.child.wait().expect("it ended");
     }
 
     /// Asks it to drain (SIGTERM) and waits for its end.
-    pub fn terminate(self) -> Ended {
+    pub(crate) fn terminate(self) -> Ended {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -189,7 +189,7 @@ impl Running {
         self.wait()
     }
 
-    pub fn wait(mut self) -> Ended {
+    pub(crate) fn wait(mut self) -> Ended {
         let status = wait_until("the end of the poller", || {
             self.child.try_wait().expect("its status")
         });

@@ -1,0 +1,49 @@
+//! Tables from programs that print a line per round.
+
+use crate::samples::Spread;
+
+/// The numbers in column `at` of the lines that begin with `key`.
+pub(crate) fn column(text: &str, key: &str, at: usize) -> Vec<f64> {
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.first() == Some(&key))
+        .filter_map(|words| words.get(at)?.parse().ok())
+        .collect()
+}
+
+/// Rounds of `tidegate` against `other`, and whether the median of the ratios reaches `target`.
+pub(crate) fn ratio_table(text: &str, other: &str, unit: &str, target: f64) {
+    let (ours, theirs) = (column(text, "round", 1), column(text, "round", 2));
+    let rounds = ours.len();
+    let ratios = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
+    let (Some(ours), Some(theirs), Some(ratio)) =
+        (Spread::of(ours), Spread::of(theirs), Spread::of(ratios))
+    else {
+        println!("Not measured.\n");
+        return;
+    };
+    println!("| {rounds} rounds | median {unit} | min..max |\n|---|---:|---:|");
+    for (name, spread) in [("tidegate", ours), (other, theirs)] {
+        let Spread { median, min, max } = spread;
+        println!("| {name} | {median:.0} | {min:.0}..{max:.0} |");
+    }
+    let Spread { median, min, max } = ratio;
+    println!("| ratio | {median:.1} | {min:.1}..{max:.1} |\n");
+    let met = if median >= target { "met" } else { "not met" };
+    println!("Target of {target} times {other}: {met}.\n");
+}
+
+/// Lines of hours, invocations, seconds and megabytes.
+pub(crate) fn memory_table(text: &str) {
+    println!("| simulated hours | invocations | seconds | peak, MB |\n|---:|---:|---:|---:|");
+    let mut peak_max: f64 = 0.0;
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let [hours, invocations, seconds, peak] = words.as_slice() {
+            println!("| {hours} | {invocations} | {seconds} | {peak} |");
+            peak_max = peak_max.max(peak.parse().unwrap_or(f64::INFINITY));
+        }
+    }
+    let met = if peak_max <= 200.0 { "met" } else { "not met" };
+    println!("\nTarget of 200 MB: {met}.\n");
+}

@@ -1,0 +1,102 @@
+//! Whole scenarios through the simulator, histograms and series included.
+
+#[allow(dead_code)]
+mod support;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::time::Duration;
+use support::{backlogged_queue, full_stream, lognormal, many_functions, traffic};
+use tidegate::engine::Profile;
+use tidegate::scenario::{Dist, Scenario};
+use tidegate::sim;
+
+/// What a scenario's throughput is counted in.
+#[derive(Clone, Copy)]
+enum Unit {
+    Invocations,
+    /// Delivered records, in batches whose mean must come this close to full.
+    Records {
+        batch_mean: f64,
+    },
+}
+
+fn run(criterion: &mut Criterion, name: &str, scenario: &Scenario, unit: Unit) {
+    let outcome = sim::run(scenario, 1, &mut ()).expect("the limits are sound");
+    let elements = match unit {
+        Unit::Invocations => outcome.invocations,
+        Unit::Records { batch_mean } => {
+            let mapping = &outcome.summary.mappings[0].1;
+            let mean = mapping.batch_records.mean.value;
+            assert!(mean >= batch_mean, "batches of {mean} are not full");
+            mapping.invoked_event_count.value as u64
+        }
+    };
+    let mut group = criterion.benchmark_group("scenario");
+    group.sample_size(10);
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(3));
+    group.throughput(Throughput::Elements(elements));
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| sim::run(scenario, 1, &mut ()));
+    });
+    group.finish();
+}
+
+/// 10,000 calls a second of 100 ms: about 1,000 run at once.
+fn calls(criterion: &mut Criterion) {
+    let mean = 1e8;
+    for (name, duration) in [
+        ("calls, constant duration", Dist::Constant(mean)),
+        ("calls, exponential duration", Dist::Exponential { mean }),
+        ("calls, lognormal duration", lognormal(mean, 1.0)),
+    ] {
+        let scenario = traffic(100, 10_000.0, duration);
+        run(criterion, name, &scenario, Unit::Invocations);
+    }
+    let mut busy = traffic(100, 10_000.0, Dist::Exponential { mean: 1e10 });
+    // The growth limit would keep most of them out.
+    busy.profile = Profile::Guide2021;
+    busy.region.burst_concurrency = 200_000;
+    busy.region.account_concurrency = 200_000;
+    let name = "calls, 100,000 running";
+    run(criterion, name, &busy, Unit::Invocations);
+    let many = many_functions(100, 1_000, 10.0, Dist::Exponential { mean });
+    let name = "calls, 1,000 functions";
+    run(criterion, name, &many, Unit::Invocations);
+}
+
+fn queue(criterion: &mut Criterion) {
+    let unit = Unit::Records { batch_mean: 9.9 };
+    for (name, size) in [
+        ("SQS, batches of 10, constant size", Dist::Constant(1_000.0)),
+        (
+            "SQS, batches of 10, lognormal size",
+            lognormal(1_000.0, 1.0),
+        ),
+    ] {
+        run(criterion, name, &backlogged_queue(200, size), unit);
+    }
+}
+
+fn stream(criterion: &mut Criterion) {
+    let unit = Unit::Records { batch_mean: 99.0 };
+    for (name, size) in [
+        (
+            "Kinesis, batches of 100, constant size",
+            Dist::Constant(500.0),
+        ),
+        (
+            "Kinesis, batches of 100, exponential size",
+            Dist::Exponential { mean: 500.0 },
+        ),
+        (
+            "Kinesis, batches of 100, lognormal size",
+            lognormal(500.0, 1.0),
+        ),
+    ] {
+        run(criterion, name, &full_stream(40, size), unit);
+    }
+}
+
+criterion_group!(benches, calls, queue, stream);
+criterion_main!(benches);

@@ -1,0 +1,100 @@
+//! Scenarios that several benches run.
+
+#[path = "../../tests/support/mod.rs"]
+mod built;
+
+pub(crate) use built::*;
+use tidegate::engine::{MappingConfig, SourceKind, Span, Tuning};
+use tidegate::scenario::{
+    Arrivals, Dist, Keys, Mapping, Producer, Scenario, Source, SourceModel, Traffic,
+};
+
+/// Poisson calls at `per_sec` of one function.
+pub(crate) fn traffic(secs: u64, per_sec: f64, duration: Dist) -> Scenario {
+    let mut built = scenario(Span::from_secs(secs), function(duration));
+    built.traffic = vec![poisson(per_sec)];
+    built
+}
+
+/// SimFaaS's own steady-state example.
+pub(crate) fn simfaas_example() -> Scenario {
+    let mut scenario = traffic(1_000_000, 0.9, Dist::Exponential { mean: 1.991e9 });
+    scenario.functions[0].cold_duration = Some(Dist::Exponential { mean: 2.244e9 });
+    scenario
+}
+
+/// Poisson calls of `functions` functions, `per_sec` of each.
+pub(crate) fn many_functions(
+    secs: u64,
+    functions: usize,
+    per_sec: f64,
+    duration: Dist,
+) -> Scenario {
+    let mut scenario = traffic(secs, per_sec, duration);
+    let first = scenario.functions[0].clone();
+    scenario.functions = (0..functions)
+        .map(|index| tidegate::scenario::Function {
+            name: format!("f{index}"),
+            ..first.clone()
+        })
+        .collect();
+    scenario.traffic = (0..functions)
+        .map(|function| Traffic {
+            function,
+            ..poisson(per_sec)
+        })
+        .collect();
+    scenario
+}
+
+/// More messages than the mapping's concurrency lets through, so that every batch is full.
+pub(crate) fn backlogged_queue(secs: u64, size: Dist) -> Scenario {
+    let kind = SourceModel::Sqs {
+        visibility_timeout: Span::from_secs(30),
+        max_receive_count: None,
+    };
+    let mut config = MappingConfig::new("m", SourceKind::Sqs);
+    config.maximum_concurrency = Some(100);
+    event_source(secs, kind, 12_000.0, size, config)
+}
+
+/// Shards at their write limit, and a window that is long enough for every batch to fill.
+pub(crate) fn full_stream(secs: u64, size: Dist) -> Scenario {
+    let shards = 100;
+    let kind = SourceModel::Kinesis {
+        shards,
+        retention: Span::from_secs(86_400),
+    };
+    let mut config = MappingConfig::new("m", SourceKind::Kinesis);
+    config.window = Span::from_secs(10);
+    event_source(secs, kind, f64::from(shards) * 1_000.0, size, config)
+}
+
+fn event_source(
+    secs: u64,
+    kind: SourceModel,
+    per_sec: f64,
+    size: Dist,
+    config: MappingConfig,
+) -> Scenario {
+    let duration = Dist::Exponential { mean: 100e6 };
+    let mut built = scenario(Span::from_secs(secs), function(duration));
+    let tuning = Tuning::new(built.profile);
+    built.sources = vec![Source {
+        name: "s".to_owned(),
+        kind,
+        producers: vec![Producer {
+            arrivals: Arrivals::Poisson(constant_rate(per_sec)),
+            size,
+            keys: Keys::Unique,
+        }],
+        latency: Dist::Constant(5e6),
+    }];
+    built.mappings = vec![Mapping {
+        config,
+        tuning,
+        source: 0,
+        function: 0,
+    }];
+    built
+}

@@ -1,5 +1,12 @@
 //! The hold model: take the next event and schedule one an exponential time later, at a constant number pending.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

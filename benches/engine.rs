@@ -1,5 +1,12 @@
 //! The engine's machines on their own, with a driver that answers at once.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::collections::VecDeque;
 use std::hint::black_box;

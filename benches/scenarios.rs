@@ -1,6 +1,16 @@
 //! Whole scenarios through the simulator, histograms and series included.
 
-#[allow(dead_code)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
+#[allow(
+    dead_code,
+    reason = "each benchmark uses its part of the support module"
+)]
 mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

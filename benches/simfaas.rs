@@ -2,7 +2,17 @@
 //!
 //! Prints requests, seconds of one run, the share of cold starts, and the mean numbers of environments and of running ones.
 
-#[allow(dead_code)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
+#[allow(
+    dead_code,
+    reason = "each benchmark uses its part of the support module"
+)]
 mod support;
 
 use std::time::Instant;

@@ -4,6 +4,13 @@
 //! nanosecond; and the waits must be those of the Erlang C formula. Prints a line per round: events per second of
 //! tidegate and of nexosim.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
 mod ours;
 mod station;
 mod theirs;

@@ -69,7 +69,7 @@ struct Prototype(Surroundings);
 impl ProtoModel for Prototype {
     type Model = Server;
 
-    fn build(self, _: &mut BuildContext<Self>) -> (Server, Surroundings) {
+    fn build(self, _: &mut BuildContext<'_, Self>) -> (Server, Surroundings) {
         (Server, self.0)
     }
 }

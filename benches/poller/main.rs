@@ -4,6 +4,13 @@
 //! Rounds alternate, and the ratio is that of the medians. Run it with
 //! `scripts/servers run -- cargo bench --bench poller`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
 mod bare;
 mod function;
 mod measure;

@@ -2,6 +2,13 @@
 //!
 //! Arguments: criterion's folder, the folder of the other results, the date, the compiler.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "benchmarks read the clock and print what they measure"
+)]
+
 mod rounds;
 mod samples;
 

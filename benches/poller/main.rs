@@ -4,6 +4,12 @@
 //! Rounds alternate, and the ratio is that of the medians. Run it with
 //! `scripts/servers run -- cargo bench --bench poller`.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock and prints what it measured"
+)]
+
 mod bare;
 mod function;
 mod measure;

@@ -6,11 +6,6 @@
 //! - A record whose SQS body or Kinesis data contains `poison` makes the invocation fail; one with
 //!   `crash` ends the whole process.
 
-#![expect(
-    unreachable_pub,
-    reason = "nothing of a test program is reachable from outside"
-)]
-
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

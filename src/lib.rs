@@ -67,6 +67,9 @@
 //! # Ok::<(), tidegate::engine::lambda::LimitError>(())
 //! ```
 
+// Not for tests and benchmarks, of which nothing is reachable from outside.
+#![warn(unreachable_pub)]
+
 pub mod cli;
 pub mod engine;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! Distributions ready to be drawn from: durations in nanoseconds, sizes in bytes.
 
+use super::exp::Exp;
 use super::ziggurat::Tables;
 use crate::engine::Rng;
 use crate::scenario::Dist;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 pub struct Sampler {
     kind: Kind,
     tables: &'static Tables,
+    exp: &'static Exp,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,7 @@ impl Sampler {
         Self {
             kind,
             tables: Tables::get(),
+            exp: Exp::get(),
         }
     }
 
@@ -61,11 +64,11 @@ impl Sampler {
             Kind::Constant(value) => return *value,
             Kind::Exponential { mean } => mean * tables.exponential(rng),
             Kind::Uniform { min, width } => min + width * rng.unit(),
-            Kind::Lognormal { mu, sigma } => libm::exp(mu + sigma * tables.normal(rng)),
+            Kind::Lognormal { mu, sigma } => self.exp.of(mu + sigma * tables.normal(rng)),
             Kind::Gamma { shape, scale } => scale * gamma(tables, rng, *shape),
             // The logarithm of a Pareto variable is exponential.
             Kind::Pareto { min, inverse_alpha } => {
-                min * libm::exp(inverse_alpha * tables.exponential(rng))
+                min * self.exp.of(inverse_alpha * tables.exponential(rng))
             }
             Kind::Empirical(values) => values[rng.below(values.len() as u64) as usize],
         })

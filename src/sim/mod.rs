@@ -5,6 +5,7 @@ pub mod calendar;
 mod direct;
 pub mod dist;
 mod esm;
+mod exp;
 mod function;
 mod run;
 pub mod services;

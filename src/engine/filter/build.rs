@@ -73,6 +73,7 @@ type Data<'d, 'p> = Option<(&'d mut Draft<'p>, Option<&'d str>)>;
 
 fn merge<'p>(shape: &'p Shape, draft: &mut Draft<'p>, mut data: Data<'_, 'p>, count: &mut u32) {
     for field in &shape.fields {
+        // Rule `filter-any-metadata`: every key but that of the data is looked for in the record itself.
         let place = match &mut data {
             Some((data, Some(key))) if field.key == *key => &mut **data,
             _ => draft.below.entry(&field.key).or_default(),

@@ -126,6 +126,7 @@ struct Ground<'t, 'b> {
 }
 
 impl Ground<'_, '_> {
+    /// Rules `filter-or-across-filters` (the outermost conditions) and `filter-or-operator` (branches).
     fn any(&mut self, conditions: &Part) -> bool {
         let table = self.table;
         slice(&table.conditions, conditions)
@@ -133,6 +134,7 @@ impl Ground<'_, '_> {
             .any(|condition| self.all(condition))
     }
 
+    /// Rule `filter-and-within-filter`.
     fn all(&mut self, terms: &Part) -> bool {
         let table = self.table;
         slice(&table.terms, terms)

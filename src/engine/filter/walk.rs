@@ -106,6 +106,7 @@ impl Walk<'_, '_, '_> {
         Ok(())
     }
 
+    /// A key that comes twice is followed twice, like two elements of a list (rule `filter-record-duplicate-key`).
     fn members(&mut self, child: u32) -> Result<(), Malformed> {
         let table = self.table;
         let edges = slice(&table.edges, &table.nodes[child as usize]);
@@ -135,7 +136,7 @@ fn below<'t>(edges: &'t [Edge], key: &Text<'_>) -> Option<&'t Edge> {
     edges.get(at)
 }
 
-/// Sets the bits of all leaves at `edge` that take `scalar`.
+/// Sets the bits of all leaves at `edge` that take `scalar`: one alternative is enough (rule `filter-or-list`).
 pub(super) fn leaf(
     table: &Table,
     edge: &Edge,

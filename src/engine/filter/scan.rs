@@ -52,7 +52,10 @@ impl<'r> Scan<'r> {
 
     #[inline]
     pub(super) fn blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+        while let Some(byte) = self.peek()
+            && byte <= b' ' // the usual case costs one comparison
+            && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+        {
             self.pos += 1;
         }
     }
@@ -106,12 +109,27 @@ impl<'r> Scan<'r> {
             return Err(Malformed);
         }
         let key = self.string()?;
+        self.colon()?;
+        Ok(key)
+    }
+
+    #[inline]
+    fn skip_key(&mut self) -> Result<(), Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed);
+        }
+        self.skip_string()?;
+        self.colon()
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<(), Malformed> {
         self.blanks();
         if self.step()? != b':' {
             return Err(Malformed);
         }
         self.blanks();
-        Ok(key)
+        Ok(())
     }
 
     #[inline]
@@ -135,7 +153,7 @@ impl<'r> Scan<'r> {
                 b'{' => {
                     if self.open(b'}')? {
                         objects = objects << 1 | 1;
-                        self.key()?;
+                        self.skip_key()?;
                         continue;
                     }
                 }
@@ -144,6 +162,9 @@ impl<'r> Scan<'r> {
                         objects <<= 1;
                         continue;
                     }
+                }
+                b'"' => {
+                    self.skip_string()?;
                 }
                 _ => {
                     self.scalar()?;
@@ -156,7 +177,7 @@ impl<'r> Scan<'r> {
                 let in_object = objects & 1 == 1;
                 if self.more(if in_object { b'}' } else { b']' })? {
                     if in_object {
-                        self.key()?;
+                        self.skip_key()?;
                     }
                     break;
                 }
@@ -215,13 +236,20 @@ impl<'r> Scan<'r> {
     /// The string whose opening quote is next.
     #[inline]
     fn string(&mut self) -> Result<Text<'r>, Malformed> {
+        let start = self.pos + 1;
+        let escaped = self.skip_string()?;
+        Ok(Text::new(&self.text[start..self.pos - 1], escaped))
+    }
+
+    /// Steps over a string, without the cost of cutting it out. Whether it has escapes.
+    #[inline]
+    fn skip_string(&mut self) -> Result<bool, Malformed> {
         self.pos += 1;
-        let start = self.pos;
         let mut escaped = false;
         loop {
             self.pos = special(self.text.as_bytes(), self.pos);
             match self.step()? {
-                b'"' => return Ok(Text::new(&self.text[start..self.pos - 1], escaped)),
+                b'"' => return Ok(escaped),
                 b'\\' => {
                     escaped = true;
                     self.escape()?;

@@ -107,8 +107,13 @@ struct Writer<'k> {
     table: Table,
 }
 
+/// Where the next element of `array` goes.
 fn index<T>(array: &[T]) -> u32 {
-    u32::try_from(array.len()).unwrap_or(u32::MAX) // far below: patterns have at most 4,096 characters
+    assert!(
+        array.len() < u32::MAX as usize,
+        "patterns are limited to 4,096 characters"
+    );
+    array.len() as u32
 }
 
 impl Writer<'_> {

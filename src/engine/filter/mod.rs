@@ -1,8 +1,8 @@
 //! Filter criteria: which records of a source a function gets.
 //!
 //! [`Filters::compile`] reads the patterns of a mapping once, and says of each mistake where it is. What comes out is a
-//! trie of sorted keys ([`table`]) in which all patterns are merged. [`Filters::matches`] then reads a record's JSON
-//! once, follows only the keys that some pattern names, and allocates nothing ([`walk`]).
+//! trie of sorted keys (`table`) in which all patterns are merged. [`Filters::matches`] then reads a record's JSON
+//! once, follows only the keys that some pattern names, and allocates nothing (`walk`).
 //!
 //! ```
 //! use tidegate::engine::SourceKind;

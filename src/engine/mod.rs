@@ -6,6 +6,7 @@
 
 pub mod config;
 mod contract;
+pub mod filter;
 pub mod lambda;
 pub mod limits;
 mod mapping;

@@ -206,6 +206,10 @@ fn every_rule_that_the_code_cites_is_documented() {
             );
         }
     }
+    let filters = tidegate::engine::filter::RULES.iter().map(|rule| rule.id);
+    for id in filters {
+        assert!(documented.contains(id), "docs/semantics.md lacks `{id}`");
+    }
     for rule in &tidegate::engine::config::RULES {
         assert!(
             documented.contains(rule.id),

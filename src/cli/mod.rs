@@ -9,9 +9,11 @@ mod replay;
 mod simulate;
 mod validate;
 
+use crate::scenario::{self, FileKind};
 use clap::{Parser, Subcommand};
 pub use exit::Exit;
 use std::io::IsTerminal;
+use std::path::Path;
 
 /// Event-source poller and scaling simulator for AWS Lambda.
 ///
@@ -86,4 +88,20 @@ fn colour_on_stderr() -> bool {
 /// Whether standard output may be coloured.
 fn colour_on_stdout() -> bool {
     std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
+}
+
+/// Whether a file is plainly for the other command, and says so: one line instead of a finding for every key.
+fn is_other_kind(file: &Path, wanted: FileKind) -> bool {
+    let Some(found) = scenario::looks_like(file).filter(|found| *found != wanted) else {
+        return false;
+    };
+    let (kind, command) = match found {
+        FileKind::Scenario => ("a scenario", "simulate"),
+        FileKind::Poller => ("a poller file", "poll"),
+    };
+    let file = file.display();
+    say(format_args!(
+        "error: {file} is {kind}; it runs with `tidegate {command} {file}`"
+    ));
+    true
 }

@@ -1,7 +1,7 @@
 //! `tidegate poll`: runs the mappings of a poller file against real services.
 
 use super::exit::Exit;
-use super::{colour_on_stderr, print, say};
+use super::{colour_on_stderr, is_other_kind, print, say};
 use crate::engine::Span;
 use crate::poll::{self, RunOptions, RunSummary};
 use crate::scenario::{self, FileKind};
@@ -32,11 +32,7 @@ pub(super) struct Poll {
 
 impl Poll {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        if scenario::looks_like(&self.file) == Some(FileKind::Scenario) {
-            say(format_args!(
-                "error: {0} is a scenario, not a poller file\n  = help: run `tidegate simulate {0}`",
-                self.file.display()
-            ));
+        if is_other_kind(&self.file, FileKind::Poller) {
             return Ok(Exit::BadInput);
         }
         let loaded = match scenario::load_poller(&self.file) {

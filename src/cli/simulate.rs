@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::progress::Bar;
-use super::{colour_on_stderr, colour_on_stdout, print, say};
+use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say};
 use crate::metrics::{Series, Summary, Threshold, combine, evaluate};
 use crate::report::{self, TextOptions};
 use crate::scenario::{self, FileKind, Scenario};
@@ -89,11 +89,7 @@ impl Simulate {
     fn load_all(&self) -> Option<Vec<Scenario>> {
         let mut scenarios = Vec::new();
         for file in &self.files {
-            if scenario::looks_like(file) == Some(FileKind::Poller) {
-                say(format_args!(
-                    "error: {0} is a poller file, not a scenario\n  = help: run `tidegate poll {0}`",
-                    file.display()
-                ));
+            if is_other_kind(file, FileKind::Scenario) {
                 continue;
             }
             match scenario::load(file) {
@@ -106,10 +102,6 @@ impl Simulate {
                     }
                     scenarios.push(loaded.scenario);
                 }
-                Err(_) if is_poller_file(file) => say(format_args!(
-                    "error: {0} is a poller file; it runs with `tidegate poll {0}`",
-                    file.display()
-                )),
                 Err(report) => say(format_args!(
                     "{}",
                     report.render(colour_on_stderr()).trim_end()
@@ -216,10 +208,6 @@ fn first_shared(folders: &[Option<PathBuf>]) -> Option<&Path> {
             .any(|other| other == folder)
             .then_some(folder)
     })
-}
-
-fn is_poller_file(file: &Path) -> bool {
-    matches!(scenario::validate(file), Ok((FileKind::Poller, _)))
 }
 
 /// Columns of the terminal; a wide page where there is none to fit into.

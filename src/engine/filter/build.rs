@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 struct Draft<'p> {
     leaves: Vec<(u32, &'p [Test])>,
     inner: Vec<u32>,
-    below: BTreeMap<&'p str, Draft<'p>>,
+    below: BTreeMap<&'p str, Self>,
 }
 
 pub(super) fn table(shapes: &[Shape], data_key: Option<&str>, mismatch: Mismatch) -> Table {

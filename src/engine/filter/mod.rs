@@ -26,7 +26,7 @@
 //! assert!(errors[0].allowed.starts_with("an object that names keys of the JSON data"));
 //! ```
 //!
-//! The rules are listed in [`RULES`] and, with their sources, in `docs/semantics-filter.md`.
+//! The rules are listed in [`RULES`] and, with their sources, in `docs/semantics.md`.
 
 mod bits;
 mod build;

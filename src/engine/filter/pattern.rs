@@ -10,7 +10,7 @@ use std::ops::Range;
 pub(super) struct Shape {
     pub(super) fields: Vec<Field>,
     /// One entry per `$or`: of its branches at least one must hold.
-    pub(super) choices: Vec<Vec<Shape>>,
+    pub(super) choices: Vec<Vec<Self>>,
 }
 
 /// One key of an object.

@@ -12,13 +12,13 @@
 mod rounds;
 mod samples;
 
-use rounds::{column, memory_table, ratio_table};
+use rounds::{column, memory_table, poller_table, ratio_table};
 use samples::{Bench, Spread};
 use std::fs;
 use std::path::Path;
 
-/// Names of groups with an introduction of their own; others (the poller's) are shown as they come.
-const KNOWN: [&str; 3] = ["scenario", "engine", "hold"];
+/// Names of groups with an introduction of their own; others are shown as they come.
+const KNOWN: [&str; 4] = ["scenario", "engine", "hold", "filter"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,6 +61,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
          most 200 MB for a day, whatever the length of the run.\n"
     );
     memory_table(&read("memory"));
+    println!("## The poller beside a bare client loop\n");
+    println!(
+        "The same server (MiniStack over loopback), the same function (a web server in another process), the same \
+         concurrency; 200-byte payloads; rounds in turns, medians (min..max). The bare loop receives, builds the event with \
+         `serde_json`, invokes, and deletes or goes on, without any semantics. Processor time is that of the \
+         client process. Target: at least 0.9 of the bare loop's throughput.\n"
+    );
+    poller_table(&read("poller"));
+    println!("## Filters\n");
+    println!(
+        "Records judged by compiled filter criteria; names say source and pattern. Target: 2 million small records \
+         per second.\n"
+    );
+    rates(&benches, "filter", false);
     println!("## Engine\n");
     println!(
         "The machines that simulator and poller share, with a driver that answers every action at once and records \

@@ -33,6 +33,32 @@ pub(crate) fn ratio_table(text: &str, other: &str, unit: &str, target: f64) {
     println!("Target of {target} times {other}: {met}.\n");
 }
 
+/// The poller's table as its benchmark printed it, with a verdict on every ratio.
+pub(crate) fn poller_table(text: &str) {
+    const RATIO_COLUMN: usize = 4;
+    const TARGET: f64 = 0.9;
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    if rows.is_empty() {
+        println!("Not measured: no server.\n");
+        return;
+    }
+    rows.iter().for_each(|row| println!("{row}"));
+    let missed: Vec<&str> = rows
+        .iter()
+        .map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
+        .filter(|cells| {
+            let ratio = cells.get(RATIO_COLUMN).and_then(|cell| cell.parse().ok());
+            ratio.is_some_and(|ratio: f64| ratio < TARGET)
+        })
+        .filter_map(|cells| cells.get(1).copied())
+        .collect();
+    if missed.is_empty() {
+        println!("\nTarget of {TARGET}: met.\n");
+    } else {
+        println!("\nTarget of {TARGET}: not met for {}.\n", missed.join("; "));
+    }
+}
+
 /// Lines of hours, invocations, seconds and megabytes.
 pub(crate) fn memory_table(text: &str) {
     println!("| simulated hours | invocations | seconds | peak, MB |\n|---:|---:|---:|---:|");

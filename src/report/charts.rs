@@ -276,6 +276,16 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
         series,
         rows: &mapping.rows,
     };
+    let mut charts = vec![
+        backlog(&draft),
+        age(&draft, mapping.stream),
+        throughput(&draft),
+        losses(&draft),
+    ];
+    // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
+    if !mapping.stream {
+        charts.insert(3, pollers(&draft));
+    }
     Subject {
         name: mapping.name.clone(),
         kind: if mapping.stream {
@@ -283,13 +293,7 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
         } else {
             "queue mapping"
         },
-        charts: vec![
-            backlog(&draft),
-            age(&draft, mapping.stream),
-            throughput(&draft),
-            pollers(&draft),
-            losses(&draft),
-        ],
+        charts,
     }
 }
 
@@ -335,7 +339,7 @@ fn pollers(draft: &Draft<'_, MappingRow>) -> Chart {
             Axis::Count("batches"),
             vec![line],
         )
-        .or_empty("The mapping never ran")
+        .or_empty("No poller worked in this run")
         .filled()
 }
 

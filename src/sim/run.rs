@@ -2,7 +2,7 @@
 
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
-use crate::engine::{SourceKind, Span, Time};
+use crate::engine::{Ratio, SourceKind, Span, Time};
 use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
 use crate::scenario::{FaultKind, Scenario};
 
@@ -182,16 +182,23 @@ fn gather(
 fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
     match what {
         FaultKind::FunctionErrors { function, rate } => {
-            format!("{} errors at {}", scenario.functions[*function].name, rate)
+            let name = &scenario.functions[*function].name;
+            format!("{name} errors at {}%", percent(*rate))
         }
         FaultKind::FunctionSlow { function, factor } => {
             format!("{} slower by {factor}", scenario.functions[*function].name)
         }
         FaultKind::SourceThrottled { source, rate } => {
             format!(
-                "{} reads throttled at {rate}",
-                scenario.sources[*source].name
+                "{} reads throttled at {}%",
+                scenario.sources[*source].name,
+                percent(*rate)
             )
         }
     }
+}
+
+/// A chance in percent, as short as it can be written.
+fn percent(rate: Ratio) -> f64 {
+    rate.as_f64() * 100.0
 }

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -37,7 +38,12 @@ async fn invoke(http: &Http, url: &str, records: Vec<Value>) {
 }
 
 /// Receives, invokes and deletes until `messages` messages are gone.
-pub(crate) async fn sqs(world: &World, queue: &Queue, messages: usize, concurrency: usize) {
+pub(crate) async fn sqs(
+    world: &World,
+    queue: &Queue,
+    messages: usize,
+    concurrency: usize,
+) -> Instant {
     let done = Arc::new(AtomicUsize::new(0));
     let http = http();
     let mut workers = tokio::task::JoinSet::new();
@@ -80,6 +86,7 @@ pub(crate) async fn sqs(world: &World, queue: &Queue, messages: usize, concurren
         });
     }
     while workers.join_next().await.is_some() {}
+    Instant::now()
 }
 
 fn sqs_record(message: &aws_sdk_sqs::types::Message, arn: &str) -> Value {
@@ -103,7 +110,7 @@ fn sqs_record(message: &aws_sdk_sqs::types::Message, arn: &str) -> Value {
 }
 
 /// Reads every shard from its beginning until `records` records were seen, a batch of 100 at a time and shard.
-pub(crate) async fn kinesis(world: &World, stream: &Stream, records: usize) {
+pub(crate) async fn kinesis(world: &World, stream: &Stream, records: usize) -> Instant {
     let done = Arc::new(AtomicUsize::new(0));
     let http = http();
     let mut workers = tokio::task::JoinSet::new();
@@ -145,6 +152,7 @@ pub(crate) async fn kinesis(world: &World, stream: &Stream, records: usize) {
         });
     }
     while workers.join_next().await.is_some() {}
+    Instant::now()
 }
 
 fn kinesis_record(record: &aws_sdk_kinesis::types::Record, shard: &str, arn: &str) -> Value {

@@ -52,20 +52,18 @@ fn main() {
 }
 
 async fn sqs(world: &World) {
-    // The server slows down with its backlog: a small one, filled again for every round.
+    // The server slows down with its backlog: a small one, in a queue of its own for every round, since the long polls
+    // that a drained poller gives up may still take messages from the old one.
     const MESSAGES: usize = 2_000;
     const CONCURRENCY: usize = 5;
-    let queue = world.queue().await;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        world.fill_queue(&queue, MESSAGES).await;
-        rounds
-            .bare
-            .push(Measured::of(MESSAGES, bare::sqs(world, &queue, MESSAGES, CONCURRENCY)).await);
-        world.fill_queue(&queue, MESSAGES).await;
-        rounds
-            .poller
-            .push(Measured::of(MESSAGES, world.poll_queue(&queue, MESSAGES)).await);
+        let queue = world.filled_queue(MESSAGES).await;
+        let bare = bare::sqs(world, &queue, MESSAGES, CONCURRENCY);
+        rounds.bare.push(Measured::of(MESSAGES, bare).await);
+        let queue = world.filled_queue(MESSAGES).await;
+        let poller = world.poll_queue(&queue, MESSAGES);
+        rounds.poller.push(Measured::of(MESSAGES, poller).await);
     }
     rounds.print(&format!("SQS, batches of 10, {CONCURRENCY} at once"));
 }
@@ -75,12 +73,10 @@ async fn kinesis(world: &World, shards: usize) {
     let stream = world.stream(shards, RECORDS).await;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        rounds
-            .bare
-            .push(Measured::of(RECORDS, bare::kinesis(world, &stream, RECORDS)).await);
-        rounds
-            .poller
-            .push(Measured::of(RECORDS, world.poll_stream(&stream, RECORDS)).await);
+        let bare = bare::kinesis(world, &stream, RECORDS);
+        rounds.bare.push(Measured::of(RECORDS, bare).await);
+        let poller = world.poll_stream(&stream, RECORDS);
+        rounds.poller.push(Measured::of(RECORDS, poller).await);
     }
     let plural = if shards == 1 { "" } else { "s" };
     rounds.print(&format!("Kinesis, batches of 100, {shards} shard{plural}"));

@@ -4,8 +4,10 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use aws_smithy_http_client::{Builder as HttpClientBuilder, tls};
-use tidegate::engine::{MappingConfig, Position, Profile, SourceKind, Span, Tuning};
-use tidegate::poll::{self, RunOptions};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+use tidegate::engine::{Fact, MappingConfig, Outcome, Position, Profile, SourceKind, Span, Tuning};
+use tidegate::poll::{self, Observer, RunOptions};
 use tidegate::scenario::{
     Arn, Aws, ErrorSign, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
     TargetKind,
@@ -68,8 +70,10 @@ impl World {
         }
     }
 
-    pub(crate) async fn queue(&self) -> Queue {
-        let name = format!("bench-{}", std::process::id());
+    pub(crate) async fn filled_queue(&self, messages: usize) -> Queue {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bench-{}-{number}", std::process::id());
         let created = self.sqs.create_queue().queue_name(name).send().await;
         let url = created.expect("CreateQueue").queue_url.expect("an address");
         let attributes = self
@@ -81,10 +85,12 @@ impl World {
             .await
             .expect("GetQueueAttributes");
         let arn = attributes.attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone();
-        Queue { url, arn }
+        let queue = Queue { url, arn };
+        self.fill(&queue, messages).await;
+        queue
     }
 
-    pub(crate) async fn fill_queue(&self, queue: &Queue, messages: usize) {
+    async fn fill(&self, queue: &Queue, messages: usize) {
         let body = "m".repeat(PAYLOAD_BYTES);
         for _ in 0..messages / 10 {
             let mut send = self.sqs.send_message_batch().queue_url(&queue.url);
@@ -141,13 +147,13 @@ impl World {
         }
     }
 
-    pub(crate) async fn poll_queue(&self, queue: &Queue, messages: usize) {
+    pub(crate) async fn poll_queue(&self, queue: &Queue, messages: usize) -> Instant {
         let config = MappingConfig::new("bench", SourceKind::Sqs);
         self.poll(config, Tuning::new(Profile::Current), &queue.arn, messages)
-            .await;
+            .await
     }
 
-    pub(crate) async fn poll_stream(&self, stream: &Stream, records: usize) {
+    pub(crate) async fn poll_stream(&self, stream: &Stream, records: usize) -> Instant {
         let config = MappingConfig {
             starting_position: Position::Horizon,
             ..MappingConfig::new("bench", SourceKind::Kinesis)
@@ -158,10 +164,17 @@ impl World {
             read_bytes_per_sec_max: u64::MAX / 2,
             ..Tuning::new(Profile::Current)
         };
-        self.poll(config, tuning, &stream.arn, records).await;
+        self.poll(config, tuning, &stream.arn, records).await
     }
 
-    async fn poll(&self, config: MappingConfig, tuning: Tuning, arn: &str, records: usize) {
+    async fn poll(
+        &self,
+        config: MappingConfig,
+        tuning: Tuning,
+        arn: &str,
+        records: usize,
+    ) -> Instant {
+        let is_stream = config.source == SourceKind::Kinesis;
         let source = MappingSource::Service {
             arn: Arn::parse(arn).expect("an ARN"),
             endpoint_url: Some(self.server.clone()),
@@ -197,14 +210,36 @@ impl World {
                 enabled: true,
             }],
         };
+        let (observer, mut facts) = Observer::new();
         let options = RunOptions {
             records_max: Some(records as u64),
+            observer: Some(observer),
             signals: false,
             status_interval: Span::ZERO,
             ..RunOptions::default()
         };
-        let summary = poll::run(file, options).await.expect("a run");
+        let watch = async {
+            let mut done = 0;
+            while let Some(observed) = facts.recv().await {
+                done += match observed.fact {
+                    Fact::Deleted { records } => records,
+                    Fact::InvokeEnded {
+                        records,
+                        outcome: Outcome::Success,
+                        ..
+                    } if is_stream => records,
+                    _ => 0,
+                };
+                if done as usize >= records {
+                    break;
+                }
+            }
+            Instant::now()
+        };
+        let (summary, done) = tokio::join!(poll::run(file, options), watch);
+        let summary = summary.expect("a run");
         assert_eq!((summary.errors, summary.throttles), (0, 0));
         assert!(summary.records >= records as u64, "{summary:?}");
+        done
     }
 }

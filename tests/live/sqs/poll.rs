@@ -60,16 +60,17 @@ async fn messages_are_delivered_and_deleted() {
 #[tokio::test]
 async fn a_window_gathers_more_than_one_receive_returns() {
     let queue = queue("60").await;
-    queue.send(&bodies(45)).await;
+    queue.send(&bodies(200)).await;
     let poller = poller(
         &queue,
         "BatchSize = 100\nMaximumBatchingWindowInSeconds = 1\n",
     )
     .function("timeout = \"20s\"\n");
-    let ended = poller.run(&["--max-records", "45"]);
+    let ended = poller.run(&["--max-records", "200"]);
     assert!(ended.status.success(), "{ended:?}");
     let invocations = poller.invocations();
-    assert_eq!(deliveries(&invocations).len(), 45);
+    assert_eq!(deliveries(&invocations).len(), 200);
+    // Five pollers share 200 messages at ten a receive: within a window each has to gather several receives.
     assert!(
         invocations
             .iter()

@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "The same server (MiniStack over loopback), the same function (a web server in another process), the same \
          concurrency; 200-byte payloads; rounds in turns, medians (min..max). The bare loop receives, builds the event with \
-         `serde_json`, invokes, and deletes or goes on, without any semantics. Processor time is that of the \
+         `serde_json`, invokes, and deletes or goes on, without any semantics. Read limits per shard are lifted for both. Processor time is that of the \
          client process. Target: at least 0.9 of the bare loop's throughput.\n"
     );
     poller_table(&read("poller"));

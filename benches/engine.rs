@@ -43,10 +43,9 @@ impl Instant {
         }));
         Page {
             records,
-            bytes: 0,
             end: Some(Seq::from(self.ordinal)),
             behind: Span::from_secs(1),
-            shard_end: false,
+            ..Page::default()
         }
     }
 }
@@ -67,9 +66,9 @@ impl Effects<()> for Instant {
                 token,
                 outcome: Outcome::Success,
             }),
-            Action::Acknowledge { token, .. } | Action::Checkpoint { token, .. } => {
-                Some(Event::Done { token })
-            }
+            Action::Acknowledge { token, .. }
+            | Action::Checkpoint { token, .. }
+            | Action::Divert { token, .. } => Some(Event::Done { token }),
         }
     }
 
@@ -90,6 +89,7 @@ fn deliver(source: SourceKind, page: u32, records: u64) -> u64 {
             id: ShardId(0),
             from: Position::Horizon,
             parents: Vec::new(),
+            window: None,
         };
         mapping.handle(now, Event::Control(Control::Shards(vec![shard])));
     }

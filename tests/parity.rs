@@ -40,6 +40,7 @@ fn line(at: Span, fact: &Fact, origin: Time, tokens: &mut HashMap<u64, usize>) -
             shard,
             records,
             behind,
+            ..
         } => format!("polled {shard:?} {records} behind {behind}"),
         Fact::InvokeSent {
             token,

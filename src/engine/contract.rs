@@ -4,7 +4,7 @@
 //! expects an answer carries a [`Token`]; every answer names the token it belongs to, and a token is
 //! answered once.
 
-use crate::engine::{Meta, Position, Record, Seq, Span, Time};
+use crate::engine::{MappingConfig, Meta, Position, Record, Seq, Span, Time};
 
 /// Names one started action of one mapping; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,17 @@ pub enum Action {
         batch: BatchId,
         /// 1 for the first delivery of this batch, counting only deliveries that reached the function.
         attempt: u32,
+        /// Tumbling windows: what surrounds the records in the event.
+        window: Option<WindowCall>,
+    },
+    /// Tell the on-failure destination that records are given up. Answer: [`Event::Done`] or [`Event::Failed`].
+    Divert {
+        /// Answer with this.
+        token: Token,
+        /// The records that are given up; none after a failed final call of a window that was empty.
+        batch: BatchId,
+        /// What the invocation record says of them.
+        failure: Failure,
     },
     /// Delete a batch's messages from the queue. Answer: [`Event::Done`] or [`Event::Failed`].
     Acknowledge {
@@ -74,7 +85,54 @@ pub enum Action {
         shard: ShardId,
         /// From where to where.
         delta: Delta,
+        /// Tumbling windows: start of the window that is open at `delta.to`. The driver stores the shard's
+        /// state of this moment beside it; without a window there is no state.
+        window: Option<Time>,
     },
+}
+
+/// A tumbling window's part of one invocation.
+///
+/// The driver keeps one state per shard, which the engine never sees: `{}` for a call that [`is_fresh`](Self::is_fresh),
+/// and after [`Outcome::Success`], [`Outcome::Partial`] or [`Outcome::StateTooLarge`] whatever the function returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowCall {
+    /// The shard that the state belongs to.
+    pub shard: ShardId,
+    /// First instant of the window.
+    pub start: Time,
+    /// First instant after it.
+    pub end: Time,
+    /// The window has no state yet.
+    pub is_fresh: bool,
+    /// `isFinalInvokeForWindow`: the state is not carried on.
+    pub is_final: bool,
+    /// `isWindowTerminatedEarly`: the state was above its limit.
+    pub is_terminated_early: bool,
+}
+
+/// What an invocation record says of records that are given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The shard they came from.
+    pub shard: ShardId,
+    /// Why they are given up.
+    pub condition: Condition,
+    /// `approximateInvokeCount`.
+    pub invoke_count: u32,
+    /// How the function answered last; `None` leaves `responseContext` out.
+    pub answer: Option<FailedAnswer>,
+    /// Tumbling windows: the call that failed (`timeWindowInfo`).
+    pub window: Option<WindowCall>,
+}
+
+/// How a function that was called let a batch fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailedAnswer {
+    /// It threw, timed out or died: `functionError` is `"Unhandled"`.
+    Unhandled,
+    /// It reported failed items, or its report made no sense: `functionError` is `null`.
+    Reported,
 }
 
 /// What the driver tells the engine. Every variant but [`Event::Control`] answers one token.
@@ -94,12 +152,12 @@ pub enum Event<P> {
         /// How it ended.
         outcome: Outcome,
     },
-    /// An acknowledgement or checkpoint succeeded.
+    /// An acknowledgement, checkpoint or diversion succeeded.
     Done {
         /// The action it answers.
         token: Token,
     },
-    /// A read, receive, acknowledgement or checkpoint failed.
+    /// A read, receive, acknowledgement, checkpoint or diversion failed.
     Failed {
         /// The action it answers.
         token: Token,
@@ -115,6 +173,10 @@ pub enum Event<P> {
 pub struct Page<P> {
     /// In the service's order. Fewer than the service holds when filtered or limited.
     pub records: Vec<Record<P>>,
+    /// Streams: how many records the filters left out; the page's end covers them.
+    pub filtered: u32,
+    /// Queues: messages that the filters left out; they are deleted without an invocation.
+    pub rejected: Vec<Record<P>>,
     /// Bytes read, as the service counts them against its read limits.
     pub bytes: u64,
     /// Streams: the position after everything this page covers, records that are not in it included.
@@ -126,11 +188,36 @@ pub struct Page<P> {
     pub shard_end: bool,
 }
 
+impl<P> Default for Page<P> {
+    /// A read that found nothing at the tip.
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            filtered: 0,
+            rejected: Vec::new(),
+            bytes: 0,
+            end: None,
+            behind: Span::ZERO,
+            shard_end: false,
+        }
+    }
+}
+
 /// How an invocation ended, as far as semantics depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The function returned without an error.
+    /// The function returned without an error, and without failed items where those are reported.
     Success,
+    /// Streams: the function reported failed items, all of them in the batch. Everything before the lowest is done.
+    Partial {
+        /// Index of the lowest failed record in the batch.
+        first_failed: u32,
+    },
+    /// The function returned, but what it returned fails the whole batch: a report that names no record of the
+    /// batch, or no state where a window needs one. Counts as a try.
+    Rejected,
+    /// Tumbling windows: a success whose state is above [`WINDOW_STATE_BYTES_MAX`](crate::engine::limits::WINDOW_STATE_BYTES_MAX).
+    StateTooLarge,
     /// The function failed: it threw, timed out or its process ended. Counts as a try.
     FunctionError,
     /// Refused for lack of concurrency or rate (429). Not a try.
@@ -162,6 +249,14 @@ pub enum Control {
     Shards(Vec<Shard>),
     /// Take no new records; let what runs come to its end.
     Drain,
+    /// `Enabled = false`: read and invoke nothing more until [`Control::Enable`]; what runs comes to its end and
+    /// its progress is stored.
+    Disable,
+    /// `Enabled = true`: go on from where the mapping was.
+    Enable,
+    /// New parameters for a running mapping. Source, function and starting position stay as they are; batches that are
+    /// formed already go on, under the new limits of retries and age.
+    Update(Box<MappingConfig>),
 }
 
 /// A shard as listed by its source.
@@ -173,6 +268,8 @@ pub struct Shard {
     pub from: Position,
     /// Known shards that must be finished before this one starts.
     pub parents: Vec<ShardId>,
+    /// Tumbling windows: start of the window that was open at `from`, if its state was stored.
+    pub window: Option<Time>,
 }
 
 /// Why records ended without success.
@@ -207,6 +304,17 @@ pub enum ReturnCause {
     DeleteFailed,
 }
 
+/// What became of records that were given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Delivery {
+    /// The mapping has no on-failure destination (DroppedEventCount).
+    NoDestination,
+    /// The destination has the invocation record (OnFailureDestinationDeliveredEventCount).
+    Delivered,
+    /// The destination refused it until the engine gave up (DroppedEventCount, DestinationDeliveryFailures).
+    Refused,
+}
+
 /// What happened, for metrics and logs. Facts are never fed back into the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -214,8 +322,10 @@ pub enum Fact {
     Polled {
         /// The shard, for streams.
         shard: Option<ShardId>,
-        /// Records in the page.
+        /// Records read, with those that the filters left out.
         records: u32,
+        /// How many the filters left out (FilteredOutEventCount).
+        filtered: u32,
         /// How far behind the tip, for streams.
         behind: Span,
     },
@@ -260,7 +370,7 @@ pub enum Fact {
         /// The stored position.
         to: Position,
     },
-    /// Records ended without success and the shard went on (DroppedEventCount).
+    /// Records ended without success and the shard went on.
     Discarded {
         /// The shard.
         shard: ShardId,
@@ -274,6 +384,17 @@ pub enum Fact {
         first: Meta,
         /// The last record.
         last: Meta,
+        /// What became of the invocation record.
+        destination: Delivery,
+    },
+    /// A tumbling window came to its end and its final call succeeded or was given up.
+    WindowClosed {
+        /// The shard.
+        shard: ShardId,
+        /// The window's first instant.
+        start: Time,
+        /// Its state was above the limit.
+        early: bool,
     },
     /// A call other than an invocation failed and will be made again.
     CallFailed {
@@ -306,6 +427,8 @@ pub enum WakeReason {
     WindowEnd,
     /// A back-off ends.
     BackoffEnd,
+    /// A tumbling window is over.
+    TumblingEnd,
     /// The scaling rule looks at the last minute.
     ScalingTick,
 }

@@ -20,6 +20,19 @@ pub const KINESIS_WRITE_RECORDS_PER_SEC_MAX: u32 = 1_000;
 /// Bytes accepted per second and shard (1 MiB; Kinesis API reference).
 pub const KINESIS_WRITE_BYTES_PER_SEC_MAX: u64 = 1024 * 1024;
 
+/// How often an idle shard of a DynamoDB stream is polled: 4 times a second (developer guide, "Using AWS Lambda with
+/// Amazon DynamoDB").
+pub const DYNAMODB_POLL_INTERVAL: Span = Span::from_millis(250);
+/// Largest page of GetRecords of a DynamoDB stream, in records (DynamoDB Streams API reference).
+pub const DYNAMODB_PAGE_RECORDS_MAX: u32 = 1_000;
+/// Largest page of GetRecords of a DynamoDB stream, in bytes (1 MB; DynamoDB Streams API reference).
+pub const DYNAMODB_PAGE_BYTES_MAX: u64 = 1_000_000;
+
+/// Largest state of a tumbling window, in bytes of its JSON (1 MB per shard; developer guide, "Tumbling windows").
+pub const WINDOW_STATE_BYTES_MAX: u64 = 1_048_576;
+/// How long a window that is over waits for further records before its final call (developer guide, "up to 2 minutes").
+pub const WINDOW_IDLE_MAX: Span = Span::from_secs(120);
+
 /// Messages per ReceiveMessage and DeleteMessageBatch (SQS API reference).
 pub const SQS_CALL_MESSAGES_MAX: u32 = 10;
 /// Long polling (developer guide, "Using Lambda with Amazon SQS").

@@ -25,8 +25,8 @@ pub use config::{
     Violation, check,
 };
 pub use contract::{
-    Action, BatchId, Condition, Control, Delta, Event, Fact, FailureClass, Outcome, Page,
-    ReturnCause, Shard, ShardId, Token, WakeReason,
+    Action, BatchId, Condition, Control, Delivery, Delta, Event, Fact, FailedAnswer, Failure,
+    FailureClass, Outcome, Page, ReturnCause, Shard, ShardId, Token, WakeReason, WindowCall,
 };
 pub use mapping::{Mapping, Unsupported};
 pub use profile::{Growth, Profile, SqsRamp, UnknownProfile};

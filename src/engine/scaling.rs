@@ -44,6 +44,13 @@ impl SqsScaling {
         }
     }
 
+    /// Takes on another MaximumConcurrency; what is above it goes as batches end.
+    pub(super) fn set_maximum(&mut self, profile: Profile, maximum_concurrency: Option<u32>) {
+        self.ceiling = maximum_concurrency.unwrap_or(profile.sqs_ramp().concurrency_max);
+        self.floor = limits::SQS_CONCURRENCY_START.min(self.ceiling);
+        self.limit = self.limit.clamp(self.floor, self.ceiling);
+    }
+
     /// Concurrent batches allowed now.
     pub(super) const fn limit(&self) -> u32 {
         self.limit

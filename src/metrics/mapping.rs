@@ -2,7 +2,7 @@
 
 use super::histogram::Histogram;
 use super::{Backlog, Figure, MappingRow, MappingSummary, Percentiles};
-use crate::engine::{Fact, Outcome, Time};
+use crate::engine::{Delivery, Fact, Outcome, Time};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
 #[derive(Debug, Default)]
@@ -32,8 +32,11 @@ impl MappingRecorder {
     pub fn observe(&mut self, now: Time, fact: Fact) {
         let bin = &mut self.bin;
         match fact {
-            Fact::Polled { records, .. } => {
+            Fact::Polled {
+                records, filtered, ..
+            } => {
                 bin.polled += u64::from(records);
+                bin.filtered += u64::from(filtered);
                 self.total.reads += 1;
                 self.total.empty_reads += u64::from(records == 0);
             }
@@ -53,19 +56,36 @@ impl MappingRecorder {
             Fact::InvokeEnded {
                 records, outcome, ..
             } => match outcome {
-                Outcome::Success => {}
+                Outcome::Success | Outcome::StateTooLarge => {}
                 Outcome::Throttled { .. } => {
                     bin.throttled += 1;
                     bin.failed += u64::from(records);
                 }
-                Outcome::FunctionError | Outcome::ServiceError | Outcome::TooLarge => {
+                // Rule `failed-invoke-counts-whole-batches`: a partial failure counts all of its records.
+                Outcome::FunctionError
+                | Outcome::ServiceError
+                | Outcome::TooLarge
+                | Outcome::Rejected
+                | Outcome::Partial { .. } => {
                     bin.failed += u64::from(records);
                 }
             },
             Fact::Deleted { records } => bin.deleted += u64::from(records),
-            Fact::Discarded { records, .. } => bin.dropped += u64::from(records),
+            Fact::Discarded {
+                records,
+                destination,
+                ..
+            } => match destination {
+                Delivery::NoDestination => bin.dropped += u64::from(records),
+                Delivery::Delivered => bin.diverted += u64::from(records),
+                Delivery::Refused => {
+                    bin.dropped += u64::from(records);
+                    bin.destination_failures += 1;
+                }
+            },
             Fact::ConcurrencyChanged { limit } => self.limit = limit,
             Fact::Returned { .. }
+            | Fact::WindowClosed { .. }
             | Fact::Checkpointed { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }
@@ -96,7 +116,10 @@ impl MappingRecorder {
         total.polled += row.polled;
         total.invoked += row.invoked;
         total.failed += row.failed;
+        total.filtered += row.filtered;
         total.dropped += row.dropped;
+        total.diverted += row.diverted;
+        total.destination_failures += row.destination_failures;
         total.deleted += row.deleted;
         total.dead_lettered += row.dead_lettered;
         total.throttled += row.throttled;
@@ -132,10 +155,10 @@ impl MappingRecorder {
             incoming_records: Figure::count(total.row.incoming),
             polled_event_count: Figure::count(total.row.polled),
             invoked_event_count: Figure::count(total.row.invoked),
-            filtered_out_event_count: Figure::count(0),
+            filtered_out_event_count: Figure::count(total.row.filtered),
             failed_invoke_event_count: Figure::count(total.row.failed),
             dropped_event_count: Figure::count(total.row.dropped),
-            on_failure_destination_delivered_event_count: Figure::count(0),
+            on_failure_destination_delivered_event_count: Figure::count(total.row.diverted),
             deleted_event_count: Figure::count(total.row.deleted),
             dead_lettered: Figure::count(total.row.dead_lettered),
             batches: Figure::count(total.batches),

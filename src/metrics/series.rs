@@ -75,8 +75,14 @@ pub struct MappingRow {
     pub invoked: u64,
     /// Records of failed deliveries.
     pub failed: u64,
-    /// Records given up.
+    /// Records that the filters left out.
+    pub filtered: u64,
+    /// Records given up without a word to a destination.
     pub dropped: u64,
+    /// Records given up of which the on-failure destination was told.
+    pub diverted: u64,
+    /// Invocation records that the destination refused for good.
+    pub destination_failures: u64,
     /// Messages deleted.
     pub deleted: u64,
     /// Messages moved to the dead-letter queue.

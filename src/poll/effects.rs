@@ -81,11 +81,15 @@ impl Effects<Payload> for Io {
                 wait,
             } => self.receive(now, mapping.spare_list(), token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(mapping, token, batch),
+            Action::Divert { .. } => {
+                unreachable!("destinations are refused when mappings are made")
+            }
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Checkpoint {
                 token,
                 shard,
                 delta,
+                ..
             } => {
                 let saving = self.store.save(&self.name, self.book.name(shard), delta);
                 self.saved(token, saving)
@@ -121,8 +125,11 @@ impl Effects<Payload> for Io {
                 records, outcome, ..
             } => match outcome {
                 Outcome::Success if self.feed.has_shards() => self.finished(records),
-                Outcome::Success | Outcome::ServiceError => {}
-                Outcome::FunctionError | Outcome::TooLarge => {
+                Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
+                Outcome::FunctionError
+                | Outcome::TooLarge
+                | Outcome::Rejected
+                | Outcome::Partial { .. } => {
                     add(&counters.errors, 1);
                     add(&counters.failed, u64::from(records));
                 }
@@ -144,6 +151,7 @@ impl Effects<Payload> for Io {
                 invoke_count,
                 first,
                 last,
+                ..
             } => {
                 tracing::warn!(
                     mapping = %self.name, shard = %self.book.name(shard), records, invoke_count,
@@ -162,7 +170,7 @@ impl Effects<Payload> for Io {
             Fact::ShardEnded { shard } => {
                 tracing::info!(mapping = %self.name, shard = %self.book.name(shard), "shard ended");
             }
-            Fact::Polled { .. } | Fact::Checkpointed { .. } => {}
+            Fact::Polled { .. } | Fact::Checkpointed { .. } | Fact::WindowClosed { .. } => {}
         }
     }
 }

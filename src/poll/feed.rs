@@ -127,15 +127,12 @@ pub(crate) async fn await_messages(
 }
 
 /// The answer to a receive.
-pub(crate) const fn received(token: Token, records: Records) -> Event<Payload> {
+pub(crate) fn received(token: Token, records: Records) -> Event<Payload> {
     Event::Fetched {
         token,
         page: Page {
             records,
-            bytes: 0,
-            end: None,
-            behind: Span::ZERO,
-            shard_end: false,
+            ..Page::default()
         },
     }
 }

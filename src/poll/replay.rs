@@ -283,7 +283,7 @@ fn check(
         }
     }
     if let LogEvent::Shards(listed) = event {
-        for (id, _, _) in listed {
+        for (id, ..) in listed {
             if *id > *shards {
                 return Err(damaged(line, "shard indices have a gap"));
             }

@@ -84,6 +84,7 @@ impl ShardBook {
             id,
             from: start_of(stored, self.starting_position, is_later),
             parents,
+            window: None,
         }
     }
 }

@@ -148,6 +148,7 @@ impl World<'_> {
                     id: ShardId(shard),
                     from: mapping.config.starting_position,
                     parents: Vec::new(),
+                    window: None,
                 })
                 .collect::<Vec<_>>();
             if listed.is_empty() {
@@ -273,7 +274,9 @@ impl Effects<()> for SimEffects<'_, '_> {
                 Some(Event::Done { token })
             }
             // The modelled store is instant and never fails.
-            Action::Checkpoint { token, .. } => Some(Event::Done { token }),
+            Action::Checkpoint { token, .. } | Action::Divert { token, .. } => {
+                Some(Event::Done { token })
+            }
         }
     }
 
@@ -425,9 +428,6 @@ impl SimEffects<'_, '_> {
 fn queue_page(records: Vec<Record<()>>) -> Page<()> {
     Page {
         records,
-        bytes: 0,
-        end: None,
-        behind: Span::ZERO,
-        shard_end: false,
+        ..Page::default()
     }
 }

@@ -280,6 +280,7 @@ impl Reader {
             end,
             behind: Span::from_millis(u64::try_from(behind).unwrap_or(0)),
             shard_end,
+            ..Page::default()
         })
     }
 

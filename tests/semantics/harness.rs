@@ -1,9 +1,9 @@
 //! A scripted world around one mapping: a shard or queue of texts, a function that answers from a script, and a log.
 
 use tidegate::engine::{
-    Action, Condition, Control, Delta, Effects, Event, Fact, FailureClass, Mapping, MappingConfig,
-    Meta, Outcome, Page, Position, Profile, Record, Rng, Seq, Shard, ShardId, SourceKind, Span,
-    Time, Tuning, pump,
+    Action, Condition, Control, Delta, Effects, Event, Fact, Failure, FailureClass, Mapping,
+    MappingConfig, Meta, Outcome, Page, Position, Profile, Record, Rng, Seq, Shard, ShardId,
+    SourceKind, Span, Time, Tuning, WindowCall, pump,
 };
 
 /// What the mapping did, with the milliseconds since the start.
@@ -13,6 +13,7 @@ pub(crate) enum Did {
     Receive { records_max: u32, wait_ms: u64 },
     Invoke { records: String, attempt: u32 },
     Delete { records: String },
+    Divert { records: String, failure: Failure },
     Store { shard: u32, delta: Delta },
 }
 
@@ -20,6 +21,8 @@ pub(crate) enum Did {
 pub(crate) struct Call<'a> {
     pub(crate) at_ms: u64,
     pub(crate) records: &'a [&'static str],
+    /// Tumbling windows only.
+    pub(crate) window: Option<WindowCall>,
 }
 
 impl Call<'_> {
@@ -104,6 +107,7 @@ impl Rig {
                 id: ShardId(id),
                 from: Position::Horizon,
                 parents: vec![],
+                window: None,
             })
             .collect();
         let mut rig = Self::idle(config, Tuning::new(Profile::Current), shards);
@@ -330,6 +334,7 @@ impl World {
             end: covered.last().map(|record| record.meta.seq),
             behind: Span::from_millis(u64::from(end < arrived)),
             shard_end: end == held.len() && self.closed.contains(&shard.0),
+            ..Page::default()
         }
     }
 
@@ -400,10 +405,7 @@ impl Effects<&'static str> for World {
                 self.received += count;
                 let page = Page {
                     records,
-                    bytes: 0,
-                    end: None,
-                    behind: Span::ZERO,
-                    shard_end: false,
+                    ..Page::default()
                 };
                 let event = Event::Fetched { token, page };
                 self.due.push((answered, event));
@@ -413,11 +415,13 @@ impl Effects<&'static str> for World {
                 token,
                 batch,
                 attempt,
+                window,
             } => {
                 let records = payloads(batch);
                 let call = Call {
                     at_ms,
                     records: &records,
+                    window,
                 };
                 let outcome = (self.function)(&call);
                 let records = records.join(" ");
@@ -429,6 +433,15 @@ impl Effects<&'static str> for World {
                 self.due.push((now + self.invoke_takes, event));
                 None
             }
+            Action::Divert {
+                token,
+                batch,
+                failure,
+            } => {
+                let records = payloads(batch).join(" ");
+                self.did.push((at_ms, Did::Divert { records, failure }));
+                self.confirmed(token)
+            }
             Action::Acknowledge { token, batch } => {
                 let records = payloads(batch).join(" ");
                 self.did.push((at_ms, Did::Delete { records }));
@@ -438,6 +451,7 @@ impl Effects<&'static str> for World {
                 token,
                 shard,
                 delta,
+                ..
             } => {
                 let shard = shard.0;
                 self.did.push((at_ms, Did::Store { shard, delta }));

@@ -44,6 +44,7 @@ fn an_expired_head_is_cut_off() {
         id: tidegate::engine::ShardId(0),
         from: tidegate::engine::Position::Horizon,
         parents: vec![],
+        window: None,
     }]);
     assert_eq!(
         rig.discards(),

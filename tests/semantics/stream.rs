@@ -222,6 +222,7 @@ fn stream_latest_is_resolved() {
         id: ShardId(0),
         from: Position::Latest,
         parents: vec![],
+        window: None,
     }]);
     let resolved = Position::At(Time::from_secs(5));
     assert_eq!(rig.stores(), [delta(Position::Latest, resolved)]);
@@ -262,6 +263,7 @@ fn stream_children_after_parents() {
         id: ShardId(id),
         from: Position::Horizon,
         parents: parents.iter().map(|&parent| ShardId(parent)).collect(),
+        window: None,
     };
     rig.list(vec![shard(0, &[]), shard(1, &[]), shard(2, &[0, 1])]);
     rig.advance(Time::from_secs(10));

@@ -90,7 +90,7 @@ impl std::fmt::Display for SourceKind {
 }
 
 /// The checked parameters of one mapping. Bad values cannot exist here.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingConfig {
     /// The mapping's own name, unique in its file.
     pub name: String,
@@ -200,6 +200,30 @@ impl Tuning {
             visibility_timeout: limits::SQS_VISIBILITY_DEFAULT,
             long_poll: limits::SQS_LONG_POLL,
             envelope_len: 14,
+        }
+    }
+
+    /// The values for one kind of source.
+    pub const fn for_source(profile: Profile, source: SourceKind) -> Self {
+        let common = Self::new(profile);
+        match source {
+            SourceKind::DynamoDb => Self {
+                poll_interval: limits::DYNAMODB_POLL_INTERVAL,
+                page_records_max: limits::DYNAMODB_PAGE_RECORDS_MAX,
+                ..common
+            },
+            _ => common,
+        }
+    }
+
+    /// Enhanced fan-out: the service pushes, so reads follow each other without a pause and without a limit.
+    #[must_use]
+    pub const fn pushed(self) -> Self {
+        Self {
+            poll_interval: Span::ZERO,
+            reads_per_sec_max: 1_000_000_000,
+            read_bytes_per_sec_max: u64::MAX,
+            ..self
         }
     }
 }

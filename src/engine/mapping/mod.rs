@@ -26,22 +26,22 @@ use stream::Stream;
 /// ```
 /// use tidegate::engine::{
 ///     Action, Control, Event, Mapping, MappingConfig, Meta, Outcome, Page, Position, Record, Rng,
-///     Seq, Shard, ShardId, SourceKind, Span, Time, Tuning, Profile,
+///     Seq, Shard, ShardId, SourceKind, Time, Tuning, Profile,
 /// };
 ///
 /// let config = MappingConfig { maximum_retry_attempts: Some(1), ..MappingConfig::new("clicks", SourceKind::Kinesis) };
 /// let now = Time::from_secs(1);
 /// let mut mapping = Mapping::new(config, Tuning::new(Profile::Current), Rng::stream(1, "doc"), now)?;
-/// let shard = Shard { id: ShardId(0), from: Position::Horizon, parents: vec![] };
+/// let shard = Shard { id: ShardId(0), from: Position::Horizon, parents: vec![], window: None };
 /// mapping.handle(now, Event::Control(Control::Shards(vec![shard])));
 ///
 /// let Some(Action::Read { token, .. }) = mapping.poll_action(now) else { panic!("it reads first") };
 /// let meta = Meta { seq: Seq::from(7), group: 0, arrival: now, wire_len: 300 };
-/// let page = Page { records: vec![Record { meta, payload: "hello" }], bytes: 5, end: Some(meta.seq), behind: Span::ZERO, shard_end: false };
+/// let page = Page { records: vec![Record { meta, payload: "hello" }], end: Some(meta.seq), ..Page::default() };
 /// while mapping.poll_fact().is_some() {}
 /// mapping.handle(now, Event::Fetched { token, page });
 ///
-/// let Some(Action::Invoke { token, batch, attempt: 1 }) = mapping.poll_action(now) else { panic!("then it invokes") };
+/// let Some(Action::Invoke { token, batch, attempt: 1, .. }) = mapping.poll_action(now) else { panic!("then it invokes") };
 /// assert_eq!(mapping.batch(batch)[0].payload, "hello");
 /// while mapping.poll_fact().is_some() {}
 /// // The function fails: the mapping backs off instead of moving its checkpoint.
@@ -77,7 +77,7 @@ struct Core<P> {
     config: MappingConfig,
     tuning: Tuning,
     now: Time,
-    draining: bool,
+    mode: Mode,
     actions: VecDeque<Action>,
     facts: VecDeque<Fact>,
     batches: slab::Slab<Vec<Record<P>>>,
@@ -85,6 +85,16 @@ struct Core<P> {
     /// Answers that drivers had at once; kept here so that pumping allocates nothing.
     answers: VecDeque<Event<P>>,
     timers: Timers,
+}
+
+/// Whether new records are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Enabled,
+    /// Rule `disable-keeps-position`.
+    Disabled,
+    /// For good: the process is about to end.
+    Draining,
 }
 
 /// Emptied record lists kept for reuse; more than a few would only hold memory.
@@ -102,12 +112,12 @@ impl<P> Mapping<P> {
         now: Time,
     ) -> Result<Self, Unsupported> {
         refuse_unsupported(&config)?;
-        let stream = config.source == SourceKind::Kinesis;
+        let stream = config.source.is_stream();
         let mut core = Core {
             config,
             tuning,
             now,
-            draining: false,
+            mode: Mode::Enabled,
             actions: VecDeque::new(),
             facts: VecDeque::new(),
             batches: slab::Slab::default(),
@@ -218,6 +228,20 @@ impl<P> Core<P> {
         self.now = now;
     }
 
+    /// Whether records are read and batches formed.
+    fn is_taking(&self) -> bool {
+        self.mode == Mode::Enabled
+    }
+
+    /// Switches between enabled and disabled; a drain is for good. Returns whether anything changed.
+    fn switch(&mut self, mode: Mode) -> bool {
+        let changes = self.mode != Mode::Draining && self.mode != mode;
+        if changes {
+            self.mode = mode;
+        }
+        changes
+    }
+
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }
@@ -231,6 +255,20 @@ impl<P> Core<P> {
         if self.spare.len() < SPARE_LISTS_MAX {
             self.spare.push(list);
         }
+    }
+
+    /// Rule `update-keeps-position`: the parameters change, places and what is in hand do not.
+    fn update(&mut self, config: MappingConfig) {
+        assert!(
+            config.source == self.config.source && config.name == self.config.name,
+            "an update makes another mapping of `{}`",
+            self.config.name
+        );
+        self.config = config;
+    }
+
+    fn new_batch(&mut self, records: Vec<Record<P>>) -> BatchId {
+        BatchId(self.batches.insert(records))
     }
 
     /// Ends a batch: its records are dropped, the list is kept.
@@ -251,10 +289,10 @@ impl<P> Core<P> {
 /// What later families and features will lift. Files are checked against the same list before they run.
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
-    if !matches!(config.source, SourceKind::Kinesis | SourceKind::Sqs) {
+    if !(config.source.is_stream() || config.source == SourceKind::Sqs) {
         return refuse(
             "EventSourceArn",
-            "only Kinesis streams and SQS standard queues can be polled",
+            "only Kinesis, DynamoDB streams and SQS standard queues can be polled",
         );
     }
     if config.parallelization_factor > 1 {

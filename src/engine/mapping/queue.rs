@@ -2,12 +2,12 @@
 
 mod poller;
 
-use super::Core;
 use super::slab::Slab;
+use super::{Core, Mode};
 use crate::engine::scaling::SqsScaling;
 use crate::engine::{
-    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, ReturnCause, Span, Time, Token,
-    WakeReason, limits, retry,
+    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, Span, Time,
+    Token, WakeReason, limits, retry,
 };
 use poller::{Poller, State};
 
@@ -98,16 +98,19 @@ impl<P> Queue<P> {
                 else {
                     panic!("{token:?} was not given for a receive");
                 };
-                let received = page.records.len();
+                let received = page.records.len() + page.rejected.len();
                 core.fact(Fact::Polled {
                     shard: None,
                     records: received as u32,
+                    filtered: page.rejected.len() as u32,
                     behind: Span::ZERO,
                 });
                 let waited = core.now.since(started);
                 let before = self.scaling.limit();
                 self.scaling.received(received, asked, waited);
                 self.report_limit(core, before);
+                let lease_end = core.now + core.tuning.visibility_timeout;
+                self.reject(core, page.rejected, lease_end);
                 self.pollers[poller as usize].received(core, page.records);
                 self.step(core, poller);
             }
@@ -133,13 +136,50 @@ impl<P> Queue<P> {
             }
             Event::Control(Control::Shards(_)) => panic!("a queue has no shards"),
             Event::Control(Control::Drain) => {
-                core.draining = true;
+                core.switch(Mode::Draining);
                 core.timers.clear(TICK);
-                for poller in 0..self.pollers.len() as u32 {
-                    self.step(core, poller);
+                self.step_all(core);
+            }
+            // Rule `disable-keeps-position`: what was received is finished, nothing more is received.
+            Event::Control(Control::Disable) => {
+                if core.switch(Mode::Disabled) {
+                    self.step_all(core);
                 }
             }
+            Event::Control(Control::Enable) => {
+                if core.switch(Mode::Enabled) {
+                    self.wake_pollers(core);
+                }
+            }
+            Event::Control(Control::Update(config)) => {
+                let before = self.scaling.limit();
+                core.update(*config);
+                let maximum = core.config.maximum_concurrency;
+                self.scaling.set_maximum(core.tuning.profile, maximum);
+                self.report_limit(core, before);
+                self.wake_pollers(core);
+            }
         }
+    }
+
+    fn step_all(&mut self, core: &mut Core<P>) {
+        for poller in 0..self.pollers.len() as u32 {
+            self.step(core, poller);
+        }
+    }
+
+    /// Rule `sqs-filtered-is-deleted`: what the filters left out is deleted without an invocation.
+    fn reject(&mut self, core: &mut Core<P>, rejected: Vec<Record<P>>, lease_end: Time) {
+        if rejected.is_empty() {
+            return;
+        }
+        let deletion = self.deleting.insert(Deletion {
+            batch: core.new_batch(rejected),
+            lease_end,
+            failures: 0,
+            waiting: None,
+        });
+        self.delete(core, deletion);
     }
 
     pub(super) fn handle_timer(&mut self, core: &mut Core<P>, key: u32) {
@@ -172,7 +212,7 @@ impl<P> Queue<P> {
             outcome,
         });
         match outcome {
-            Outcome::Success => {
+            Outcome::Success | Outcome::StateTooLarge => {
                 let crowded = self.deleting.len() >= self.scaling.limit() as usize;
                 let deletion = self.deleting.insert(Deletion {
                     batch,
@@ -187,7 +227,11 @@ impl<P> Queue<P> {
                 };
                 self.delete(core, deletion);
             }
-            Outcome::FunctionError | Outcome::TooLarge => {
+            // Partial batch responses of queues are refused when the mapping is made.
+            Outcome::FunctionError
+            | Outcome::TooLarge
+            | Outcome::Rejected
+            | Outcome::Partial { .. } => {
                 // Rule `sqs-function-error-waits-for-visibility`.
                 self.scaling.failed();
                 slot.state = State::Free;
@@ -229,12 +273,13 @@ impl<P> Queue<P> {
                 token,
                 batch,
                 attempt,
+                window: None,
             });
             return;
         }
         let busy = self.pollers.len() - self.resting.len();
         let poller = &mut self.pollers[id as usize];
-        if poller.is_empty() && (core.draining || busy > self.scaling.limit() as usize) {
+        if poller.is_empty() && (!core.is_taking() || busy > self.scaling.limit() as usize) {
             poller.state = State::Resting;
             self.resting.push(id);
             return;

@@ -2,8 +2,8 @@
 
 mod shard;
 
-use super::Core;
 use super::slab::Slab;
+use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, Outcome, ShardId, Token};
 use shard::{Shard, TIMERS_PER_SHARD, Timer};
 
@@ -84,7 +84,10 @@ impl<P> Stream<P> {
                 self.step(core, id);
             }
             Event::Control(Control::Shards(listed)) => self.discovered(core, &listed),
-            Event::Control(Control::Drain) => core.draining = true,
+            Event::Control(Control::Drain) => {
+                core.switch(Mode::Draining);
+            }
+            Event::Control(Control::Disable | Control::Enable | Control::Update(_)) => {}
         }
     }
 
@@ -150,6 +153,7 @@ impl<P> Stream<P> {
                 token,
                 batch,
                 attempt,
+                window: None,
             });
         }
         if let Some((from, records_max)) = shard.next_read(core) {
@@ -168,6 +172,7 @@ impl<P> Stream<P> {
                 token,
                 shard: id,
                 delta,
+                window: None,
             });
         }
     }
@@ -209,9 +214,12 @@ enum Verdict {
 impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Success => Self::Succeeded,
+            Outcome::Success | Outcome::StateTooLarge => Self::Succeeded,
             // Rule `stream-oversize-spends-tries`: recorded, although the handler never runs.
-            Outcome::FunctionError | Outcome::TooLarge => Self::Failed,
+            Outcome::FunctionError
+            | Outcome::TooLarge
+            | Outcome::Rejected
+            | Outcome::Partial { .. } => Self::Failed,
             Outcome::Throttled { .. } | Outcome::ServiceError => Self::Refused,
         }
     }
@@ -221,7 +229,7 @@ impl From<Outcome> for Verdict {
 mod tests {
     use crate::engine::{
         Action, Control, Event, Fact, Mapping, MappingConfig, Page, Position, Profile, Rng, Shard,
-        ShardId, SourceKind, Span, Time, Tuning,
+        ShardId, SourceKind, Time, Tuning,
     };
 
     /// The child is listed while the end of its parent is still being stored.
@@ -236,6 +244,7 @@ mod tests {
             id: ShardId(id),
             from: Position::Horizon,
             parents: parents.iter().copied().map(ShardId).collect(),
+            window: None,
         };
         let drained = |mapping: &mut Mapping<()>| {
             let facts: Vec<Fact> = std::iter::from_fn(|| mapping.poll_fact()).collect();
@@ -249,11 +258,8 @@ mod tests {
             panic!("{actions:?}")
         };
         let page = Page {
-            records: Vec::new(),
-            bytes: 0,
-            end: None,
-            behind: Span::ZERO,
             shard_end: true,
+            ..Page::default()
         };
         mapping.handle(now, Event::Fetched { token, page });
         let (actions, _) = drained(&mut mapping);

@@ -4,10 +4,18 @@ use crate::engine::{MappingConfig, Profile, SourceKind, Span, Tuning};
 use crate::poll::store::{position_from_text, position_to_text};
 use serde::{Deserialize, Serialize};
 
-/// Spans are nanoseconds; `u64::MAX` is no limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a mapping was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogConfig {
+    parameters: LogParameters,
+    tuning: LogTuning,
+}
+
+/// Spans are nanoseconds; `u64::MAX` is no limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogParameters {
     name: String,
     source: String,
     function_name: String,
@@ -24,10 +32,9 @@ pub(crate) struct LogConfig {
     provisioned_pollers: Option<(u32, u32)>,
     on_failure: Option<String>,
     filters: Vec<String>,
-    tuning: LogTuning,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogTuning {
     profile: String,
@@ -54,8 +61,8 @@ const KINDS: [(&str, SourceKind); 9] = [
     ("documentdb", SourceKind::DocumentDb),
 ];
 
-impl LogConfig {
-    pub(crate) fn new(config: &MappingConfig, tuning: &Tuning) -> Self {
+impl LogParameters {
+    pub(crate) fn new(config: &MappingConfig) -> Self {
         let kind = KINDS.iter().find(|(_, kind)| *kind == config.source);
         Self {
             name: config.name.clone(),
@@ -74,6 +81,39 @@ impl LogConfig {
             provisioned_pollers: config.provisioned_pollers,
             on_failure: config.on_failure.clone(),
             filters: config.filters.clone(),
+        }
+    }
+
+    /// The parameters, or the name of the field that has no meaning.
+    pub(crate) fn restore(&self) -> Result<MappingConfig, &'static str> {
+        let kind = KINDS.iter().find(|(name, _)| *name == self.source);
+        let source = kind.ok_or("source")?.1;
+        let starting_position = position_from_text(&self.starting_position);
+        Ok(MappingConfig {
+            name: self.name.clone(),
+            source,
+            function_name: self.function_name.clone(),
+            batch_size: self.batch_size,
+            window: Span::from_nanos(self.window),
+            starting_position: starting_position.ok_or("starting_position")?,
+            parallelization_factor: self.parallelization_factor,
+            maximum_record_age: self.maximum_record_age.map(Span::from_nanos),
+            maximum_retry_attempts: self.maximum_retry_attempts,
+            bisect_batch_on_function_error: self.bisect_batch_on_function_error,
+            report_batch_item_failures: self.report_batch_item_failures,
+            tumbling_window: self.tumbling_window.map(Span::from_nanos),
+            maximum_concurrency: self.maximum_concurrency,
+            provisioned_pollers: self.provisioned_pollers,
+            on_failure: self.on_failure.clone(),
+            filters: self.filters.clone(),
+        })
+    }
+}
+
+impl LogConfig {
+    pub(crate) fn new(config: &MappingConfig, tuning: &Tuning) -> Self {
+        Self {
+            parameters: LogParameters::new(config),
             tuning: LogTuning {
                 profile: tuning.profile.name().to_owned(),
                 backoff_first: tuning.backoff_first.as_nanos(),
@@ -91,29 +131,9 @@ impl LogConfig {
 
     /// The parameters, or the name of the field that has no meaning.
     pub(crate) fn restore(&self) -> Result<(MappingConfig, Tuning), &'static str> {
-        let kind = KINDS.iter().find(|(name, _)| *name == self.source);
-        let source = kind.ok_or("source")?.1;
-        let profile: Profile = self.tuning.profile.parse().map_err(|_| "profile")?;
-        let starting_position = position_from_text(&self.starting_position);
-        let config = MappingConfig {
-            name: self.name.clone(),
-            source,
-            function_name: self.function_name.clone(),
-            batch_size: self.batch_size,
-            window: Span::from_nanos(self.window),
-            starting_position: starting_position.ok_or("starting_position")?,
-            parallelization_factor: self.parallelization_factor,
-            maximum_record_age: self.maximum_record_age.map(Span::from_nanos),
-            maximum_retry_attempts: self.maximum_retry_attempts,
-            bisect_batch_on_function_error: self.bisect_batch_on_function_error,
-            report_batch_item_failures: self.report_batch_item_failures,
-            tumbling_window: self.tumbling_window.map(Span::from_nanos),
-            maximum_concurrency: self.maximum_concurrency,
-            provisioned_pollers: self.provisioned_pollers,
-            on_failure: self.on_failure.clone(),
-            filters: self.filters.clone(),
-        };
+        let config = self.parameters.restore()?;
         let tuning = &self.tuning;
+        let profile: Profile = tuning.profile.parse().map_err(|_| "profile")?;
         let tuning = Tuning {
             profile,
             backoff_first: Span::from_nanos(tuning.backoff_first),

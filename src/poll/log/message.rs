@@ -1,9 +1,10 @@
 //! Events and actions in logs.
 
 use crate::engine::{
-    Action, Control, Event, FailureClass, Meta, Outcome, Page, Position, Record, Shard, ShardId,
-    Span, Time, Token,
+    Action, Control, Event, FailedAnswer, FailureClass, Meta, Outcome, Page, Position, Record,
+    Shard, ShardId, Span, Time, Token, WindowCall,
 };
+use crate::poll::log::LogParameters;
 use crate::poll::store::{position_from_text, position_to_text};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,8 @@ pub(crate) enum LogEvent {
     Fetched {
         token: u64,
         records: Vec<LogMeta>,
+        filtered: u32,
+        rejected: Vec<LogMeta>,
         bytes: u64,
         end: Option<String>,
         behind: u64,
@@ -32,18 +35,25 @@ pub(crate) enum LogEvent {
     },
     Shards(Vec<LogShard>),
     Drain,
+    Disable,
+    Enable,
+    Update(Box<LogParameters>),
 }
 
 /// Sequence number, group, arrival in nanoseconds, encoded length.
 pub(crate) type LogMeta = (String, u64, u64, u32);
 
-/// Index, where it starts, indices of its parents.
-pub(crate) type LogShard = (u32, String, Vec<u32>);
+/// Index, where it starts, indices of its parents, start of its open window in nanoseconds.
+pub(crate) type LogShard = (u32, String, Vec<u32>, Option<u64>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogOutcome {
     Success,
+    /// Index of the lowest failed record.
+    Partial(u32),
+    Rejected,
+    StateTooLarge,
     FunctionError,
     /// Retry-After in nanoseconds.
     Throttled(u64),
@@ -78,6 +88,17 @@ pub(crate) enum LogAction {
         token: u64,
         batch: u32,
         attempt: u32,
+        window: Option<LogWindow>,
+    },
+    Divert {
+        token: u64,
+        batch: u32,
+        shard: u32,
+        condition: String,
+        invoke_count: u32,
+        /// Whether the function answered, and if so whether it reported the failure itself.
+        reported: Option<bool>,
+        window: Option<LogWindow>,
     },
     Acknowledge {
         token: u64,
@@ -88,8 +109,12 @@ pub(crate) enum LogAction {
         shard: u32,
         from: String,
         to: String,
+        window: Option<u64>,
     },
 }
+
+/// Shard, start and end in nanoseconds, then whether fresh, final and terminated early.
+pub(crate) type LogWindow = (u32, u64, u64, bool, bool, bool);
 
 impl LogAction {
     pub(crate) fn new(action: &Action) -> Self {
@@ -118,10 +143,27 @@ impl LogAction {
                 token,
                 batch,
                 attempt,
+                window,
             } => Self::Invoke {
                 token: token.0,
                 batch: batch.0,
                 attempt,
+                window: window.as_ref().map(log_window),
+            },
+            Action::Divert {
+                token,
+                batch,
+                failure,
+            } => Self::Divert {
+                token: token.0,
+                batch: batch.0,
+                shard: failure.shard.0,
+                condition: failure.condition.name().to_owned(),
+                invoke_count: failure.invoke_count,
+                reported: failure
+                    .answer
+                    .map(|answer| answer == FailedAnswer::Reported),
+                window: failure.window.as_ref().map(log_window),
             },
             Action::Acknowledge { token, batch } => Self::Acknowledge {
                 token: token.0,
@@ -131,11 +173,13 @@ impl LogAction {
                 token,
                 shard,
                 delta,
+                window,
             } => Self::Checkpoint {
                 token: token.0,
                 shard: shard.0,
                 from: position_to_text(delta.from),
                 to: position_to_text(delta.to),
+                window: window.map(Time::as_nanos),
             },
         }
     }
@@ -146,6 +190,7 @@ impl LogAction {
             | Self::Receive { token, .. }
             | Self::Invoke { token, .. }
             | Self::Acknowledge { token, .. }
+            | Self::Divert { token, .. }
             | Self::Checkpoint { token, .. } => *token,
         }
     }
@@ -159,13 +204,14 @@ impl LogAction {
             )
             | (Self::Invoke { .. }, LogEvent::Invoked { .. })
             | (
-                Self::Acknowledge { .. } | Self::Checkpoint { .. },
+                Self::Acknowledge { .. } | Self::Checkpoint { .. } | Self::Divert { .. },
                 LogEvent::Done { .. } | LogEvent::Failed { .. },
             ) => true,
             (
                 Self::Read { .. }
                 | Self::Receive { .. }
                 | Self::Invoke { .. }
+                | Self::Divert { .. }
                 | Self::Acknowledge { .. }
                 | Self::Checkpoint { .. },
                 _,
@@ -180,6 +226,8 @@ impl LogEvent {
             Event::Fetched { token, page } => Self::Fetched {
                 token: token.0,
                 records: page.records.iter().map(|r| log_meta(&r.meta)).collect(),
+                filtered: page.filtered,
+                rejected: page.rejected.iter().map(|r| log_meta(&r.meta)).collect(),
                 bytes: page.bytes,
                 end: page.end.map(|seq| seq.to_string()),
                 behind: page.behind.as_nanos(),
@@ -189,6 +237,9 @@ impl LogEvent {
                 token: token.0,
                 outcome: match *outcome {
                     Outcome::Success => LogOutcome::Success,
+                    Outcome::Partial { first_failed } => LogOutcome::Partial(first_failed),
+                    Outcome::Rejected => LogOutcome::Rejected,
+                    Outcome::StateTooLarge => LogOutcome::StateTooLarge,
                     Outcome::FunctionError => LogOutcome::FunctionError,
                     Outcome::Throttled { retry_after } => {
                         LogOutcome::Throttled(retry_after.as_nanos())
@@ -207,6 +258,11 @@ impl LogEvent {
                 },
             },
             Event::Control(Control::Drain) => Self::Drain,
+            Event::Control(Control::Disable) => Self::Disable,
+            Event::Control(Control::Enable) => Self::Enable,
+            Event::Control(Control::Update(config)) => {
+                Self::Update(Box::new(LogParameters::new(config)))
+            }
             Event::Control(Control::Shards(shards)) => {
                 Self::Shards(shards.iter().map(log_shard).collect())
             }
@@ -220,7 +276,7 @@ impl LogEvent {
             | Self::Invoked { token, .. }
             | Self::Done { token }
             | Self::Failed { token, .. } => Some(*token),
-            Self::Shards(_) | Self::Drain => None,
+            Self::Shards(_) | Self::Drain | Self::Disable | Self::Enable | Self::Update(_) => None,
         }
     }
 
@@ -230,6 +286,8 @@ impl LogEvent {
             Self::Fetched {
                 token,
                 records,
+                filtered,
+                rejected,
                 bytes,
                 end,
                 behind,
@@ -237,10 +295,14 @@ impl LogEvent {
             } => {
                 let end = end.as_ref().map(|text| text.parse()).transpose();
                 let records = records.iter().map(restore_record).collect::<Result<_, _>>();
+                let rejected = rejected.iter().map(restore_record);
+                let rejected = rejected.collect::<Result<_, _>>();
                 Event::Fetched {
                     token: Token(*token),
                     page: Page {
                         records: records?,
+                        filtered: *filtered,
+                        rejected: rejected?,
                         bytes: *bytes,
                         end: end.map_err(|_| "the end of a page is not a number")?,
                         behind: Span::from_nanos(*behind),
@@ -252,6 +314,9 @@ impl LogEvent {
                 token: Token(*token),
                 outcome: match *outcome {
                     LogOutcome::Success => Outcome::Success,
+                    LogOutcome::Partial(first_failed) => Outcome::Partial { first_failed },
+                    LogOutcome::Rejected => Outcome::Rejected,
+                    LogOutcome::StateTooLarge => Outcome::StateTooLarge,
                     LogOutcome::FunctionError => Outcome::FunctionError,
                     LogOutcome::Throttled(nanos) => Outcome::Throttled {
                         retry_after: Span::from_nanos(nanos),
@@ -272,6 +337,11 @@ impl LogEvent {
                 },
             },
             Self::Drain => Event::Control(Control::Drain),
+            Self::Disable => Event::Control(Control::Disable),
+            Self::Enable => Event::Control(Control::Enable),
+            Self::Update(parameters) => {
+                Event::Control(Control::Update(Box::new(parameters.restore()?)))
+            }
             Self::Shards(shards) => {
                 let shards = shards.iter().map(restore_shard).collect::<Result<_, _>>();
                 Event::Control(Control::Shards(shards?))
@@ -298,17 +368,30 @@ fn restore_record(meta: &LogMeta) -> Result<Record<()>, &'static str> {
     Ok(Record { meta, payload: () })
 }
 
+fn log_window(call: &WindowCall) -> LogWindow {
+    (
+        call.shard.0,
+        call.start.as_nanos(),
+        call.end.as_nanos(),
+        call.is_fresh,
+        call.is_final,
+        call.is_terminated_early,
+    )
+}
+
 fn log_shard(shard: &Shard) -> LogShard {
     let parents = shard.parents.iter().map(|parent| parent.0).collect();
-    (shard.id.0, position_to_text(shard.from), parents)
+    let window = shard.window.map(Time::as_nanos);
+    (shard.id.0, position_to_text(shard.from), parents, window)
 }
 
 fn restore_shard(shard: &LogShard) -> Result<Shard, &'static str> {
-    let (id, from, parents) = shard;
+    let (id, from, parents, window) = shard;
     let from: Option<Position> = position_from_text(from);
     Ok(Shard {
         id: ShardId(*id),
         from: from.ok_or("the start of a shard is not a position")?,
         parents: parents.iter().copied().map(ShardId).collect(),
+        window: window.map(Time::from_nanos),
     })
 }

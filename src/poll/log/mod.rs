@@ -6,13 +6,13 @@
 mod config;
 mod message;
 
-pub(crate) use config::LogConfig;
+pub(crate) use config::{LogConfig, LogParameters};
 pub(crate) use message::{LogAction, LogEvent};
 
 use serde::{Deserialize, Serialize};
 
 /// The format of logs that this version writes and replays.
-pub(crate) const LOG_FORMAT: u32 = 1;
+pub(crate) const LOG_FORMAT: u32 = 2;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]

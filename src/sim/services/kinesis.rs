@@ -122,7 +122,7 @@ impl KinesisModel {
             bytes,
             end: last,
             behind,
-            shard_end: false,
+            ..Page::default()
         }
     }
 

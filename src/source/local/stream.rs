@@ -139,7 +139,7 @@ impl Stream {
             bytes,
             end,
             behind,
-            shard_end: false,
+            ..Page::default()
         }
     }
 

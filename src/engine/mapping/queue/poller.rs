@@ -202,7 +202,7 @@ impl<P> Poller<P> {
         let full = self.gathered.len() >= core.config.batch_size as usize
             || self.bytes > limits::EVENT_BYTES_MAX;
         let window_end = self.gathering_since + core.config.window;
-        if !(full || window_end <= core.now || core.draining) {
+        if !(full || window_end <= core.now || !core.is_taking()) {
             return None;
         }
         let list = self.take_batch(core);
@@ -219,7 +219,7 @@ impl<P> Poller<P> {
     /// What to receive now: how many messages, and how long the service may wait for the first. Without a window
     /// a batch is what one receive returns (rule `sqs-batch-is-one-receive`).
     pub(super) fn next_receive(&mut self, core: &mut Core<P>) -> Option<(u32, Span)> {
-        if self.state != State::Free || core.draining {
+        if self.state != State::Free || !core.is_taking() {
             return None;
         }
         let wait = if self.gathered.is_empty() {

@@ -4,8 +4,8 @@ use super::super::Core;
 use super::Verdict;
 use crate::engine::retry;
 use crate::engine::{
-    BatchId, Condition, Delta, Fact, FailureClass, Outcome, Page, Position, Record, ShardId, Span,
-    Time, Token, WakeReason, limits,
+    BatchId, Condition, Delivery, Delta, Fact, FailureClass, Outcome, Page, Position, Record,
+    ShardId, Span, Time, Token, WakeReason, limits,
 };
 use std::collections::VecDeque;
 
@@ -145,7 +145,7 @@ impl<P> Shard<P> {
     pub(super) fn next_read(&mut self, core: &mut Core<P>) -> Option<(Position, u32)> {
         // Reading ahead stops once the next batch is complete: memory is bounded by a batch and a page.
         let complete = self.batch_is_complete(core);
-        if self.phase != Phase::Open || self.reader.in_flight || core.draining || complete {
+        if self.phase != Phase::Open || self.reader.in_flight || !core.is_taking() || complete {
             return None;
         }
         if self.reader.due > core.now {
@@ -163,7 +163,8 @@ impl<P> Shard<P> {
         self.reader.due = self.reader.started + pause_after(core, &page);
         core.fact(Fact::Polled {
             shard: Some(self.id),
-            records: page.records.len() as u32,
+            records: page.records.len() as u32 + page.filtered,
+            filtered: page.filtered,
             behind: page.behind,
         });
         let last = page.records.last().map(|record| record.meta.seq);
@@ -204,7 +205,7 @@ impl<P> Shard<P> {
             let Lane::Busy { running, due, .. } = self.lane else {
                 return None;
             };
-            if running || core.draining {
+            if running || !core.is_taking() {
                 return None;
             }
             if due > core.now {
@@ -293,7 +294,7 @@ impl<P> Shard<P> {
 
     /// Moves records from the buffer into a batch if one of the three triggers of batching holds.
     fn form_batch(&mut self, core: &mut Core<P>) -> bool {
-        if self.buffer.is_empty() || core.draining {
+        if self.buffer.is_empty() || !core.is_taking() {
             return false;
         }
         let window_end = self.window_from + core.config.window;
@@ -398,6 +399,7 @@ impl<P> Shard<P> {
             invoke_count,
             first,
             last,
+            destination: Delivery::NoDestination,
         });
     }
 

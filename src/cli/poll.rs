@@ -87,7 +87,7 @@ fn text(summary: &RunSummary) -> String {
         "not drained: what was in flight will be delivered again"
     };
     format!(
-        "records      {:>12}   {:.0}/s\npolled       {:>12}\ninvocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}\n{secs:.1} s, {drained}\n",
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\ninvocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{secs:.1} s, {drained}\n",
         summary.records,
         summary.records as f64 / secs,
         summary.polled,
@@ -95,6 +95,8 @@ fn text(summary: &RunSummary) -> String {
         summary.errors,
         summary.throttles,
         summary.discarded,
+        summary.diverted,
+        summary.destination_failures,
     )
 }
 

@@ -1,10 +1,11 @@
 //! Starting what the engine decides, and counting what it says.
 
 use crate::engine::{
-    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome, Position, Shard,
-    ShardId, Span, Time, Token, mix,
+    Action, BatchId, Delivery, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome,
+    Position, Shard, ShardId, Span, Time, Token, mix,
 };
 use crate::poll::counters::{Counters, add};
+use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
 use crate::poll::observer::{Observed, Observer};
 use crate::poll::record::MappingLog;
@@ -28,6 +29,10 @@ pub(crate) enum Input {
 pub(crate) struct Io {
     pub(crate) name: Arc<str>,
     pub(crate) function_name: Arc<str>,
+    /// The version that answered last; `$LATEST` until an answer says otherwise.
+    pub(crate) executed_version: Arc<str>,
+    /// Who is told of records that are given up.
+    pub(crate) outlet: Option<Arc<Outlet>>,
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) readers: Vec<Reader>,
@@ -81,9 +86,11 @@ impl Effects<Payload> for Io {
                 wait,
             } => self.receive(now, mapping.spare_list(), token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(mapping, token, batch),
-            Action::Divert { .. } => {
-                unreachable!("destinations are refused when mappings are made")
-            }
+            Action::Divert {
+                token,
+                batch,
+                failure,
+            } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Checkpoint {
                 token,
@@ -151,13 +158,18 @@ impl Effects<Payload> for Io {
                 invoke_count,
                 first,
                 last,
-                ..
+                destination,
             } => {
                 tracing::warn!(
-                    mapping = %self.name, shard = %self.book.name(shard), records, invoke_count,
+                    mapping = %self.name, shard = %self.book.name(shard), records, invoke_count, ?destination,
                     condition = condition.name(), first = %first.seq, last = %last.seq, "records were given up"
                 );
                 add(&counters.discarded, u64::from(records));
+                match destination {
+                    Delivery::NoDestination => {}
+                    Delivery::Delivered => add(&counters.diverted, u64::from(records)),
+                    Delivery::Refused => add(&counters.destination_failures, 1),
+                }
                 self.finished(records);
             }
             Fact::CallFailed { .. } => add(&counters.call_failures, 1),
@@ -289,7 +301,10 @@ impl Io {
     }
 
     /// The same for every delivery of a batch: derived from what is in it.
-    fn request_id<'a>(&self, mut metas: impl ExactSizeIterator<Item = &'a Meta>) -> RequestId {
+    pub(crate) fn request_id<'a>(
+        &self,
+        mut metas: impl ExactSizeIterator<Item = &'a Meta>,
+    ) -> RequestId {
         let count = metas.len() as u64;
         let first = metas.next().map_or(0, |meta| meta.seq.mixed());
         let last = metas.last().map_or(0, |meta| meta.seq.mixed());

@@ -12,6 +12,7 @@
 
 mod clock;
 mod counters;
+mod divert;
 mod driver;
 mod effects;
 pub mod encode;
@@ -98,8 +99,12 @@ pub struct RunSummary {
     pub errors: u64,
     /// Invocations that were refused.
     pub throttles: u64,
-    /// Records given up.
+    /// Records given up, whether a destination was told of them or not.
     pub discarded: u64,
+    /// Of these, records that an on-failure destination was told of.
+    pub diverted: u64,
+    /// Invocation records that an on-failure destination did not take.
+    pub destination_failures: u64,
     /// From the first read to the end of the drain.
     pub duration: Span,
     /// Whether every batch in flight came to its end.
@@ -190,6 +195,8 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
         errors: counters::get(&counters.errors),
         throttles: counters::get(&counters.throttles),
         discarded: counters::get(&counters.discarded),
+        diverted: counters::get(&counters.diverted),
+        destination_failures: counters::get(&counters.destination_failures),
         duration: clock.now().since(clock.started()),
         drained,
     };

@@ -3,11 +3,12 @@
 use super::arn::Arn;
 use super::availability::{SOURCES, not_yet};
 use super::convert::{Named, duration_in, name, string, text, unique};
+use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
 use super::functions::resolve;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
-use super::mapping_keys::{Clock, parameters};
+use super::mapping_keys::{Clock, parameters, place};
 use super::mappings::{Pairs, checked, stated_visibility, tuning, visible_long_enough};
 use super::node::Node;
 use super::poller_model::{
@@ -226,7 +227,13 @@ fn mapping(
         }
     };
     let tuning = tuning(&mut table, cx, world.profile, visibility);
-    let config = checked(&table, cx, kind, &written);
+    let mut config = checked(&table, cx, kind, &written);
+    if let Some(config) = &mut config {
+        config.on_failure = config
+            .on_failure
+            .take()
+            .and_then(|found| on_failure(&table, cx, &found));
+    }
     if let (Some(source), Some(target)) = (&source, target) {
         let shown = written
             .event_source_arn
@@ -248,6 +255,46 @@ fn mapping(
         })
     })();
     (named, mapping)
+}
+
+/// The destination with every part checked; the path of a file is resolved.
+fn on_failure(table: &Table<'_>, cx: &mut Cx, found: &str) -> Option<String> {
+    const KEY: &str = "DestinationConfig.OnFailure";
+    match DestinationName::parse(found) {
+        Ok(DestinationName::File(path)) => {
+            let node = table.peek("DestinationConfig")?;
+            let at = At {
+                key: "OnFailure",
+                node: &node.node.get("OnFailure").unwrap_or(node).node,
+            };
+            let resolved = cx.path(at, path.to_str()?)?;
+            let text = resolved.to_str().map(|path| format!("file://{path}"));
+            if text.is_none() {
+                cx.push(
+                    Diagnostic::new(
+                        "not-text",
+                        "the folder of this file has a name that is not UTF-8",
+                    )
+                    .at(&at.node.span)
+                    .label("a destination in that folder cannot be named"),
+                );
+            }
+            text
+        }
+        Ok(_) => Some(found.to_owned()),
+        Err(error) => {
+            cx.push(
+                Diagnostic::new("bad-arn", "`OnFailure` does not name a destination")
+                    .at(&place(table, KEY))
+                    .label(error.to_string())
+                    .allowed(
+                        "arn:aws:sqs:REGION:ACCOUNT:QUEUE, arn:aws:sns:REGION:ACCOUNT:TOPIC, arn:aws:s3:::BUCKET, \
+                         or file://PATH",
+                    ),
+            );
+            None
+        }
+    }
 }
 
 /// What the mapping polls: an ARN, or a source of this file.

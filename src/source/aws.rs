@@ -96,6 +96,16 @@ impl Connection {
             .build()
     }
 
+    /// The region that was found.
+    pub(crate) fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
+    }
+
+    /// Where credentials come from, for calls that are signed by hand.
+    pub(crate) fn credentials(&self) -> Option<aws_sdk_sqs::config::SharedCredentialsProvider> {
+        self.config.credentials_provider()
+    }
+
     /// Settings of a Lambda client; its calls last as long as functions do.
     pub fn lambda(&self) -> aws_sdk_lambda::Config {
         aws_sdk_lambda::config::Builder::from(&self.config).build()
@@ -110,7 +120,7 @@ fn call_timeout() -> TimeoutConfig {
 }
 
 /// What the engine and the log are told of a failed call.
-pub(super) fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+pub(crate) fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -129,7 +139,7 @@ where
     }
 }
 
-fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
+pub(crate) fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
     // The JSON protocols put a namespace before the name, older ones `AWS.` and a service.
     let code = code.unwrap_or_default();
     let name = code.rsplit(['#', '.']).next().unwrap_or(code);
@@ -157,6 +167,10 @@ fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
             | "QueueDeletedRecently"
             | "InvalidAddress"
             | "InvalidArgument"
+            // Topics and buckets.
+            | "NotFound"
+            | "NoSuchBucket"
+            | "PermanentRedirect"
             | "KMSAccessDenied"
             | "KMSDisabled"
             | "KMSInvalidState"

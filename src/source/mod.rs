@@ -5,10 +5,13 @@ mod draw;
 pub mod kinesis;
 pub mod local;
 #[cfg(test)]
+pub(crate) mod plain;
+#[cfg(test)]
 pub(crate) mod scripted;
 pub mod sqs;
 
 pub use aws::{AwsError, Connection};
+pub(crate) use aws::{call_error, classify};
 pub use draw::Draw;
 
 use crate::engine::{FailureClass, Record};

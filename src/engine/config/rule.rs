@@ -202,7 +202,7 @@ pub const RULES: [Rule; 45] = [
     rule(
         "esm-destination-form",
         Documented,
-        "a destination is an ARN (or kafka://topic on Kafka) of at most 350 characters",
+        "a destination is an ARN (or kafka://topic on Kafka, or file://path for a poller of our own) of at most 350 characters",
     ),
     rule(
         "esm-no-fifo-destination",

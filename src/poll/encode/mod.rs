@@ -3,9 +3,11 @@
 //! A record is encoded once, when it is received; its length is what the engine batches by, and an event is
 //! the concatenation of its records. Retries send the same bytes again.
 
+mod instant;
 mod kinesis;
 mod sqs;
 
+pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kinesis::{KinesisRecord, KinesisShape};
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
 
@@ -70,7 +72,7 @@ const ESCAPES: [u8; 256] = {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends `text` as it stands between the quotes of a JSON string.
-fn push_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let plain = plain_prefix(rest);
@@ -127,7 +129,7 @@ fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends `value` in decimal digits.
-fn push_decimal(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn push_decimal(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = value;

@@ -324,6 +324,15 @@ fn esm_destination_form() {
     assert!(codes(Msk, |p| p.destination_config = to("kafka://t")).is_empty());
     assert!(
         codes(Kinesis, |p| p.destination_config =
+            to("file://failed.jsonl"))
+        .is_empty()
+    );
+    for (kind, target) in [(Kinesis, "file://"), (Msk, "file://failed.jsonl")] {
+        let found = codes(kind, |p| p.destination_config = to(target));
+        assert_eq!(found, ["esm-destination-form"], "{target}");
+    }
+    assert!(
+        codes(Kinesis, |p| p.destination_config =
             to("arn:aws:s3:::bucket"))
         .is_empty()
     );

@@ -250,7 +250,7 @@ fn destination_s3_key() {
     assert_eq!(groups, [8, 4, 4, 4, 12]);
     assert!(object.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()));
     let mut later = record.clone();
-    later.at = later.at + Span::from_millis(1);
+    later.at += Span::from_millis(1);
     assert_ne!(later.object_key("m"), record.object_key("m"));
     let mut other = record.clone();
     other.request_id.replace_range(0..1, "7");

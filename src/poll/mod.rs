@@ -285,4 +285,6 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_divert;
+#[cfg(test)]
 mod tests_reshard;

@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::functions::resolve;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
-use super::mapping_keys::{Clock, parameters, place};
+use super::mapping_keys::{Clock, parameters};
 use super::mappings::{Pairs, checked, stated_visibility, tuning, visible_long_enough};
 use super::node::Node;
 use super::poller_model::{
@@ -259,14 +259,12 @@ fn mapping(
 
 /// The destination with every part checked; the path of a file is resolved.
 fn on_failure(table: &Table<'_>, cx: &mut Cx, found: &str) -> Option<String> {
-    const KEY: &str = "DestinationConfig.OnFailure";
+    let mut at = At::from(table.peek("DestinationConfig")?);
+    for key in ["OnFailure", "Destination"] {
+        at = at.node.get(key).map_or(at, At::from);
+    }
     match DestinationName::parse(found) {
         Ok(DestinationName::File(path)) => {
-            let node = table.peek("DestinationConfig")?;
-            let at = At {
-                key: "OnFailure",
-                node: &node.node.get("OnFailure").unwrap_or(node).node,
-            };
             let resolved = cx.path(at, path.to_str()?)?;
             let text = resolved.to_str().map(|path| format!("file://{path}"));
             if text.is_none() {
@@ -284,8 +282,8 @@ fn on_failure(table: &Table<'_>, cx: &mut Cx, found: &str) -> Option<String> {
         Ok(_) => Some(found.to_owned()),
         Err(error) => {
             cx.push(
-                Diagnostic::new("bad-arn", "`OnFailure` does not name a destination")
-                    .at(&place(table, KEY))
+                Diagnostic::new("bad-arn", "`Destination` does not name a destination")
+                    .at(&at.node.span)
                     .label(error.to_string())
                     .allowed(
                         "arn:aws:sqs:REGION:ACCOUNT:QUEUE, arn:aws:sns:REGION:ACCOUNT:TOPIC, arn:aws:s3:::BUCKET, \

@@ -128,3 +128,52 @@ endpoint_url = "http://localhost:4567"
         ("clicks", Some("http://localhost:4567"))
     );
 }
+
+/// A stream with this destination, in a file of the folder `of`.
+fn with_destination(destination: &str) -> String {
+    format!(
+        r#"
+[[target]]
+function = "f"
+type = "mock"
+[[mapping]]
+name = "m"
+EventSourceArn = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
+FunctionName = "f"
+StartingPosition = "LATEST"
+DestinationConfig = {{ OnFailure = {{ Destination = "{destination}" }} }}
+"#
+    )
+}
+
+#[test]
+fn destinations_are_checked_part_by_part() {
+    let told: String = [
+        "arn:aws:sqs:us-east-1:12:failed",
+        "arn:aws:s3:::Failed",
+        "file://../failed.jsonl",
+        "failed.jsonl",
+    ]
+    .iter()
+    .map(|destination| poller_told(&with_destination(destination)))
+    .collect::<Vec<_>>()
+    .join("\n");
+    super::snapshot!(told);
+}
+
+#[test]
+fn the_path_of_a_destination_starts_from_the_folder_of_its_file() {
+    for (written, resolved) in [
+        (
+            "file://out/failed.jsonl",
+            "file:///etc/tidegate/out/failed.jsonl",
+        ),
+        ("file:///tmp/failed.jsonl", "file:///tmp/failed.jsonl"),
+        ("arn:aws:s3:::failed", "arn:aws:s3:::failed"),
+    ] {
+        let text = with_destination(written);
+        let loaded = parse_poller(SourceText::new("/etc/tidegate/poller.toml", text));
+        let mapping = &loaded.expect("a sound file").file.mappings[0];
+        assert_eq!(mapping.config.on_failure.as_deref(), Some(resolved));
+    }
+}

@@ -108,9 +108,9 @@ fn judge(expected: Expected, parts: Parts) -> Answer {
         // Rule `window-state-required`.
         _ if expected.needs_state && state.is_none() => Outcome::Rejected,
         Report::Nonsense => Outcome::Rejected,
-        // Rule `window-state-limit-after-failures`: records that failed come before a state that is too large.
+        // Rule `window-state-size-after-failures`: records that failed come before a state that is too large.
         Report::From(first_failed) => Outcome::Partial { first_failed },
-        // Rule `window-state-limit`.
+        // Rule `window-state-size`.
         Report::None if len > limits::WINDOW_STATE_BYTES_MAX => Outcome::StateTooLarge,
         Report::None => Outcome::Success,
     };

@@ -280,3 +280,5 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 mod tests;
 #[cfg(test)]
 mod tests_reshard;
+#[cfg(test)]
+mod tests_windows;

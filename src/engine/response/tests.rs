@@ -281,7 +281,7 @@ fn large(letters: u64) -> String {
 }
 
 #[test]
-fn window_state_limit() {
+fn window_state_size() {
     // `{"s":""}` around the letters.
     const AROUND: u64 = 8;
     let limit = limits::WINDOW_STATE_BYTES_MAX;
@@ -304,7 +304,7 @@ fn window_state_limit() {
 }
 
 #[test]
-fn window_state_limit_after_failures() {
+fn window_state_size_after_failures() {
     let body = large(1_048_640);
     let body = body.replacen(
         '{',

@@ -250,9 +250,10 @@ impl Store {
                     done,
                 };
                 // The channel has no limit of its own: the engine has one checkpoint per shard on its way.
-                match jobs.as_ref().map(|jobs| jobs.send(job)) {
-                    Some(Ok(())) => Saving::Later(answer),
-                    Some(Err(_)) | None => Saving::Now(Err(StoreError::Closed)),
+                if jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok()) {
+                    Saving::Later(answer)
+                } else {
+                    Saving::Now(Err(StoreError::Closed))
                 }
             }
         }

@@ -121,14 +121,21 @@ fn with_windows(mut file: PollerFile) -> PollerFile {
     file
 }
 
+/// Runs until this many records are finished, and compares the run with its replay.
 async fn run_until(file: PollerFile, records: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("run.log");
     let options = RunOptions {
         records_max: Some(records),
+        record: Some(log.clone()),
         ..options()
     };
     let within = tokio::time::timeout(Duration::from_secs(30), run(file, options));
     let summary = within.await.expect("in time").expect("a run");
     assert_eq!((summary.records, summary.drained), (records, true));
+    let replayed = replay(&log).expect("a replay");
+    assert_eq!(replayed.difference, None);
+    assert!(replayed.decisions > 0);
 }
 
 /// Numbers of the records, the text of the state, and whether it was the final call, the early end.

@@ -34,8 +34,10 @@ pub(crate) enum Then {
     Close,
     /// Nothing, for as long as the client waits.
     Wait,
-    /// The connection breaks.
+    /// The connection breaks, once the pieces are sent.
     Break,
+    /// It breaks now.
+    Broken,
 }
 
 impl From<(u16, Value)> for Reply {
@@ -54,13 +56,18 @@ impl Body for Reply {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match (self.pieces.pop_front(), self.then) {
             (Some(piece), _) => Poll::Ready(Some(Ok(Frame::data(piece)))),
             (None, Then::Close) => Poll::Ready(None),
             (None, Then::Wait) => Poll::Pending,
-            (None, Then::Break) => Poll::Ready(Some(Err(io::Error::other("as scripted")))),
+            (None, Then::Break) => {
+                self.then = Then::Broken;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, Then::Broken) => Poll::Ready(Some(Err(io::Error::other("as scripted")))),
         }
     }
 }

@@ -58,7 +58,13 @@ impl fmt::Debug for Consumer {
 /// How SubscribeToShard failed.
 enum Refusal {
     Silent,
-    Failed(SdkError<SubscribeToShardError, HttpResponse>),
+    Failed(Box<SdkError<SubscribeToShardError, HttpResponse>>),
+}
+
+impl From<SdkError<SubscribeToShardError, HttpResponse>> for Refusal {
+    fn from(error: SdkError<SubscribeToShardError, HttpResponse>) -> Self {
+        Self::Failed(Box::new(error))
+    }
 }
 
 impl Consumer {
@@ -140,7 +146,7 @@ impl Kinesis {
                         kind.is_some_and(SubscribeToShardError::is_resource_not_found_exception);
                     let is_refused =
                         kind.is_some_and(SubscribeToShardError::is_invalid_argument_exception);
-                    let error = call_error(CALL, &error);
+                    let error = call_error(CALL, &*error);
                     if !(is_refused && live.plan.refused(from)) {
                         return Err(ReadError { error, is_missing });
                     }
@@ -162,7 +168,7 @@ impl Kinesis {
             .set_sequence_number(start.number)
             .set_timestamp(start.time)
             .build()
-            .map_err(|error| Refusal::Failed(SdkError::construction_failure(error)))?;
+            .map_err(SdkError::construction_failure)?;
         let call = consumer
             .client
             .subscribe_to_shard()
@@ -170,7 +176,7 @@ impl Kinesis {
             .shard_id(&*reader.name)
             .starting_position(start);
         match timeout(SILENCE.to_std(), call.send()).await {
-            Ok(answer) => answer.map_err(Refusal::Failed),
+            Ok(answer) => Ok(answer?),
             Err(_) => Err(Refusal::Silent),
         }
     }

@@ -236,7 +236,7 @@ async fn failures_have_their_class_and_the_subscription_is_made_anew() {
         read(&fan, Position::Horizon).await.expect("a page");
         let failed = read(&fan, after(5)).await.expect_err("a failure");
         assert_eq!(failed.class, class, "{failed}");
-        let next = read_later(&fan, after(5)).await.expect("a page");
+        let next = read_later(&fan, after(5)).await.expect(name);
         assert_eq!(next.end, Some(Seq::from(7)));
     }
 }

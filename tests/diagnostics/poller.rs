@@ -46,7 +46,7 @@ fn consumers_are_checked_by_their_form() {
              EventSourceArn = \"arn:aws:kinesis:us-east-1:123456789012:stream/clicks/consumer/{consumer}\"\n"
         )
     };
-    let parse = |consumer: &str| parse_poller(SourceText::new("poller.toml", &file(consumer)));
+    let parse = |consumer: &str| parse_poller(SourceText::new("poller.toml", file(consumer)));
     parse("fast:1700000000").expect("a consumer");
     let refused = parse("fast")
         .expect_err("no time of registration")

@@ -250,6 +250,9 @@ impl Shared<'_> {
                 match arn.kind {
                     SourceKind::Kinesis => {
                         let role = self.role(&arn.partition, &arn.account);
+                        if arn.consumer.is_some() {
+                            tuning = tuning.pushed();
+                        }
                         let kinesis = Kinesis::open(arn, endpoint, &self.file.aws, &role).await?;
                         Feed::Kinesis(Arc::new(kinesis))
                     }

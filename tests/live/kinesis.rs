@@ -1,5 +1,6 @@
 //! What the poller relies upon in Kinesis, seen to hold in the server that its tests run against.
 
+mod fanout;
 mod poll;
 mod windows;
 

@@ -60,9 +60,12 @@ impl Io {
         records: &[Record<Payload>],
         failure: &Failure,
     ) -> InvocationRecord {
-        let request = self.request_id(records.iter().map(|record| &record.meta));
+        let metas = records.iter().map(|record| &record.meta);
+        let request = self.request_id(metas, failure.window);
         let payload = if outlet.destination.wants_payload() {
-            encode::event(records)
+            let shard = self.book.name(failure.shard);
+            let frame = failure.window.map(|call| self.windows.frame(call, shard));
+            encode::event(records, frame.as_ref())
         } else {
             Bytes::new()
         };

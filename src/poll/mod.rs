@@ -25,6 +25,7 @@ mod replay;
 mod shards;
 mod signals;
 mod store;
+mod windows;
 
 pub use clock::Clock;
 pub use counters::Counters;
@@ -32,7 +33,7 @@ pub use driver::MappingFailed;
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
-pub use store::{STORE_FORMAT, Saving, Store, StoreError};
+pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
 
 use crate::engine::Span;
 use crate::scenario::PollerFile;
@@ -288,3 +289,5 @@ mod tests;
 mod tests_divert;
 #[cfg(test)]
 mod tests_reshard;
+#[cfg(test)]
+mod tests_windows;

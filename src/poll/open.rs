@@ -9,6 +9,7 @@ use crate::poll::feed::Feed;
 use crate::poll::record::Recorder;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
+use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
 use crate::source::kinesis::Kinesis;
@@ -178,7 +179,11 @@ impl Shared<'_> {
         let (feed, tuning) = self.feed(mapping).await?;
         let outlet = self.outlet(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
-        let stored = self.store.load(&name).map_err(Cause::Store)?;
+        let mut stored = self.store.load(&name).map_err(Cause::Store)?;
+        if config.tumbling_window.is_none() {
+            // Left by an earlier version of the file.
+            stored.values_mut().for_each(|stored| stored.window = None);
+        }
         let listed = feed.shards().await?;
         let now = self.clock.now();
         let seed = self.file.poller.seed;
@@ -192,6 +197,7 @@ impl Shared<'_> {
             clock: self.clock,
             readers: Vec::new(),
             book: ShardBook::new(stored, config.starting_position),
+            windows: Windows::new(self.source_arn(mapping)),
             target: self.targets[mapping.target].clone(),
             store: self.store.clone(),
             counters: self.options.counters.clone(),
@@ -252,6 +258,9 @@ impl Shared<'_> {
                 match arn.kind {
                     SourceKind::Kinesis => {
                         let role = self.role(&arn.partition, &arn.account);
+                        if arn.consumer.is_some() {
+                            tuning = tuning.pushed();
+                        }
                         let kinesis = Kinesis::open(arn, endpoint, &self.file.aws, &role).await?;
                         Feed::Kinesis(Arc::new(kinesis))
                     }

@@ -3,7 +3,8 @@
 use super::tests::{file, options};
 use super::*;
 use crate::engine::{Ratio, SourceKind};
-use crate::scenario::{Dist, Generated, Keys, LocalContent, PollerFile, TargetKind};
+use crate::scenario::{Dist, ErrorSign, Generated, Keys, LocalContent, PollerFile, TargetKind};
+use crate::source::plain::Plain;
 use serde_json::Value;
 use std::path::Path;
 
@@ -97,6 +98,34 @@ async fn a_destination_that_denies_loses_the_records_but_not_the_shard() {
     assert_eq!(found, (POISON, POISON, 0));
     assert_eq!((summary.destination_failures, summary.drained), (3, true));
     assert!(!path.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_that_ran_is_named_beside_the_alias_that_was_called() {
+    const HEADERS: &[(&str, &str)] = &[
+        ("x-amz-function-error", "Unhandled"),
+        ("x-amz-executed-version", "7"),
+    ];
+    let server = Plain::start_with(200, HEADERS, "{}").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("failed.jsonl");
+    let mut file = poisoned(&format!("file://{}", path.display()));
+    file.aws.region = Some("us-east-1".to_owned());
+    file.targets[0].kind = TargetKind::Lambda {
+        endpoint_url: Some(server.url.clone()),
+        errors: ErrorSign::Header,
+    };
+    file.mappings[0].config.function_name = "count:live".to_owned();
+    let summary = run(file, options()).await.expect("a run");
+    assert_eq!(summary.diverted, POISON);
+    for record in lines(&path) {
+        let function = &record["requestContext"]["functionArn"];
+        assert_eq!(
+            function,
+            "arn:aws:lambda:us-east-1:000000000000:function:count:live"
+        );
+        assert_eq!(record["responseContext"]["executedVersion"], "7");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

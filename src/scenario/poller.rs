@@ -17,7 +17,7 @@ use super::poller_model::{
 use super::read::{At, Cx, Table};
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
-use crate::engine::{FunctionName, Profile, SourceKind, Span};
+use crate::engine::{FunctionName, Profile, Span};
 use std::path::Path;
 
 /// A poller file and what is odd about it.
@@ -327,7 +327,7 @@ fn source(
                 Diagnostic::new("bad-arn", "`EventSourceArn` does not name an event source")
                     .at(&entry.node.span)
                     .label(error.to_string())
-                    .allowed("arn:aws:sqs:REGION:ACCOUNT:QUEUE, or arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM"),
+                    .allowed("arn:aws:sqs:REGION:ACCOUNT:QUEUE, or arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM, with /consumer/NAME:TIMESTAMP for enhanced fan-out"),
             );
             return None;
         }
@@ -339,9 +339,6 @@ fn source(
             &entry.node.span,
             advice,
         ));
-    } else if arn.kind == SourceKind::Kinesis && arn.consumer.is_some() {
-        let advice = "name the stream itself";
-        cx.push(not_yet("enhanced fan-out", &entry.node.span, advice));
     }
     let endpoint_url = endpoint_url.or_else(|| world.aws.endpoint_url.clone());
     Some(MappingSource::Service { arn, endpoint_url })

@@ -7,8 +7,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
@@ -48,12 +50,9 @@ impl Connection {
         endpoint_url: Option<&str>,
         arn_region: Option<&str>,
     ) -> Result<Self, AwsError> {
-        let http = Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         // The engine decides when to call again: retries underneath it would hide throttles and time.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http_client())
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
@@ -89,6 +88,17 @@ impl Connection {
             .build()
     }
 
+    /// Settings of a Kinesis client with connections of its own, for calls whose answers go on for minutes and in which
+    /// silence is no failure. Over TLS they are HTTP/2, as the service wants it; a local `http://` server is spoken to
+    /// in HTTP/1.1.
+    pub(super) fn kinesis_alone(&self) -> aws_sdk_kinesis::Config {
+        aws_sdk_kinesis::config::Builder::from(&self.config)
+            .http_client(http_client())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .timeout_config(call_timeout())
+            .build()
+    }
+
     /// Settings of an SQS client.
     pub fn sqs(&self) -> aws_sdk_sqs::Config {
         aws_sdk_sqs::config::Builder::from(&self.config)
@@ -110,6 +120,13 @@ impl Connection {
     pub fn lambda(&self) -> aws_sdk_lambda::Config {
         aws_sdk_lambda::config::Builder::from(&self.config).build()
     }
+}
+
+/// A pool of connections.
+fn http_client() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 fn call_timeout() -> TimeoutConfig {
@@ -148,6 +165,8 @@ pub(crate) fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass 
         (
             "ProvisionedThroughputExceeded"
             | "LimitExceeded"
+            // Another subscription of the same consumer is alive, or was made less than 5 s ago.
+            | "ResourceInUse"
             | "KMSThrottling"
             | "Throttling"
             | "Throttled"
@@ -217,6 +236,8 @@ mod tests {
             ("AWS.SimpleQueueService.NonExistentQueue", 400, Denied),
             ("AccessDeniedException", 400, Denied),
             ("KMSThrottlingException", 400, Throttled),
+            ("LimitExceededException", 400, Throttled),
+            ("ResourceInUseException", 400, Throttled),
             ("InternalFailure", 500, Transient),
             ("", 503, Transient),
             ("", 403, Denied),

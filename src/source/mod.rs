@@ -3,7 +3,9 @@
 mod aws;
 mod draw;
 pub mod kinesis;
+mod kpl;
 pub mod local;
+mod md5;
 #[cfg(test)]
 pub(crate) mod plain;
 #[cfg(test)]

@@ -28,6 +28,15 @@ pub(crate) struct Plain {
 
 impl Plain {
     pub(crate) async fn start(status: u16, answer: &'static str) -> Self {
+        Self::start_with(status, &[], answer).await
+    }
+
+    /// With headers in every answer.
+    pub(crate) async fn start_with(
+        status: u16,
+        headers: &'static [(&'static str, &'static str)],
+        answer: &'static str,
+    ) -> Self {
         let status = StatusCode::from_u16(status).expect("a status");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -43,6 +52,10 @@ impl Plain {
                         kept.lock().expect("the requests").push(request);
                         let mut response = Response::new(Full::new(Bytes::from(answer)));
                         *response.status_mut() = status;
+                        for (name, value) in headers {
+                            let value = hyper::header::HeaderValue::from_static(value);
+                            response.headers_mut().insert(*name, value);
+                        }
                         Ok::<_, Infallible>(response)
                     }
                 });

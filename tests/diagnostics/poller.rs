@@ -36,6 +36,25 @@ name = "m"
     super::snapshot!(poller_told(text));
 }
 
+/// A consumer's ARN is a source like its stream's, and has to be whole.
+#[test]
+fn consumers_are_checked_by_their_form() {
+    let file = |consumer: &str| {
+        format!(
+            "[[target]]\nfunction = \"f\"\ntype = \"lambda\"\n[[mapping]]\nname = \"a\"\nFunctionName = \"f\"\n\
+             StartingPosition = \"LATEST\"\n\
+             EventSourceArn = \"arn:aws:kinesis:us-east-1:123456789012:stream/clicks/consumer/{consumer}\"\n"
+        )
+    };
+    let parse = |consumer: &str| parse_poller(SourceText::new("poller.toml", file(consumer)));
+    parse("fast:1700000000").expect("a consumer");
+    let refused = parse("fast")
+        .expect_err("no time of registration")
+        .to_string();
+    assert!(refused.contains("error[bad-arn]"), "{refused}");
+    assert!(refused.contains("consumer/NAME:TIMESTAMP"), "{refused}");
+}
+
 #[test]
 fn sources_are_checked_by_their_form() {
     let text = r#"

@@ -67,6 +67,48 @@ fn window_idle_close() {
     assert_eq!(rig.invoke_times()[1], 130_000);
 }
 
+/// A backlog that is hours old is read in small pages: silence between two of them says nothing.
+#[test]
+fn an_old_window_stays_open_while_the_shard_is_behind() {
+    let mut rig = Rig::idle(
+        tumbling(),
+        tidegate::engine::Tuning {
+            page_records_max: 2,
+            ..tidegate::engine::Tuning::new(tidegate::engine::Profile::Current)
+        },
+        vec![held([
+            ("1", 1_000),
+            ("2", 2_000),
+            ("3", 3_000),
+            ("4", 4_000),
+            ("5", 5_000),
+        ])],
+    );
+    rig.advance(Time::from_secs(9_000));
+    rig.list_from_horizon();
+    rig.advance(Time::from_secs(9_010));
+    let expected = ["1@0 fresh", "2@0", "3@0", "4@0", "5@0", "@0 final"];
+    assert_eq!(rig.window_calls(), expected);
+}
+
+#[test]
+fn a_stored_window_is_not_closed_before_the_first_read() {
+    let mut rig = Rig::idle(
+        tumbling(),
+        tidegate::engine::Tuning::new(tidegate::engine::Profile::Current),
+        vec![held([("1", 1_000), ("2", 2_000)])],
+    );
+    rig.advance(Time::from_secs(9_000));
+    rig.list(vec![Shard {
+        id: ShardId(0),
+        from: after(1),
+        parents: vec![],
+        window: Some(Time::ZERO),
+    }]);
+    rig.advance(Time::from_secs(9_010));
+    assert_eq!(rig.window_calls(), ["2@0", "@0 final"]);
+}
+
 #[test]
 fn the_end_of_the_shard_closes_its_window() {
     let mut rig = Rig::stream(tumbling(), vec![held([("1", 0), ("2", 1_000)])]);

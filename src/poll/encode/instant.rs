@@ -112,6 +112,7 @@ mod tests {
         ] {
             assert_eq!(text(Time::from_secs(secs), Precision::Seconds), expected);
         }
+        assert_eq!(text(Time::MAX, Precision::Seconds), "2554-07-21T23:34:33Z");
     }
 
     proptest! {

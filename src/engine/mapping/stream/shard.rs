@@ -194,6 +194,10 @@ impl<P> Shard<P> {
             filtered: page.filtered,
             behind: page.behind,
         });
+        let at_tip = page.behind == Span::ZERO;
+        for lane in &mut self.lanes {
+            lane.set_at_tip(at_tip);
+        }
         let last = page.records.last().map(|record| record.meta.seq);
         match self.lanes.as_mut_slice() {
             [only] => page.records.drain(..).for_each(|record| only.push(record)),
@@ -217,6 +221,9 @@ impl<P> Shard<P> {
     pub(super) fn read_failed(&mut self, core: &mut Core<P>, class: FailureClass) {
         self.reader.in_flight = false;
         self.reader.failures += 1;
+        for lane in &mut self.lanes {
+            lane.set_at_tip(false);
+        }
         let pause = match class {
             FailureClass::Throttled | FailureClass::Transient => {
                 retry::after_failures(&core.tuning, self.reader.failures)

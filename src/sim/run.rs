@@ -195,6 +195,13 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
                 percent(*rate)
             )
         }
+        FaultKind::DestinationRefuses { mapping, rate } => {
+            format!(
+                "destination of {} refuses {}%",
+                scenario.mappings[*mapping].config.name,
+                percent(*rate)
+            )
+        }
     }
 }
 

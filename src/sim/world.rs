@@ -10,7 +10,7 @@ use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Ratio, Span, Time, Token};
-use crate::metrics::{FunctionRecorder, MappingRecorder};
+use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -213,6 +213,12 @@ impl<'s> World<'s> {
         self.inner.now = until;
     }
 
+    /// Closes the bin of length `bin` that ends now.
+    pub(super) fn roll(&mut self, bin: Span) {
+        let in_hand: Vec<u64> = self.mappings.iter().map(engine::Mapping::in_hand).collect();
+        self.inner.roll(bin, &in_hand);
+    }
+
     #[inline]
     fn happen(&mut self, slot: u32) {
         let inner = &mut self.inner;
@@ -317,8 +323,8 @@ impl Inner<'_> {
         }
     }
 
-    /// Closes the bin of length `bin` that ends now.
-    pub(super) fn roll(&mut self, bin: Span) {
+    /// Closes the bin of length `bin` that ends now, at which the mappings hold so many records.
+    fn roll(&mut self, bin: Span, in_hand: &[u64]) {
         let now = self.now;
         for (index, recorder) in self.recorders.iter_mut().enumerate() {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
@@ -326,11 +332,12 @@ impl Inner<'_> {
         }
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
             let counts = self.sources[mapping.source].roll(index, now);
-            self.mapping_recorders[index].roll(
-                counts.incoming,
-                counts.dead_lettered,
-                counts.backlog,
-            );
+            self.mapping_recorders[index].roll(BinEnd {
+                incoming: counts.incoming,
+                dead_lettered: counts.dead_lettered,
+                backlog: counts.backlog,
+                in_hand: in_hand[index],
+            });
         }
         for source in &mut self.sources {
             source.bin_over();

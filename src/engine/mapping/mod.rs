@@ -206,6 +206,22 @@ impl<P> Mapping<P> {
         self.core.answers.pop_front()
     }
 
+    /// Records that were read and are not finished: neither done nor given up, and for queues neither deleted nor left to
+    /// their visibility timeout.
+    pub fn in_hand(&self) -> u64 {
+        let waiting = match &self.family {
+            Family::Stream(stream) => stream.buffered(),
+            Family::Queue(queue) => queue.gathered(),
+        };
+        waiting
+            + self
+                .core
+                .batches
+                .iter()
+                .map(|list| list.len() as u64)
+                .sum::<u64>()
+    }
+
     /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):
     /// no invocation, acknowledgement or checkpoint is pending, and no receive whose messages would be
     /// lost to their visibility timeout.

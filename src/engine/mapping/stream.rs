@@ -33,6 +33,10 @@ impl<P> Stream<P> {
         }
     }
 
+    pub(super) fn buffered(&self) -> u64 {
+        self.shards.iter().map(Shard::buffered).sum()
+    }
+
     pub(super) const fn is_drained(&self) -> bool {
         self.working == 0
     }

@@ -115,6 +115,10 @@ impl<P> Shard<P> {
         }
     }
 
+    pub(super) fn buffered(&self) -> u64 {
+        self.buffer.len() as u64
+    }
+
     pub(super) fn parents(&self) -> &[ShardId] {
         &self.parents
     }

@@ -205,17 +205,10 @@ impl<P> Mapping<P> {
     /// Records that were read and are not finished: neither done nor given up, and for queues neither deleted nor left to
     /// their visibility timeout.
     pub fn in_hand(&self) -> u64 {
-        let waiting = match &self.family {
-            Family::Stream(stream) => stream.buffered(),
-            Family::Queue(queue) => queue.gathered(),
-        };
-        waiting
-            + self
-                .core
-                .batches
-                .iter()
-                .map(|list| list.len() as u64)
-                .sum::<u64>()
+        match &self.family {
+            Family::Stream(stream) => stream.in_hand(&self.core.batches),
+            Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
+        }
     }
 
     /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):

@@ -43,10 +43,6 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().filter_map(|entry| entry.value.as_ref())
-    }
-
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         self.entries.get(index as usize)?.value.as_ref()
     }

@@ -5,6 +5,7 @@ mod progress;
 mod shard;
 mod window;
 
+use super::batch::Batches;
 use super::slab::Slab;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
@@ -46,8 +47,9 @@ impl<P> Stream<P> {
         }
     }
 
-    pub(super) fn buffered(&self) -> u64 {
-        self.shards.iter().map(Shard::buffered).sum()
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.in_hand(batches)).sum()
     }
 
     pub(super) const fn is_drained(&self) -> bool {

@@ -1,6 +1,7 @@
 //! One shard: its reader, its lanes, and its checkpoint.
 
 use super::super::Core;
+use super::super::batch::Batches;
 use super::lane::{Lane, Todo};
 use super::progress::Progress;
 use super::window::OpenWindow;
@@ -107,8 +108,8 @@ impl<P> Shard<P> {
         }
     }
 
-    pub(super) fn buffered(&self) -> u64 {
-        self.buffer.len() as u64
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        self.lanes.iter().map(|lane| lane.in_hand(batches)).sum()
     }
 
     pub(super) fn parents(&self) -> &[ShardId] {

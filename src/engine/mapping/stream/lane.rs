@@ -244,6 +244,11 @@ impl<P> Lane<P> {
             }
             return false;
         };
+        if self.window.is_none()
+            && let Some(length) = core.config.tumbling_window
+        {
+            self.window = Some(OpenWindow::around(first.meta.arrival, length));
+        }
         let window_end = self.window_from + core.config.window;
         let elapsed = window_end <= core.now || idle; // rule `batch-window-from-previous-invocation`
         if !(elapsed || closing || self.is_complete(core)) {
@@ -253,11 +258,6 @@ impl<P> Lane<P> {
             };
             core.timers.set(self.timer, at, WakeReason::WindowEnd);
             return false;
-        }
-        if self.window.is_none()
-            && let Some(length) = core.config.tumbling_window
-        {
-            self.window = Some(OpenWindow::around(first.meta.arrival, length));
         }
         let (count, bytes) = self.fitting(core);
         self.buffered -= bytes;

@@ -16,7 +16,7 @@ pub enum LastResult {
     CallFailed,
     /// The function could not be called for a reason that is not its own.
     ServiceError,
-    /// The source refuses to be read.
+    /// The source refuses to be read, or the on-failure destination to be told; facts do not say which.
     Denied,
 }
 
@@ -30,7 +30,7 @@ impl LastResult {
             Self::ServiceError => {
                 "PROBLEM: internal Lambda error. Please contact Lambda customer support."
             }
-            Self::Denied => "PROBLEM: not authorized to perform a call to the event source",
+            Self::Denied => "PROBLEM: not authorized to call the event source or the destination",
         }
     }
 
@@ -119,7 +119,7 @@ mod tests {
             (ended(Outcome::Rejected), "PROBLEM: Function call failed"),
             (
                 denied(FailureClass::Denied),
-                "PROBLEM: not authorized to perform a call to the event source",
+                "PROBLEM: not authorized to call the event source or the destination",
             ),
             (ended(Outcome::StateTooLarge), "OK"),
         ];

@@ -64,10 +64,12 @@ impl MappingRecorder {
                 bin.invoked += u64::from(records);
                 self.total.batches += 1;
                 self.total.batch.record(u64::from(records));
-                // Rule `iterator-age-at-send`.
-                let age = now.since(last_arrival).as_nanos();
-                self.total.age.record(age);
-                self.age_max = self.age_max.max(Some(age));
+                // Rule `iterator-age-at-send`. The final call of a window may have no record.
+                if records > 0 {
+                    let age = now.since(last_arrival).as_nanos();
+                    self.total.age.record(age);
+                    self.age_max = self.age_max.max(Some(age));
+                }
             }
             Fact::InvokeEnded {
                 records, outcome, ..
@@ -94,7 +96,7 @@ impl MappingRecorder {
                 destination,
                 ..
             } => match destination {
-                // Rule `event-count-conservation`.
+                // Rule `dropped-or-delivered`.
                 Delivery::NoDestination => bin.dropped += u64::from(records),
                 Delivery::Delivered => bin.diverted += u64::from(records),
                 Delivery::Refused => {
@@ -216,5 +218,100 @@ impl MappingRecorder {
                 end: Figure::count(total.row.in_hand),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Condition, Meta, Seq, ShardId, Span, Token};
+
+    fn ended(outcome: Outcome) -> Fact {
+        Fact::InvokeEnded {
+            token: Token(0),
+            records: 10,
+            outcome,
+        }
+    }
+
+    fn discarded(destination: Delivery) -> Fact {
+        let meta = Meta {
+            seq: Seq::from(1),
+            group: 0,
+            arrival: Time::ZERO,
+            wire_len: 1,
+        };
+        Fact::Discarded {
+            shard: ShardId(0),
+            records: 3,
+            condition: Condition::RetryAttemptsExhausted,
+            invoke_count: 1,
+            first: meta,
+            last: meta,
+            destination,
+        }
+    }
+
+    fn row(facts: &[Fact]) -> MappingRow {
+        let mut recorder = MappingRecorder::default();
+        for fact in facts {
+            recorder.observe(Time::from_secs(1), *fact);
+        }
+        recorder.roll(BinEnd::default());
+        recorder.take_rows()[0]
+    }
+
+    #[test]
+    fn failed_invoke_counts_whole_batches() {
+        let failures = [
+            (Outcome::FunctionError, 0),
+            (Outcome::Partial { first_failed: 4 }, 4),
+            (Outcome::Rejected, 0),
+            (Outcome::TooLarge, 0),
+            (Outcome::ServiceError, 0),
+            (
+                Outcome::Throttled {
+                    retry_after: Span::ZERO,
+                },
+                0,
+            ),
+        ];
+        for (outcome, succeeded) in failures {
+            let row = row(&[ended(outcome)]);
+            assert_eq!((row.failed, row.succeeded), (10, succeeded), "{outcome:?}");
+        }
+        for outcome in [Outcome::Success, Outcome::StateTooLarge] {
+            let row = row(&[ended(outcome)]);
+            assert_eq!((row.failed, row.succeeded), (0, 10), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn dropped_or_delivered() {
+        let counts = |destination| {
+            let row = row(&[discarded(destination)]);
+            (row.dropped, row.diverted, row.destination_failures)
+        };
+        assert_eq!(counts(Delivery::NoDestination), (3, 0, 0));
+        assert_eq!(counts(Delivery::Delivered), (0, 3, 0));
+        assert_eq!(counts(Delivery::Refused), (3, 0, 1));
+    }
+
+    #[test]
+    fn a_final_call_without_records_has_no_age() {
+        let mut recorder = MappingRecorder::default();
+        let sent = |records| Fact::InvokeSent {
+            token: Token(0),
+            records,
+            attempt: 1,
+            first_arrival: Time::ZERO,
+            last_arrival: Time::from_secs(1),
+        };
+        recorder.observe(Time::from_secs(60), sent(0));
+        recorder.observe(Time::from_secs(3), sent(2));
+        recorder.roll(BinEnd::default());
+        let summary = recorder.summary(SourceKind::Kinesis);
+        assert_eq!(summary.iterator_age.max.value, 2_000.0);
+        assert_eq!(summary.batches.value, 2.0);
     }
 }

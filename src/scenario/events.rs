@@ -150,7 +150,12 @@ fn update<'n>(
     let changes = parameters(&mut table, cx, Clock::Simulation);
     let words = words(entry);
     if words.is_empty() {
-        table.missing(cx, "BatchSize", "500");
+        cx.push(
+            Diagnostic::new("missing-key", "this update changes nothing")
+                .at(&table.span)
+                .label("names no parameter")
+                .help("add what is to change, such as `BatchSize = 500`"),
+        );
     }
     // What is unknown is told now; what is wrong together with the rest only when its turn comes.
     table.finish(cx);

@@ -13,6 +13,7 @@ mod csv;
 mod diagnostic;
 mod digest;
 mod dist;
+mod events;
 mod faults;
 mod functions;
 mod gates;

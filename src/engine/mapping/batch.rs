@@ -65,6 +65,12 @@ impl<P> Batches<P> {
         }
     }
 
+    /// Records of all batches together.
+    pub(super) fn records(&self) -> u64 {
+        let batches = self.entries.iter().flatten();
+        batches.map(|batch| batch.list.len() as u64).sum()
+    }
+
     /// Puts the records `start..end` in hand.
     pub(super) fn narrow(&mut self, id: BatchId, start: u32, end: u32) {
         let Some(Some(batch)) = self.entries.get_mut(id.0 as usize) else {

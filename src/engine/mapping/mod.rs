@@ -202,6 +202,15 @@ impl<P> Mapping<P> {
         self.core.answers.pop_front()
     }
 
+    /// Records that were read and are not finished: neither done nor given up, and for queues neither deleted nor left to
+    /// their visibility timeout.
+    pub fn in_hand(&self) -> u64 {
+        match &self.family {
+            Family::Stream(stream) => stream.in_hand(&self.core.batches),
+            Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
+        }
+    }
+
     /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):
     /// no invocation, acknowledgement or checkpoint is pending, and no receive whose messages would be
     /// lost to their visibility timeout.

@@ -81,6 +81,10 @@ impl<P> Queue<P> {
         queue
     }
 
+    pub(super) fn gathered(&self) -> u64 {
+        self.pollers.iter().map(Poller::gathered).sum()
+    }
+
     pub(super) fn is_drained(&self) -> bool {
         self.pending.len() == 0
             && self.deleting.len() == 0

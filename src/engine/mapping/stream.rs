@@ -5,6 +5,7 @@ mod progress;
 mod shard;
 mod window;
 
+use super::batch::Batches;
 use super::slab::Slab;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
@@ -44,6 +45,11 @@ impl<P> Stream<P> {
             pending: Slab::default(),
             working: 0,
         }
+    }
+
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.in_hand(batches)).sum()
     }
 
     pub(super) const fn is_drained(&self) -> bool {

@@ -91,6 +91,10 @@ impl<P> Poller<P> {
         }
     }
 
+    pub(super) fn gathered(&self) -> u64 {
+        self.gathered.len() as u64
+    }
+
     pub(super) fn received(&mut self, core: &mut Core<P>, mut records: Vec<Record<P>>) {
         assert!(
             self.state == State::Receiving,

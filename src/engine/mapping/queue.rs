@@ -6,8 +6,8 @@ use super::slab::Slab;
 use super::{Core, Mode};
 use crate::engine::scaling::SqsScaling;
 use crate::engine::{
-    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, Span, Time,
-    Token, WakeReason, limits, retry,
+    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, SourceKind,
+    Span, Time, Token, WakeReason, limits, retry,
 };
 use poller::{Poller, State};
 
@@ -120,6 +120,12 @@ impl<P> Queue<P> {
                 };
                 self.invoked(core, token, poller, outcome);
             }
+            Event::InvokedPartly { token, failed } => {
+                let Pending::Invoke { poller } = self.take(token) else {
+                    panic!("{token:?} was not given for an invocation");
+                };
+                self.invoked_partly(core, token, poller, &failed);
+            }
             Event::Done { token } => {
                 let Pending::Delete { deletion } = self.take(token) else {
                     panic!("{token:?} was not given for a deletion");
@@ -197,6 +203,7 @@ impl<P> Queue<P> {
             let abandoned = self.pollers[poller as usize].deadline(core);
             if let Some((records, cause)) = abandoned {
                 core.fact(Fact::Returned { records, cause });
+                self.forsake_followers(core, poller, cause);
             }
             self.step(core, poller);
         }
@@ -213,33 +220,20 @@ impl<P> Queue<P> {
         });
         match outcome {
             Outcome::Success | Outcome::StateTooLarge => {
-                let crowded = self.deleting.len() >= self.scaling.limit() as usize;
-                let deletion = self.deleting.insert(Deletion {
-                    batch,
-                    lease_end,
-                    failures: 0,
-                    waiting: crowded.then_some(poller),
-                });
-                slot.state = if crowded {
-                    State::Settling
-                } else {
-                    State::Free
-                };
-                self.delete(core, deletion);
+                self.settle(core, poller, batch, lease_end);
             }
-            // Partial batch responses of queues are refused when the mapping is made.
-            Outcome::FunctionError
-            | Outcome::TooLarge
-            | Outcome::Rejected
-            | Outcome::Partial { .. } => {
+            Outcome::Partial { .. } => panic!("a queue's partial result is Event::InvokedPartly"),
+            Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
                 // Rule `sqs-function-error-waits-for-visibility`.
                 self.scaling.failed();
-                slot.state = State::Free;
                 core.batches.end(batch);
-                core.fact(Fact::Returned {
-                    records,
-                    cause: ReturnCause::FunctionError,
-                });
+                let cause = match outcome {
+                    Outcome::Rejected => ReturnCause::Reported,
+                    _ => ReturnCause::FunctionError,
+                };
+                core.fact(Fact::Returned { records, cause });
+                slot.state = State::Free;
+                self.forsake_followers(core, poller, cause);
             }
             Outcome::Throttled { retry_after } => {
                 self.scaling.failed();
@@ -250,6 +244,65 @@ impl<P> Queue<P> {
             }
         }
         self.step(core, poller);
+    }
+
+    /// Rule `sqs-partial-deletes-the-others`: reported messages wait for their visibility timeout, the others are deleted,
+    /// and concurrency stays as it is.
+    fn invoked_partly(&mut self, core: &mut Core<P>, token: Token, poller: u32, failed: &[u32]) {
+        let (batch, lease_end) = self.pollers[poller as usize].running();
+        let records = core.batches.all(batch).len() as u32;
+        let (Some(&first_failed), Some(&last)) = (failed.first(), failed.last()) else {
+            panic!("a partial result without failed messages");
+        };
+        assert!(last < records, "a failed item outside of its batch");
+        core.fact(Fact::InvokeEnded {
+            token,
+            records,
+            outcome: Outcome::Partial { first_failed },
+        });
+        core.batches.remove(batch, failed);
+        let cause = ReturnCause::Reported;
+        core.fact(Fact::Returned {
+            records: failed.len() as u32,
+            cause,
+        });
+        if core.batches.all(batch).is_empty() {
+            core.batches.end(batch);
+            self.pollers[poller as usize].state = State::Free;
+        } else {
+            self.settle(core, poller, batch, lease_end);
+        }
+        self.forsake_followers(core, poller, cause);
+        self.step(core, poller);
+    }
+
+    /// Deletes a finished batch beside whatever the poller does next, unless too many deletions are pending.
+    fn settle(&mut self, core: &mut Core<P>, poller: u32, batch: BatchId, lease_end: Time) {
+        let crowded = self.deleting.len() >= self.scaling.limit() as usize;
+        let deletion = self.deleting.insert(Deletion {
+            batch,
+            lease_end,
+            failures: 0,
+            waiting: crowded.then_some(poller),
+        });
+        self.pollers[poller as usize].state = if crowded {
+            State::Settling
+        } else {
+            State::Free
+        };
+        self.delete(core, deletion);
+    }
+
+    /// Rule `fifo-failure-takes-followers-along`: messages of a FIFO queue that were received together with failed ones, and
+    /// did not fit into their event, may be of the same groups: they must not overtake.
+    fn forsake_followers(&mut self, core: &mut Core<P>, poller: u32, cause: ReturnCause) {
+        if core.config.source != SourceKind::SqsFifo {
+            return;
+        }
+        let records = self.pollers[poller as usize].forsake(core);
+        if records > 0 {
+            core.fact(Fact::Returned { records, cause });
+        }
     }
 
     /// Lets a poller do what it can do now, or rest.

@@ -234,6 +234,14 @@ impl<P> Poller<P> {
         Some((credit(core.config.batch_size, self.gathered.len()), wait))
     }
 
+    /// Gives up what was gathered, and says how many messages that were.
+    pub(super) fn forsake(&mut self, core: &mut Core<P>) -> u32 {
+        let list = std::mem::replace(&mut self.gathered, core.batches.spare());
+        let records = list.len() as u32;
+        core.batches.recycle(list);
+        records
+    }
+
     /// The head of what was gathered, within batch size and payload; the rest begins the next batch.
     fn take_batch(&mut self, core: &mut Core<P>) -> Vec<Record<P>> {
         let fitting = self.fitting(core);

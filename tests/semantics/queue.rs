@@ -242,3 +242,20 @@ fn fifo_failure_takes_followers_along() {
     assert_eq!(run(SourceKind::SqsFifo), ["a1 a2"]);
     assert_eq!(run(SourceKind::Sqs), ["a1 a2", "a3"]);
 }
+
+#[test]
+fn provisioned_pollers_share_their_pace() {
+    let config = MappingConfig {
+        provisioned_pollers: Some((2, 2)),
+        ..sqs()
+    };
+    let many = (1..=10_000).map(|n| record(n, "m", 0)).collect();
+    let rig = Rig::queue(config, many).run_secs(10);
+    let receives = rig
+        .did()
+        .iter()
+        .filter(|(_, did)| matches!(did, Did::Receive { .. }))
+        .count();
+    // Two pollers: 20 a second, and a second's worth at once.
+    assert_eq!(receives, 221);
+}

@@ -266,12 +266,6 @@ fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
             "only Kinesis, DynamoDB streams and SQS queues can be polled",
         );
     }
-    if config.provisioned_pollers.is_some() {
-        return refuse(
-            "ProvisionedPollerConfig",
-            "provisioned pollers are not available",
-        );
-    }
     if !config.filters.is_empty() {
         return refuse("FilterCriteria", "filters are not available");
     }

@@ -1,5 +1,6 @@
 //! The queue family: pollers that receive, invoke and delete, as many at once as the ramp allows.
 
+mod pace;
 mod poller;
 
 use super::slab::Slab;
@@ -9,6 +10,7 @@ use crate::engine::{
     Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, SourceKind,
     Span, Time, Token, WakeReason, limits, retry,
 };
+use pace::Pace;
 use poller::{Poller, State};
 
 /// All pollers of one queue mapping.
@@ -17,6 +19,8 @@ use poller::{Poller, State};
 #[derive(Debug)]
 pub(super) struct Queue<P> {
     scaling: SqsScaling,
+    /// Limits provisioned pollers only.
+    pace: Pace,
     pollers: Vec<Poller<P>>,
     /// Pollers that rest, to be woken when the limit rises.
     resting: Vec<u32>,
@@ -63,12 +67,12 @@ const fn deletion_key(deletion: u32) -> u32 {
 
 impl<P> Queue<P> {
     pub(super) fn new(core: &mut Core<P>) -> Self {
-        let maximum = core.config.maximum_concurrency;
-        let scaling = SqsScaling::new(core.tuning.profile, maximum, core.now);
+        let scaling = SqsScaling::new(&core.config, core.tuning.profile, core.now);
         core.timers
             .set(TICK, scaling.next_tick(), WakeReason::ScalingTick);
         let mut queue = Self {
             scaling,
+            pace: Pace::new(core.now),
             pollers: Vec::new(),
             resting: Vec::new(),
             pending: Slab::default(),
@@ -109,6 +113,11 @@ impl<P> Queue<P> {
                 let before = self.scaling.limit();
                 self.scaling.received(received, asked, waited);
                 self.report_limit(core, before);
+                if core.config.provisioned_pollers.is_some() {
+                    let messages = page.records.iter().chain(&page.rejected);
+                    let bytes = messages.map(|it| u64::from(it.meta.wire_len)).sum();
+                    self.pace.received(core.now, bytes, self.provisioned());
+                }
                 let lease_end = core.now + core.tuning.visibility_timeout;
                 self.reject(core, page.rejected, lease_end);
                 self.pollers[poller as usize].received(core, page.records);
@@ -160,8 +169,7 @@ impl<P> Queue<P> {
             Event::Control(Control::Update(config)) => {
                 let before = self.scaling.limit();
                 core.update(*config);
-                let maximum = core.config.maximum_concurrency;
-                self.scaling.set_maximum(core.tuning.profile, maximum);
+                self.scaling.configure(&core.config, core.tuning.profile);
                 self.report_limit(core, before);
                 self.wake_pollers(core);
             }
@@ -337,8 +345,16 @@ impl<P> Queue<P> {
             self.resting.push(id);
             return;
         }
+        if core.config.provisioned_pollers.is_some() {
+            if let Some(at) = self.pace.next(core.now) {
+                poller.rest_until(core, at);
+                return;
+            }
+        }
         if let Some((records_max, wait)) = poller.next_receive(core) {
             let started = core.now;
+            let pollers = self.provisioned();
+            self.pace.called(started, pollers);
             let token = Self::pend(
                 &mut self.pending,
                 Pending::Receive {
@@ -414,6 +430,13 @@ impl<P> Queue<P> {
             self.pollers[poller as usize].state = State::Free;
             self.step(core, poller);
         }
+    }
+
+    /// Provisioned pollers at work.
+    const fn provisioned(&self) -> u32 {
+        self.scaling
+            .limit()
+            .div_ceil(limits::SQS_POLLER_CONCURRENCY)
     }
 
     fn report_limit(&self, core: &mut Core<P>, before: u32) {

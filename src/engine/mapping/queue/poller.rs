@@ -135,6 +135,14 @@ impl<P> Poller<P> {
         }
     }
 
+    /// Waits for its turn to receive, if that is what it would do next.
+    pub(super) fn rest_until(&mut self, core: &mut Core<P>, at: Time) {
+        if self.state == State::Free && core.is_taking() {
+            self.state = State::Pausing;
+            core.timers.set(self.key, at, WakeReason::ReadDue);
+        }
+    }
+
     pub(super) fn receive_failed(&mut self, core: &mut Core<P>, class: FailureClass) {
         self.failures += 1;
         let pause = match class {

@@ -84,6 +84,21 @@ impl<P> Batches<P> {
         batch.end = end;
     }
 
+    /// Drops the records at `indices` (ascending); the rest is in hand.
+    pub(super) fn remove(&mut self, id: BatchId, indices: &[u32]) {
+        let Some(Some(batch)) = self.entries.get_mut(id.0 as usize) else {
+            unreachable!("batch {id:?} is not in flight");
+        };
+        let (mut index, mut next) = (0, indices.iter().copied().peekable());
+        batch.list.retain(|_| {
+            let goes = next.next_if_eq(&index).is_some();
+            index += 1;
+            !goes
+        });
+        batch.start = 0;
+        batch.end = batch.list.len() as u32;
+    }
+
     /// Drops the records and keeps the list.
     pub(super) fn end(&mut self, id: BatchId) {
         let batch = self.entries.get_mut(id.0 as usize).and_then(Option::take);

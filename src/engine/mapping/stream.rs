@@ -78,6 +78,9 @@ impl<P> Stream<P> {
                 });
                 self.step(core, id, Lanes::One(lane));
             }
+            Event::InvokedPartly { .. } => {
+                panic!("a stream's partial result is Outcome::Partial")
+            }
             Event::Done { token } => self.done(core, token),
             Event::Failed { token, class } => {
                 core.fact(Fact::CallFailed { class });

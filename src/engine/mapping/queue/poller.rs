@@ -139,6 +139,14 @@ impl<P> Poller<P> {
         }
     }
 
+    /// Waits for its turn to receive, if that is what it would do next.
+    pub(super) fn rest_until(&mut self, core: &mut Core<P>, at: Time) {
+        if self.state == State::Free && core.is_taking() {
+            self.state = State::Pausing;
+            core.timers.set(self.key, at, WakeReason::ReadDue);
+        }
+    }
+
     pub(super) fn receive_failed(&mut self, core: &mut Core<P>, class: FailureClass) {
         self.failures += 1;
         let pause = match class {
@@ -236,6 +244,14 @@ impl<P> Poller<P> {
         };
         self.state = State::Receiving;
         Some((credit(core.config.batch_size, self.gathered.len()), wait))
+    }
+
+    /// Gives up what was gathered, and says how many messages that were.
+    pub(super) fn forsake(&mut self, core: &mut Core<P>) -> u32 {
+        let list = std::mem::replace(&mut self.gathered, core.batches.spare());
+        let records = list.len() as u32;
+        core.batches.recycle(list);
+        records
     }
 
     /// The head of what was gathered, within batch size and payload; the rest begins the next batch.

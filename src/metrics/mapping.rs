@@ -1,8 +1,8 @@
 //! Folds the facts of one mapping into its series and its summary.
 
 use super::histogram::Histogram;
-use super::{Backlog, Figure, MappingRow, MappingSummary, Percentiles};
-use crate::engine::{Delivery, Fact, Outcome, Time};
+use super::{Backlog, Figure, LastResult, MappingRow, MappingSummary, Percentiles};
+use crate::engine::{Delivery, Fact, Outcome, SourceKind, Time};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
 #[derive(Debug, Default)]
@@ -10,6 +10,7 @@ pub struct MappingRecorder {
     bin: MappingRow,
     age_max: Option<u64>,
     limit: u32,
+    last_result: LastResult,
     total: Totals,
     rows: Vec<MappingRow>,
 }
@@ -24,12 +25,27 @@ struct Totals {
     latency: Histogram,
     batch: Histogram,
     backlog_max: u64,
+    in_hand_max: u64,
+}
+
+/// What the facts of a bin do not tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BinEnd {
+    /// Records that arrived during the bin.
+    pub incoming: u64,
+    /// Messages that left for the dead-letter queue during the bin.
+    pub dead_lettered: u64,
+    /// Records waiting at the source at its end.
+    pub backlog: u64,
+    /// Records read and not finished at its end.
+    pub in_hand: u64,
 }
 
 impl MappingRecorder {
     /// Counts a fact.
     #[inline]
     pub fn observe(&mut self, now: Time, fact: Fact) {
+        self.last_result.observe(&fact);
         let bin = &mut self.bin;
         match fact {
             Fact::Polled {
@@ -48,27 +64,31 @@ impl MappingRecorder {
                 bin.invoked += u64::from(records);
                 self.total.batches += 1;
                 self.total.batch.record(u64::from(records));
-                // Rule `iterator-age-at-send`.
-                let age = now.since(last_arrival).as_nanos();
-                self.total.age.record(age);
-                self.age_max = self.age_max.max(Some(age));
+                // Rule `iterator-age-at-send`. The final call of a window may have no record.
+                if records > 0 {
+                    let age = now.since(last_arrival).as_nanos();
+                    self.total.age.record(age);
+                    self.age_max = self.age_max.max(Some(age));
+                }
             }
             Fact::InvokeEnded {
                 records, outcome, ..
             } => match outcome {
-                Outcome::Success | Outcome::StateTooLarge => {}
+                // Rule `event-count-conservation`: whatever was read ends once, here or as discarded.
+                Outcome::Success | Outcome::StateTooLarge => bin.succeeded += u64::from(records),
                 Outcome::Throttled { .. } => {
                     bin.throttled += 1;
                     bin.failed += u64::from(records);
                 }
                 // Rule `failed-invoke-counts-whole-batches`: a partial failure counts all of its records.
+                Outcome::Partial { first_failed } => {
+                    bin.failed += u64::from(records);
+                    bin.succeeded += u64::from(first_failed);
+                }
                 Outcome::FunctionError
                 | Outcome::ServiceError
                 | Outcome::TooLarge
-                | Outcome::Rejected
-                | Outcome::Partial { .. } => {
-                    bin.failed += u64::from(records);
-                }
+                | Outcome::Rejected => bin.failed += u64::from(records),
             },
             Fact::Deleted { records } => bin.deleted += u64::from(records),
             Fact::Discarded {
@@ -76,6 +96,7 @@ impl MappingRecorder {
                 destination,
                 ..
             } => match destination {
+                // Rule `dropped-or-delivered`.
                 Delivery::NoDestination => bin.dropped += u64::from(records),
                 Delivery::Delivered => bin.diverted += u64::from(records),
                 Delivery::Refused => {
@@ -84,8 +105,11 @@ impl MappingRecorder {
                 }
             },
             Fact::ConcurrencyChanged { limit } => self.limit = limit,
+            Fact::WindowClosed { early, .. } => {
+                bin.windows_closed += 1;
+                bin.windows_early += u64::from(early);
+            }
             Fact::Returned { .. }
-            | Fact::WindowClosed { .. }
             | Fact::Checkpointed { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }
@@ -93,19 +117,19 @@ impl MappingRecorder {
         }
     }
 
-    /// A record's batch ended in success, `latency` nanoseconds after the record arrived.
+    /// A record is done, `latency` nanoseconds after the record arrived.
     #[inline]
     pub fn succeeded(&mut self, latency: u64) {
         self.total.latency.record(latency);
     }
 
-    /// Closes a bin. `incoming` records arrived and `dead_lettered` messages left for the dead-letter
-    /// queue during it; `backlog` records wait at its end.
-    pub fn roll(&mut self, incoming: u64, dead_lettered: u64, backlog: u64) {
+    /// Closes a bin.
+    pub fn roll(&mut self, end: BinEnd) {
         let row = MappingRow {
-            incoming,
-            dead_lettered,
-            backlog,
+            incoming: end.incoming,
+            dead_lettered: end.dead_lettered,
+            backlog: end.backlog,
+            in_hand: end.in_hand,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
             ..self.bin
@@ -117,24 +141,35 @@ impl MappingRecorder {
         total.invoked += row.invoked;
         total.failed += row.failed;
         total.filtered += row.filtered;
+        total.succeeded += row.succeeded;
         total.dropped += row.dropped;
         total.diverted += row.diverted;
         total.destination_failures += row.destination_failures;
+        total.windows_closed += row.windows_closed;
+        total.windows_early += row.windows_early;
         total.deleted += row.deleted;
         total.dead_lettered += row.dead_lettered;
         total.throttled += row.throttled;
-        total.backlog = backlog;
-        self.total.backlog_max = self.total.backlog_max.max(backlog);
+        total.backlog = row.backlog;
+        total.in_hand = row.in_hand;
+        self.total.backlog_max = self.total.backlog_max.max(row.backlog);
+        self.total.in_hand_max = self.total.in_hand_max.max(row.in_hand);
         self.bin = MappingRow::default();
         self.age_max = None;
     }
 
     /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
     pub fn end_warm_up(&mut self) {
-        let backlog = self.total.row.backlog;
-        self.total = Totals::default();
+        let MappingRow {
+            backlog, in_hand, ..
+        } = self.total.row;
+        self.total = Totals {
+            backlog_max: backlog,
+            in_hand_max: in_hand,
+            ..Totals::default()
+        };
         self.total.row.backlog = backlog;
-        self.total.backlog_max = backlog;
+        self.total.row.in_hand = in_hand;
     }
 
     /// The series so far.
@@ -148,21 +183,27 @@ impl MappingRecorder {
     }
 
     /// The figures of the measured part.
-    pub fn summary(&self, source_type: &str) -> MappingSummary {
+    pub fn summary(&self, source: SourceKind) -> MappingSummary {
         let total = &self.total;
         MappingSummary {
-            source_type: source_type.to_owned(),
+            source_type: source.name().to_owned(),
+            last_processing_result: (!source.is_queue())
+                .then(|| self.last_result.text().to_owned()),
             incoming_records: Figure::count(total.row.incoming),
             polled_event_count: Figure::count(total.row.polled),
             invoked_event_count: Figure::count(total.row.invoked),
             filtered_out_event_count: Figure::count(total.row.filtered),
             failed_invoke_event_count: Figure::count(total.row.failed),
+            succeeded_event_count: Figure::count(total.row.succeeded),
             dropped_event_count: Figure::count(total.row.dropped),
             on_failure_destination_delivered_event_count: Figure::count(total.row.diverted),
+            destination_delivery_failures: Figure::count(total.row.destination_failures),
             deleted_event_count: Figure::count(total.row.deleted),
             dead_lettered: Figure::count(total.row.dead_lettered),
             batches: Figure::count(total.batches),
             throttled_batches: Figure::count(total.row.throttled),
+            windows_closed: Figure::count(total.row.windows_closed),
+            windows_terminated_early: Figure::count(total.row.windows_early),
             reads: Figure::count(total.reads),
             empty_reads: Figure::count(total.empty_reads),
             iterator_age: Percentiles::of_nanos(&total.age),
@@ -172,6 +213,105 @@ impl MappingRecorder {
                 max: Figure::count(total.backlog_max),
                 end: Figure::count(total.row.backlog),
             },
+            in_hand: Backlog {
+                max: Figure::count(total.in_hand_max),
+                end: Figure::count(total.row.in_hand),
+            },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Condition, Meta, Seq, ShardId, Span, Token};
+
+    fn ended(outcome: Outcome) -> Fact {
+        Fact::InvokeEnded {
+            token: Token(0),
+            records: 10,
+            outcome,
+        }
+    }
+
+    fn discarded(destination: Delivery) -> Fact {
+        let meta = Meta {
+            seq: Seq::from(1),
+            group: 0,
+            arrival: Time::ZERO,
+            wire_len: 1,
+        };
+        Fact::Discarded {
+            shard: ShardId(0),
+            records: 3,
+            condition: Condition::RetryAttemptsExhausted,
+            invoke_count: 1,
+            first: meta,
+            last: meta,
+            destination,
+        }
+    }
+
+    fn row(facts: &[Fact]) -> MappingRow {
+        let mut recorder = MappingRecorder::default();
+        for fact in facts {
+            recorder.observe(Time::from_secs(1), *fact);
+        }
+        recorder.roll(BinEnd::default());
+        recorder.take_rows()[0]
+    }
+
+    #[test]
+    fn failed_invoke_counts_whole_batches() {
+        let failures = [
+            (Outcome::FunctionError, 0),
+            (Outcome::Partial { first_failed: 4 }, 4),
+            (Outcome::Rejected, 0),
+            (Outcome::TooLarge, 0),
+            (Outcome::ServiceError, 0),
+            (
+                Outcome::Throttled {
+                    retry_after: Span::ZERO,
+                },
+                0,
+            ),
+        ];
+        for (outcome, succeeded) in failures {
+            let row = row(&[ended(outcome)]);
+            assert_eq!((row.failed, row.succeeded), (10, succeeded), "{outcome:?}");
+        }
+        for outcome in [Outcome::Success, Outcome::StateTooLarge] {
+            let row = row(&[ended(outcome)]);
+            assert_eq!((row.failed, row.succeeded), (0, 10), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn dropped_or_delivered() {
+        let counts = |destination| {
+            let row = row(&[discarded(destination)]);
+            (row.dropped, row.diverted, row.destination_failures)
+        };
+        assert_eq!(counts(Delivery::NoDestination), (3, 0, 0));
+        assert_eq!(counts(Delivery::Delivered), (0, 3, 0));
+        assert_eq!(counts(Delivery::Refused), (3, 0, 1));
+    }
+
+    #[test]
+    fn a_final_call_without_records_has_no_age() {
+        let mut recorder = MappingRecorder::default();
+        let sent = |records| Fact::InvokeSent {
+            token: Token(0),
+            records,
+            attempt: 1,
+            first_arrival: Time::ZERO,
+            last_arrival: Time::from_secs(1),
+        };
+        recorder.observe(Time::from_secs(60), sent(0));
+        recorder.observe(Time::from_secs(3), sent(2));
+        recorder.roll(BinEnd::default());
+        let summary = recorder.summary(SourceKind::Kinesis);
+        assert_eq!(summary.iterator_age.max.value, 2_000.0);
+        assert_eq!(summary.batches.value, 2.0);
     }
 }

@@ -106,6 +106,14 @@ impl<R> Draft<'_, R> {
             to_s: to.as_secs_f64().min(end_s),
             fault: true,
         });
+        // What lasts no time is drawn as wide as can be seen.
+        let seen = end_s / 200.0;
+        let events = self.series.events.iter().map(|(name, from, to)| Band {
+            label: name.clone(),
+            from_s: from.as_secs_f64(),
+            to_s: to.as_secs_f64().max(from.as_secs_f64() + seen).min(end_s),
+            fault: false,
+        });
         let smoothed = lines.iter().any(|line| !line.means.is_empty());
         let stretch = sample::stretch(self.rows.len()).filter(|_| smoothed);
         Chart {
@@ -116,6 +124,7 @@ impl<R> Draft<'_, R> {
             mean_of_s: stretch.map(|rows| rows as f64 * self.series.bin.as_secs_f64()),
             bands: warm
                 .into_iter()
+                .chain(events)
                 .chain(faults)
                 .filter(|band| band.from_s < band.to_s)
                 .collect(),
@@ -347,6 +356,9 @@ fn losses(draft: &Draft<'_, MappingRow>) -> Chart {
     let lines = vec![
         draft.rate("invocations refused", Colour::Orange, |row| row.throttled),
         draft.rate("records discarded", Colour::Vermilion, |row| row.dropped),
+        draft.rate("diverted to the destination", Colour::Blue, |row| {
+            row.diverted
+        }),
         draft.rate("dead-lettered", Colour::Purple, |row| row.dead_lettered),
     ];
     draft

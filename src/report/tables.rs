@@ -101,7 +101,8 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const AGE: &str = "Age when sent";
     const LATENCY: &str = "Age when done";
     const BACKLOG: &str = "Backlog";
-    let specs: [Spec<MappingSummary>; 26] = [
+    const WINDOWS: &str = "Windows";
+    let specs: [Spec<MappingSummary>; 31] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -111,6 +112,17 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
             },
             optional: false,
             cell: |m| Cell::new(m.source_type.clone()),
+        },
+        Spec {
+            column: Column {
+                group: RECORDS,
+                title: "last result",
+                numeric: false,
+                rank: 6,
+            },
+            // A mapping whose last word was good needs none here.
+            optional: true,
+            cell: last_result,
         },
         must(RECORDS, "incoming", 1, |m| count(m.incoming_records)),
         must(RECORDS, "polled", 7, |m| count(m.polled_event_count)),
@@ -125,10 +137,17 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
             bad(m.on_failure_destination_delivered_event_count)
         }),
         may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
+        may(LOST, "refused by destination", 4, |m| {
+            bad(m.destination_delivery_failures)
+        }),
         must(BATCHES, "sent", 8, |m| count(m.batches)),
         may(BATCHES, "throttled", 6, |m| bad(m.throttled_batches)),
         may(BATCHES, "records p50", 9, |m| plain(m.batch_records.p50)),
         may(BATCHES, "records mean", 9, |m| level(m.batch_records.mean)),
+        may(WINDOWS, "closed", 6, |m| count(m.windows_closed)),
+        may(WINDOWS, "ended early", 6, |m| {
+            bad(m.windows_terminated_early)
+        }),
         may(READS, "all", 10, |m| count(m.reads)),
         may(READS, "empty", 11, |m| count(m.empty_reads)),
         must(AGE, "p50", 4, |m| millis(m.iterator_age.p50)),
@@ -141,8 +160,19 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         may(LATENCY, "max", 12, |m| millis(m.record_latency.max)),
         must(BACKLOG, "max", 1, |m| count(m.backlog.max)),
         must(BACKLOG, "end", 0, |m| count(m.backlog.end)),
+        may(BACKLOG, "in hand at the end", 13, |m| count(m.in_hand.end)),
     ];
     table("Mappings", "mapping", &specs, mappings)
+}
+
+fn last_result(mapping: &MappingSummary) -> Cell {
+    let text = mapping.last_processing_result.as_deref().unwrap_or("");
+    let tone = match text {
+        "" | "OK" => Tone::Faint,
+        problem if problem.starts_with("PROBLEM") => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    Cell::new(text).toned(tone)
 }
 
 /// Refusals by AWS's reasons: only reasons and functions that have some.

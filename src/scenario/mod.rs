@@ -14,6 +14,7 @@ mod destination;
 mod diagnostic;
 mod digest;
 mod dist;
+mod events;
 mod faults;
 mod functions;
 mod gates;

@@ -1,6 +1,8 @@
 //! Event source mappings in virtual time: the engine's actions become calls of modelled services.
 
+use super::control::begins_disabled;
 use super::dist::Sampler;
+use super::function::End;
 use super::services::kinesis::{KinesisModel, KinesisReader};
 use super::services::sqs::{Received, SqsModel, Waiter};
 use super::world::{Inner, Pending, Traced, World};
@@ -82,6 +84,15 @@ impl SourceState {
         scenario.sources.iter().enumerate().map(build).collect()
     }
 
+    /// Puts the reader of a mapping that begins later than the run where it is to start.
+    fn place(&mut self, mapping: usize, from: Position, now: Time) {
+        if let Model::Kinesis { stream, readers } = &mut self.model
+            && now > Time::ZERO
+        {
+            readers[mapping] = Some(stream.reader(from, now));
+        }
+    }
+
     fn shard_count(&self) -> usize {
         match &self.model {
             Model::Kinesis { stream, .. } => stream.shard_count(),
@@ -126,36 +137,36 @@ impl SourceState {
 }
 
 impl World<'_> {
-    pub(super) fn start_mappings(&mut self, seed: u64) {
+    pub(super) fn start_mappings(&mut self) {
         let scenario = self.inner.scenario;
         for (index, mapping) in scenario.mappings.iter().enumerate() {
-            let label = format!("mapping/{}", mapping.config.name);
-            let built = Mapping::new(
-                mapping.config.clone(),
-                mapping.tuning,
-                Rng::stream(seed, &label),
-                Time::ZERO,
-            );
-            match built {
-                Ok(machine) => self.mappings.push(machine),
-                Err(unsupported) => {
-                    unreachable!("a checked scenario asked for more than there is: {unsupported}")
-                }
+            let machine = self.new_mapping(index, &mapping.config);
+            self.mappings.push(machine);
+            self.started.push(false);
+            if !begins_disabled(scenario, index) {
+                self.start_mapping(index);
             }
-            let shards = self.inner.sources[mapping.source].shard_count();
-            let listed = (0..shards as u32)
-                .map(|shard| Shard {
-                    id: ShardId(shard),
-                    from: mapping.config.starting_position,
-                    parents: Vec::new(),
-                    window: None,
-                })
-                .collect::<Vec<_>>();
-            if listed.is_empty() {
-                self.drain(index as u32);
-            } else {
-                self.feed(index as u32, Event::Control(Control::Shards(listed)));
-            }
+        }
+    }
+
+    pub(super) fn start_mapping(&mut self, index: usize) {
+        self.started[index] = true;
+        let mapping = &self.inner.scenario.mappings[index];
+        let now = self.inner.now;
+        self.inner.sources[mapping.source].place(index, mapping.config.starting_position, now);
+        let shards = self.inner.sources[mapping.source].shard_count();
+        let listed = (0..shards as u32)
+            .map(|shard| Shard {
+                id: ShardId(shard),
+                from: mapping.config.starting_position,
+                parents: Vec::new(),
+                window: None,
+            })
+            .collect::<Vec<_>>();
+        if listed.is_empty() {
+            self.drain(index as u32);
+        } else {
+            self.feed(index as u32, Event::Control(Control::Shards(listed)));
         }
     }
 
@@ -181,11 +192,20 @@ impl World<'_> {
         batch: BatchId,
         outcome: Outcome,
     ) {
-        if outcome == Outcome::Success {
-            let recorder = &mut self.inner.mapping_recorders[mapping as usize];
-            for record in self.mappings[mapping as usize].batch(batch) {
-                recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
-            }
+        let records = self.mappings[mapping as usize].batch(batch);
+        let done = match outcome {
+            Outcome::Success | Outcome::StateTooLarge => records.len(),
+            // What comes before the lowest failed record is not delivered again.
+            Outcome::Partial { first_failed } => first_failed as usize,
+            Outcome::Rejected
+            | Outcome::FunctionError
+            | Outcome::Throttled { .. }
+            | Outcome::ServiceError
+            | Outcome::TooLarge => 0,
+        };
+        let recorder = &mut self.inner.mapping_recorders[mapping as usize];
+        for record in &records[..done] {
+            recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
         }
         self.feed(mapping, Event::Invoked { token, outcome });
     }
@@ -274,8 +294,10 @@ impl Effects<()> for SimEffects<'_, '_> {
                 Some(Event::Done { token })
             }
             // The modelled store is instant and never fails.
-            Action::Checkpoint { token, .. } | Action::Divert { token, .. } => {
-                Some(Event::Done { token })
+            Action::Checkpoint { token, .. } => Some(Event::Done { token }),
+            Action::Divert { token, .. } => {
+                self.inner.divert(self.mapping, token);
+                None
             }
         }
     }
@@ -397,28 +419,24 @@ impl SimEffects<'_, '_> {
             }
         };
         let records: &[Record<()>] = machine.batch(batch);
-        let course = inner.functions[function].course(lease.start, records);
+        let reported = machine.config().report_batch_item_failures;
+        let course = inner.functions[function].course(lease.start, records, reported);
         recorder.started(&Started {
             duration: course.duration,
             init: course.init,
             waited: Span::ZERO,
-            failed: course.failed,
-            timed_out: course.timed_out,
+            failed: course.end.is_error(),
+            timed_out: course.end == End::Timeout,
         });
         recorder.running(inner.now, inner.lambda.running(lease.function));
         inner.invocations += 1;
-        let outcome = if course.failed {
-            Outcome::FunctionError
-        } else {
-            Outcome::Success
-        };
         let pending = Pending::BatchEnds {
             lease,
             fate: course.fate(),
             mapping: self.mapping,
             token,
             batch,
-            outcome,
+            outcome: course.end.outcome(),
         };
         inner.schedule(inner.now + course.busy(), pending);
         None

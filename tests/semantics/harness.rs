@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) left_out: Vec<&'static str>,
     pub(crate) function: Box<dyn FnMut(&Call<'_>) -> Outcome>,
     pub(crate) invoke_takes: Span,
+    /// Queues: messages that the function reports as failed, by index.
+    pub(crate) reports: Box<dyn FnMut(&Call<'_>) -> Vec<u32>>,
     /// Answers to stores and deletions by their number; `None` means done.
     pub(crate) confirm: Box<dyn FnMut(u32) -> Option<FailureClass>>,
     /// How the next reads and receives fail, the last entry first.
@@ -167,6 +169,7 @@ impl Rig {
             left_out: vec![],
             function: Box::new(|_| Outcome::Success),
             invoke_takes: Span::ZERO,
+            reports: Box::new(|_| vec![]),
             confirm: Box::new(|_| None),
             calls_fail: vec![],
             read_bytes: 0,
@@ -509,6 +512,7 @@ impl Effects<&'static str> for World {
                     window,
                 };
                 let outcome = (self.function)(&call);
+                let failed = (self.reports)(&call);
                 let records = records.join(" ");
                 self.did.push((
                     at_ms,
@@ -518,7 +522,11 @@ impl Effects<&'static str> for World {
                         window,
                     },
                 ));
-                let event = Event::Invoked { token, outcome };
+                let event = if failed.is_empty() {
+                    Event::Invoked { token, outcome }
+                } else {
+                    Event::InvokedPartly { token, failed }
+                };
                 if self.invoke_takes == Span::ZERO {
                     return Some(event);
                 }

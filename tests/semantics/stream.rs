@@ -286,7 +286,14 @@ fn iterator_age_at_send() {
         recorder.observe(Time::from_millis(*at_ms), *fact);
     }
     // Read at 1 s and sent at once; the 30 s of the invocation do not count.
-    assert_eq!(recorder.summary("kinesis").iterator_age.max.value, 600.0);
+    assert_eq!(
+        recorder
+            .summary(tidegate::engine::SourceKind::Kinesis)
+            .iterator_age
+            .max
+            .value,
+        600.0
+    );
 }
 
 #[test]

@@ -491,6 +491,32 @@ fn esm_one_per_source_and_function() {
 }
 
 #[test]
+fn esm_update_only_settings() {
+    let at_creation = MappingParameters {
+        event_source_arn: Some("arn".to_owned()),
+        starting_position: Some("LATEST".to_owned()),
+        batch_size: Some(10),
+        maximum_retry_attempts: Some(3),
+        filter_criteria: Some(vec!["{}".to_owned()]),
+        ..MappingParameters::default()
+    };
+    let changes = MappingParameters {
+        event_source_arn: Some("another".to_owned()),
+        starting_position: Some("TRIM_HORIZON".to_owned()),
+        topics: Some(vec!["t".to_owned()]),
+        batch_size: Some(500),
+        filter_criteria: Some(Vec::new()),
+        ..MappingParameters::default()
+    };
+    let expected = MappingParameters {
+        batch_size: Some(500),
+        filter_criteria: Some(Vec::new()),
+        ..at_creation.clone()
+    };
+    assert_eq!(at_creation.updated_by(changes), expected);
+}
+
+#[test]
 fn every_rule_has_a_test() {
     let these = [include_str!("mod.rs"), include_str!("connection.rs")];
     for rule in &RULES {

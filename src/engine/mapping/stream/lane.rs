@@ -1,6 +1,7 @@
 //! One lane of a shard: records in order, one batch of them in work.
 
 use super::super::Core;
+use super::super::batch::Batches;
 use super::window::OpenWindow;
 use crate::engine::retry;
 use crate::engine::{
@@ -135,6 +136,14 @@ impl<P> Lane<P> {
     /// Start of the open window, if a state belongs to it.
     pub(super) fn stored_window(&self) -> Option<Time> {
         self.window.as_ref().and_then(OpenWindow::stored)
+    }
+
+    /// Records that are not finished: those that wait for a batch, and what is left of the batch in work.
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        let in_work = self.work.map_or(0, |work| {
+            batches.all(work.batch).len() - work.start as usize
+        });
+        (self.buffer.len() + in_work) as u64
     }
 
     /// Records that wait for a batch.

@@ -1,6 +1,7 @@
 //! One shard: its reader, its lanes, and its checkpoint.
 
 use super::super::Core;
+use super::super::batch::Batches;
 use super::lane::{Lane, Todo};
 use super::progress::Progress;
 use super::window::OpenWindow;
@@ -105,6 +106,10 @@ impl<P> Shard<P> {
             lanes: (0..core.config.parallelization_factor).map(lane).collect(),
             progress: Progress::new(listed.from, listed.window),
         }
+    }
+
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        self.lanes.iter().map(|lane| lane.in_hand(batches)).sum()
     }
 
     pub(super) fn parents(&self) -> &[ShardId] {

@@ -82,6 +82,13 @@ impl Connection {
         Ok(Self { config })
     }
 
+    /// Settings of a client of DynamoDB Streams.
+    pub fn dynamodb_streams(&self) -> aws_sdk_dynamodbstreams::Config {
+        aws_sdk_dynamodbstreams::config::Builder::from(&self.config)
+            .timeout_config(call_timeout())
+            .build()
+    }
+
     /// Settings of a Kinesis client.
     pub fn kinesis(&self) -> aws_sdk_kinesis::Config {
         aws_sdk_kinesis::config::Builder::from(&self.config)

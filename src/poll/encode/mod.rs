@@ -3,9 +3,11 @@
 //! A record is encoded once, when it is received; its length is what the engine batches by, and an event is
 //! the concatenation of its records. Retries send the same bytes again.
 
+mod dynamodb;
 mod kinesis;
 mod sqs;
 
+pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
 pub use kinesis::{KinesisRecord, KinesisShape};
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
 

@@ -278,4 +278,6 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_lineage;
+#[cfg(test)]
 mod tests_reshard;

@@ -14,9 +14,11 @@ fn shard(name: &str, parent: &str, end: Option<&str>) -> Value {
 }
 
 fn records(numbers: [u64; 2]) -> Value {
-    json!(numbers.map(|number| json!({"eventID": number.to_string(), "eventName": "INSERT", "dynamodb": {
+    json!(numbers.map(
+        |number| json!({"eventID": number.to_string(), "eventName": "INSERT", "dynamodb": {
         "ApproximateCreationDateTime": 1_700_000_000, "Keys": {"id": {"N": number.to_string()}},
-        "SequenceNumber": format!("{number:021}"), "SizeBytes": 3, "StreamViewType": "KEYS_ONLY"}})))
+        "SequenceNumber": format!("{number:021}"), "SizeBytes": 3, "StreamViewType": "KEYS_ONLY"}})
+    ))
 }
 
 /// Two closed shards, the first of which has lost its parent, and an open one that closes when it is read: only then
@@ -30,12 +32,12 @@ fn rotation() -> impl Fn(&str, &Value) -> (u16, Value) {
                 json!({"StreamDescription": {"Shards": [shard("child", "open", None)]}})
             }
             "DescribeStream" => json!({"StreamDescription": {
-                "LastEvaluatedShardId": is_over.then_some("open"),
-                "Shards": [
-                    shard("open", "second", is_over.then_some("32")),
-                    shard("second", "first", Some("22")),
-                    shard("first", "trimmed", Some("12")),
-                ]}}),
+            "LastEvaluatedShardId": is_over.then_some("open"),
+            "Shards": [
+                shard("open", "second", is_over.then_some("32")),
+                shard("second", "first", Some("22")),
+                shard("first", "trimmed", Some("12")),
+            ]}}),
             "GetShardIterator" => {
                 let kind = body["ShardIteratorType"].as_str().expect("a type");
                 let shard = body["ShardId"].as_str().expect("a shard");

@@ -3,7 +3,7 @@
 //!
 //! - `TEST_FUNCTION_LOG`: file that gets one line of JSON for each invocation.
 //! - `TEST_FUNCTION_DELAY_MS`: how long each invocation takes, after its line is written.
-//! - A record whose SQS body or Kinesis data contains `poison` makes the invocation fail; one with
+//! - A record whose SQS body, Kinesis data or DynamoDB change contains `poison` makes the invocation fail; one with
 //!   `crash` ends the whole process.
 
 use std::fs::OpenOptions;

@@ -124,10 +124,12 @@ where
     let status = error
         .raw_response()
         .map(|response| response.status().as_u16());
-    let text = match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
+    let text = match (error.code(), error.message(), status) {
+        (Some(code), Some(message), _) => format!("{code}: {message}"),
+        (Some(code), None, _) => code.to_owned(),
+        // What the client says of an answer that it cannot read has the answer in it, records and all.
+        (None, _, Some(status)) => format!("an answer with the status {status} makes no sense"),
+        (None, _, None) => DisplayErrorContext(error).to_string(),
     };
     CallError {
         class: classify(error.code(), status),

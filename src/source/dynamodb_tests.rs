@@ -286,3 +286,14 @@ async fn missing_streams_odd_numbers_and_odd_types_are_denied() {
         assert_eq!(failed.class, FailureClass::Denied, "{failed}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_is_not_repeated_in_the_log() {
+    let mut odd = record(1);
+    odd["dynamodb"]["NewImage"] = json!({"card": {"S": "4111"}, "empty": {}});
+    let (_server, dynamodb, reader) = reading(vec![page(&[odd], None)]).await;
+    let read = dynamodb.read(&reader, NOW, Position::Horizon, 1, Vec::new());
+    let failed = read.await.expect_err("a value without a type");
+    assert_eq!(failed.class, FailureClass::Transient);
+    assert_eq!(failed.text, "an answer with the status 200 makes no sense");
+}

@@ -118,7 +118,7 @@ fn push_identity(out: &mut Vec<u8>, identity: &Identity) {
 )]
 fn push_item(out: &mut Vec<u8>, item: &Item) -> Result<(), UnknownType> {
     let mut attributes: Vec<(&String, &AttributeValue)> = item.iter().collect();
-    attributes.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+    attributes.sort_unstable_by_key(|(name, _)| *name);
     out.push(b'{');
     for (index, (name, value)) in attributes.into_iter().enumerate() {
         if index > 0 {

@@ -30,6 +30,10 @@ pub const DYNAMODB_PAGE_BYTES_MAX: u64 = 1_000_000;
 
 /// Largest state of a tumbling window, in bytes of its JSON (1 MB per shard; developer guide, "Tumbling windows").
 pub const WINDOW_STATE_BYTES_MAX: u64 = 1_048_576;
+/// Bytes that the parts of a windowed event take beside its records and its state: names, times, shard and ARN.
+pub const WINDOW_ENVELOPE_BYTES_MAX: u64 = 4_096;
+/// How often an on-failure destination is asked to take an invocation record before the records are dropped.
+pub const DESTINATION_TRIES_MAX: u32 = 5;
 /// How long a window that is over waits for further records before its final call (developer guide, "up to 2 minutes").
 pub const WINDOW_IDLE_MAX: Span = Span::from_secs(120);
 

@@ -24,6 +24,7 @@ mod replay;
 mod shards;
 mod signals;
 mod store;
+mod windows;
 
 pub use clock::Clock;
 pub use counters::Counters;
@@ -31,7 +32,7 @@ pub use driver::MappingFailed;
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
-pub use store::{STORE_FORMAT, Saving, Store, StoreError};
+pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
 
 use crate::engine::Span;
 use crate::scenario::PollerFile;
@@ -281,3 +282,5 @@ mod tests;
 mod tests_lineage;
 #[cfg(test)]
 mod tests_reshard;
+#[cfg(test)]
+mod tests_windows;

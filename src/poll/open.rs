@@ -7,6 +7,7 @@ use crate::poll::feed::Feed;
 use crate::poll::record::Recorder;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
+use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
 use crate::source::dynamodb::DynamoDb;
@@ -173,7 +174,11 @@ impl Shared<'_> {
         let config = &mapping.config;
         let (feed, tuning) = self.feed(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
-        let stored = self.store.load(&name).map_err(Cause::Store)?;
+        let mut stored = self.store.load(&name).map_err(Cause::Store)?;
+        if config.tumbling_window.is_none() {
+            // Left by an earlier version of the file.
+            stored.values_mut().for_each(|stored| stored.window = None);
+        }
         let listed = feed.shards().await?;
         let now = self.clock.now();
         let seed = self.file.poller.seed;
@@ -185,6 +190,7 @@ impl Shared<'_> {
             clock: self.clock,
             readers: Vec::new(),
             book: ShardBook::new(stored, config.starting_position),
+            windows: Windows::new(self.source_arn(mapping)),
             target: self.targets[mapping.target].clone(),
             store: self.store.clone(),
             counters: self.options.counters.clone(),
@@ -263,6 +269,17 @@ impl Shared<'_> {
             }
         };
         Ok((feed, tuning))
+    }
+
+    /// What the events of a stream name as their source.
+    fn source_arn(&self, mapping: &PollerMapping) -> Arc<str> {
+        match &mapping.source {
+            MappingSource::Service { arn, .. } => Arc::from(arn.text.as_str()),
+            MappingSource::Local(index) => match &self.locals[*index] {
+                Local::Stream(stream) => Arc::from(stream.arn()),
+                Local::Queue(_) => Arc::from(""),
+            },
+        }
     }
 
     fn role(&self, partition: &str, account: &str) -> String {

@@ -11,36 +11,16 @@ pub(crate) struct MappingRow {
     pub(crate) advice: &'static str,
 }
 
-pub(crate) const MAPPING: [MappingRow; 8] = [
-    MappingRow {
-        parameter: "ParallelizationFactor",
-        in_use: |config| config.parallelization_factor > 1,
-        advice: "set it to 1, or give the stream more shards",
-    },
-    MappingRow {
-        parameter: "BisectBatchOnFunctionError",
-        in_use: |config| config.bisect_batch_on_function_error,
-        advice: "remove it, or use a smaller BatchSize",
-    },
+pub(crate) const MAPPING: [MappingRow; 4] = [
     MappingRow {
         parameter: "FunctionResponseTypes",
-        in_use: |config| config.report_batch_item_failures,
+        in_use: |config| config.report_batch_item_failures && !config.source.is_stream(),
         advice: "remove it, or use a smaller BatchSize",
-    },
-    MappingRow {
-        parameter: "TumblingWindowInSeconds",
-        in_use: |config| config.tumbling_window.is_some(),
-        advice: "remove it",
     },
     MappingRow {
         parameter: "FilterCriteria",
         in_use: |config| !config.filters.is_empty(),
         advice: "remove it, and lower the source's rate by what the filters would drop",
-    },
-    MappingRow {
-        parameter: "DestinationConfig",
-        in_use: |config| config.on_failure.is_some(),
-        advice: "remove it; records given up are counted as DroppedEventCount",
     },
     MappingRow {
         parameter: "ScalingConfig",

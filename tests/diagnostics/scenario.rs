@@ -142,8 +142,8 @@ bad!(
 bad!(
     not_available_yet,
     mapped(
-        "clicks",
-        "StartingPosition = \"LATEST\"\nParallelizationFactor = 4\nBisectBatchOnFunctionError = true\nFunctionResponseTypes = [\"ReportBatchItemFailures\"]\n"
+        "orders",
+        "ScalingConfig = { MaximumConcurrency = 5 }\nFunctionResponseTypes = [\"ReportBatchItemFailures\"]\n"
     )
 );
 bad!(

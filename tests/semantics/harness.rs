@@ -1,20 +1,39 @@
 //! A scripted world around one mapping: a shard or queue of texts, a function that answers from a script, and a log.
 
 use tidegate::engine::{
-    Action, Condition, Control, Delta, Effects, Event, Fact, Failure, FailureClass, Mapping,
-    MappingConfig, Meta, Outcome, Page, Position, Profile, Record, Rng, Seq, Shard, ShardId,
-    SourceKind, Span, Time, Tuning, WindowCall, pump,
+    Action, Condition, Control, Delivery, Delta, Effects, Event, Fact, FailedAnswer, Failure,
+    FailureClass, Mapping, MappingConfig, Meta, Outcome, Page, Position, Profile, Record, Rng, Seq,
+    Shard, ShardId, SourceKind, Span, Time, Tuning, WindowCall, pump,
 };
 
 /// What the mapping did, with the milliseconds since the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Did {
-    Read { shard: u32, from: Position },
-    Receive { records_max: u32, wait_ms: u64 },
-    Invoke { records: String, attempt: u32 },
-    Delete { records: String },
-    Divert { records: String, failure: Failure },
-    Store { shard: u32, delta: Delta },
+    Read {
+        shard: u32,
+        from: Position,
+    },
+    Receive {
+        records_max: u32,
+        wait_ms: u64,
+    },
+    Invoke {
+        records: String,
+        attempt: u32,
+        window: Option<WindowCall>,
+    },
+    Delete {
+        records: String,
+    },
+    Divert {
+        records: String,
+        failure: Failure,
+    },
+    Store {
+        shard: u32,
+        delta: Delta,
+        window: Option<Time>,
+    },
 }
 
 /// An invocation, as the scripted function sees it.
@@ -113,6 +132,16 @@ impl Rig {
         let mut rig = Self::idle(config, Tuning::new(Profile::Current), shards);
         rig.listed = Some(listed);
         rig
+    }
+
+    /// Lists the one shard of an idle stream, read from its oldest record.
+    pub(crate) fn list_from_horizon(&mut self) {
+        self.list(vec![Shard {
+            id: ShardId(0),
+            from: Position::Horizon,
+            parents: vec![],
+            window: None,
+        }]);
     }
 
     /// A queue mapping whose messages stay hidden for 60 s once received.
@@ -276,6 +305,62 @@ impl Rig {
         })
     }
 
+    /// Windows of the checkpoints: when each that has a state began, ms.
+    pub(crate) fn stored_windows(&self) -> Vec<Option<u64>> {
+        self.pick(|did| match did {
+            Did::Store { window, .. } => Some(window.map(Time::as_millis)),
+            _ => None,
+        })
+    }
+
+    /// Calls of windows: payloads, start in seconds, and `fresh`, `final` and `early` as far as they hold.
+    pub(crate) fn window_calls(&self) -> Vec<String> {
+        self.pick(|did| match did {
+            Did::Invoke {
+                records,
+                window: Some(call),
+                ..
+            } => {
+                let mut text = format!("{records}@{}", call.start.as_millis() / 1_000);
+                for (holds, word) in [
+                    (call.is_fresh, " fresh"),
+                    (call.is_final, " final"),
+                    (call.is_terminated_early, " early"),
+                ] {
+                    text += if holds { word } else { "" };
+                }
+                Some(text)
+            }
+            _ => None,
+        })
+    }
+
+    /// What was told to the destination: payloads, condition, count and how the function answered.
+    pub(crate) fn diverts(&self) -> Vec<(&str, Condition, u32, Option<FailedAnswer>)> {
+        self.pick(|did| match did {
+            Did::Divert { records, failure } => Some((
+                records.as_str(),
+                failure.condition,
+                failure.invoke_count,
+                failure.answer,
+            )),
+            _ => None,
+        })
+    }
+
+    /// What became of records that were given up.
+    pub(crate) fn deliveries(&self) -> Vec<(u32, Delivery)> {
+        let delivery = |(_, fact): &(u64, Fact)| match *fact {
+            Fact::Discarded {
+                records,
+                destination,
+                ..
+            } => Some((records, destination)),
+            _ => None,
+        };
+        self.world.facts.iter().filter_map(delivery).collect()
+    }
+
     pub(crate) fn facts(&self) -> &[(u64, Fact)] {
         &self.world.facts
     }
@@ -425,7 +510,14 @@ impl Effects<&'static str> for World {
                 };
                 let outcome = (self.function)(&call);
                 let records = records.join(" ");
-                self.did.push((at_ms, Did::Invoke { records, attempt }));
+                self.did.push((
+                    at_ms,
+                    Did::Invoke {
+                        records,
+                        attempt,
+                        window,
+                    },
+                ));
                 let event = Event::Invoked { token, outcome };
                 if self.invoke_takes == Span::ZERO {
                     return Some(event);
@@ -451,10 +543,17 @@ impl Effects<&'static str> for World {
                 token,
                 shard,
                 delta,
-                ..
+                window,
             } => {
                 let shard = shard.0;
-                self.did.push((at_ms, Did::Store { shard, delta }));
+                self.did.push((
+                    at_ms,
+                    Did::Store {
+                        shard,
+                        delta,
+                        window,
+                    },
+                ));
                 self.confirmed(token)
             }
         }

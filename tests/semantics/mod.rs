@@ -3,7 +3,11 @@
 mod dynamodb;
 mod harness;
 mod lambda;
+mod lanes;
+mod model;
+mod pieces;
 mod properties;
 mod queue;
 mod recorded;
 mod stream;
+mod windows;

@@ -1,5 +1,6 @@
 //! The mapping state machine: one event source mapping, whatever its source.
 
+mod batch;
 mod queue;
 mod slab;
 mod stream;
@@ -80,8 +81,7 @@ struct Core<P> {
     mode: Mode,
     actions: VecDeque<Action>,
     facts: VecDeque<Fact>,
-    batches: slab::Slab<Vec<Record<P>>>,
-    spare: Vec<Vec<Record<P>>>,
+    batches: batch::Batches<P>,
     /// Answers that drivers had at once; kept here so that pumping allocates nothing.
     answers: VecDeque<Event<P>>,
     timers: Timers,
@@ -96,9 +96,6 @@ enum Mode {
     /// For good: the process is about to end.
     Draining,
 }
-
-/// Emptied record lists kept for reuse; more than a few would only hold memory.
-const SPARE_LISTS_MAX: usize = 64;
 
 impl<P> Mapping<P> {
     /// A mapping that has not read anything yet. Stream mappings wait for [`Control::Shards`](crate::engine::Control).
@@ -120,8 +117,7 @@ impl<P> Mapping<P> {
             mode: Mode::Enabled,
             actions: VecDeque::new(),
             facts: VecDeque::new(),
-            batches: slab::Slab::default(),
-            spare: Vec::new(),
+            batches: batch::Batches::default(),
             answers: VecDeque::new(),
             timers: Timers::default(),
         };
@@ -173,19 +169,19 @@ impl<P> Mapping<P> {
         self.core.timers.next()
     }
 
-    /// The records of a batch that an unanswered action mentions.
+    /// The records that an unanswered action means: a batch, or the part of one that is sent or given up.
     ///
     /// # Panics
     /// When no unanswered action mentions `id`.
     pub fn batch(&self, id: BatchId) -> &[Record<P>] {
-        let records = self.core.batches.get(id.0);
+        let records = self.core.batches.view(id);
         assert!(records.is_some(), "batch {id:?} is not in flight");
-        records.map_or(&[], Vec::as_slice)
+        records.unwrap_or(&[])
     }
 
     /// An empty list for the next page, with the capacity of an earlier one.
     pub fn spare_list(&mut self) -> Vec<Record<P>> {
-        self.core.spare.pop().unwrap_or_default()
+        self.core.batches.spare()
     }
 
     /// The mapping's parameters.
@@ -250,13 +246,6 @@ impl<P> Core<P> {
         self.facts.push_back(fact);
     }
 
-    fn recycle(&mut self, mut list: Vec<Record<P>>) {
-        list.clear();
-        if self.spare.len() < SPARE_LISTS_MAX {
-            self.spare.push(list);
-        }
-    }
-
     /// Rule `update-keeps-position`: the parameters change, places and what is in hand do not.
     fn update(&mut self, config: MappingConfig) {
         assert!(
@@ -265,24 +254,6 @@ impl<P> Core<P> {
             self.config.name
         );
         self.config = config;
-    }
-
-    fn new_batch(&mut self, records: Vec<Record<P>>) -> BatchId {
-        BatchId(self.batches.insert(records))
-    }
-
-    /// Ends a batch: its records are dropped, the list is kept.
-    fn end_batch(&mut self, batch: BatchId) {
-        let list = self.batches.remove(batch.0);
-        assert!(list.is_some(), "batch {batch:?} ended twice");
-        self.recycle(list.unwrap_or_default());
-    }
-
-    fn batch_list(&mut self, batch: BatchId) -> &mut Vec<Record<P>> {
-        match self.batches.get_mut(batch.0) {
-            Some(list) => list,
-            None => unreachable!("batch {batch:?} is not in flight"),
-        }
     }
 }
 
@@ -295,31 +266,16 @@ fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
             "only Kinesis, DynamoDB streams and SQS standard queues can be polled",
         );
     }
-    if config.parallelization_factor > 1 {
-        return refuse("ParallelizationFactor", "only 1 is available");
-    }
-    if config.bisect_batch_on_function_error {
-        return refuse("BisectBatchOnFunctionError", "only false is available");
-    }
-    if config.report_batch_item_failures {
+    if config.report_batch_item_failures && !config.source.is_stream() {
         return refuse(
             "FunctionResponseTypes",
-            "partial batch responses are not available",
+            "partial batch responses of queues are not available",
         );
-    }
-    if config.tumbling_window.is_some() {
-        return refuse("TumblingWindowInSeconds", "only 0 is available");
     }
     if config.provisioned_pollers.is_some() {
         return refuse(
             "ProvisionedPollerConfig",
             "provisioned pollers are not available",
-        );
-    }
-    if config.on_failure.is_some() {
-        return refuse(
-            "DestinationConfig",
-            "on-failure destinations are not available",
         );
     }
     if !config.filters.is_empty() {

@@ -125,7 +125,7 @@ impl<P> Queue<P> {
                     panic!("{token:?} was not given for a deletion");
                 };
                 if let Some(done) = self.deleting.remove(deletion) {
-                    let records = core.batch_list(done.batch).len() as u32;
+                    let records = core.batches.all(done.batch).len() as u32;
                     core.fact(Fact::Deleted { records });
                     self.deletion_over(core, done);
                 }
@@ -174,7 +174,7 @@ impl<P> Queue<P> {
             return;
         }
         let deletion = self.deleting.insert(Deletion {
-            batch: core.new_batch(rejected),
+            batch: core.batches.begin(rejected),
             lease_end,
             failures: 0,
             waiting: None,
@@ -205,7 +205,7 @@ impl<P> Queue<P> {
     fn invoked(&mut self, core: &mut Core<P>, token: Token, poller: u32, outcome: Outcome) {
         let slot = &mut self.pollers[poller as usize];
         let (batch, lease_end) = slot.running();
-        let records = core.batch_list(batch).len() as u32;
+        let records = core.batches.all(batch).len() as u32;
         core.fact(Fact::InvokeEnded {
             token,
             records,
@@ -235,7 +235,7 @@ impl<P> Queue<P> {
                 // Rule `sqs-function-error-waits-for-visibility`.
                 self.scaling.failed();
                 slot.state = State::Free;
-                core.end_batch(batch);
+                core.batches.end(batch);
                 core.fact(Fact::Returned {
                     records,
                     cause: ReturnCause::FunctionError,
@@ -257,7 +257,7 @@ impl<P> Queue<P> {
         let poller = &mut self.pollers[id as usize];
         if let Some((batch, attempt)) = poller.next_invoke(core) {
             let token = Self::pend(&mut self.pending, Pending::Invoke { poller: id });
-            let records = core.batch_list(batch);
+            let records = core.batches.all(batch);
             let arrivals = records.iter().map(|record| record.meta.arrival);
             let first_arrival = arrivals.clone().min().unwrap_or(Time::ZERO);
             let last_arrival = arrivals.max().unwrap_or(Time::ZERO);
@@ -341,7 +341,7 @@ impl<P> Queue<P> {
                     core.timers.set(key, retry_at, WakeReason::BackoffEnd);
                 } else if let Some(lost) = self.deleting.remove(deletion) {
                     // Later deletes would use receipt handles that no longer count: the messages come back.
-                    let records = core.batch_list(lost.batch).len() as u32;
+                    let records = core.batches.all(lost.batch).len() as u32;
                     core.fact(Fact::Returned {
                         records,
                         cause: ReturnCause::DeleteFailed,
@@ -356,7 +356,7 @@ impl<P> Queue<P> {
     }
 
     fn deletion_over(&mut self, core: &mut Core<P>, deletion: Deletion) {
-        core.end_batch(deletion.batch);
+        core.batches.end(deletion.batch);
         if let Some(poller) = deletion.waiting {
             self.pollers[poller as usize].state = State::Free;
             self.step(core, poller);

@@ -1,11 +1,15 @@
-//! The stream family: shards read in order, one batch of a shard in flight, checkpoints behind it.
+//! The stream family: shards read in order, one batch per lane in flight, checkpoints behind them.
 
+mod lane;
+mod progress;
 mod shard;
+mod window;
 
 use super::slab::Slab;
 use super::{Core, Mode};
-use crate::engine::{Action, Control, Event, Fact, Outcome, ShardId, Token};
-use shard::{Shard, TIMERS_PER_SHARD, Timer};
+use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
+use lane::Todo;
+use shard::{Shard, Timer};
 
 /// All shards of one stream mapping.
 #[derive(Debug)]
@@ -18,10 +22,19 @@ pub(super) struct Stream<P> {
 
 /// What an unanswered token belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pending {
+enum Pending {
     Read(ShardId),
-    Invoke(ShardId),
+    Invoke(ShardId, u32),
+    Divert(ShardId, u32),
     Checkpoint(ShardId),
+}
+
+/// Which lanes of a shard may have something to do.
+#[derive(Clone, Copy, Debug)]
+enum Lanes {
+    All,
+    One(u32),
+    None,
 }
 
 impl<P> Stream<P> {
@@ -40,63 +53,101 @@ impl<P> Stream<P> {
     pub(super) fn handle(&mut self, core: &mut Core<P>, event: Event<P>) {
         match event {
             Event::Fetched { token, page } => {
-                let id = self.shard_of(token, Pending::Read);
+                let Pending::Read(id) = self.take(token) else {
+                    panic!("{token:?} was not given for a read");
+                };
                 self.shard(id).page(core, page);
-                self.step(core, id);
+                self.step(core, id, Lanes::All);
             }
             Event::Invoked { token, outcome } => {
-                let id = self.shard_of(token, Pending::Invoke);
+                let Pending::Invoke(id, lane) = self.take(token) else {
+                    panic!("{token:?} was not given for an invocation");
+                };
                 self.working -= 1;
-                let records = self.shard(id).invoked(core, outcome);
+                let records = self.shard(id).invoked(core, lane, outcome);
                 core.fact(Fact::InvokeEnded {
                     token,
                     records,
                     outcome,
                 });
-                self.step(core, id);
+                self.step(core, id, Lanes::One(lane));
             }
-            Event::Done { token } => {
-                let id = self.shard_of(token, Pending::Checkpoint);
-                self.working -= 1;
-                let ended = self.shard(id).stored(core);
-                self.step(core, id);
-                if ended {
-                    self.ended(core, id);
-                }
-            }
+            Event::Done { token } => self.done(core, token),
             Event::Failed { token, class } => {
                 core.fact(Fact::CallFailed { class });
-                let pending = self.take(token);
-                let id = match pending {
-                    Pending::Read(id) => {
-                        self.shard(id).read_failed(core, class);
-                        id
-                    }
-                    Pending::Checkpoint(id) => {
-                        self.working -= 1;
-                        self.shard(id).store_failed(core);
-                        id
-                    }
-                    Pending::Invoke(_) => {
-                        panic!("an invocation is answered by Event::Invoked, not Event::Failed")
-                    }
-                };
-                self.step(core, id);
+                self.call_failed(core, token, class);
             }
             Event::Control(Control::Shards(listed)) => self.discovered(core, &listed),
             Event::Control(Control::Drain) => {
                 core.switch(Mode::Draining);
             }
-            Event::Control(Control::Disable | Control::Enable | Control::Update(_)) => {}
+            // Rule `disable-keeps-position`: places and batches stay as they are.
+            Event::Control(Control::Disable) => {
+                core.switch(Mode::Disabled);
+            }
+            Event::Control(Control::Enable) => {
+                if core.switch(Mode::Enabled) {
+                    self.step_all(core);
+                }
+            }
+            Event::Control(Control::Update(config)) => {
+                core.update(*config);
+                self.step_all(core);
+            }
         }
     }
 
     pub(super) fn handle_timer(&mut self, core: &mut Core<P>, key: u32) {
-        let id = ShardId(key / TIMERS_PER_SHARD);
-        if key % TIMERS_PER_SHARD == Timer::Store as u32 {
-            self.shard(id).store_retry_due();
+        let (id, timer) = Timer::of_key(key);
+        let lanes = match timer {
+            Timer::Lane(lane) => Lanes::One(lane),
+            Timer::Read => Lanes::None,
+            Timer::Store => {
+                self.shard(id).store_retry_due();
+                Lanes::None
+            }
+        };
+        self.step(core, id, lanes);
+    }
+
+    fn done(&mut self, core: &mut Core<P>, token: Token) {
+        self.working -= 1;
+        match self.take(token) {
+            Pending::Checkpoint(id) => {
+                let ended = self.shard(id).stored(core);
+                self.step(core, id, Lanes::None);
+                if ended {
+                    self.ended(core, id);
+                }
+            }
+            Pending::Divert(id, lane) => {
+                self.shard(id).diverted(core, lane);
+                self.step(core, id, Lanes::One(lane));
+            }
+            other => panic!("{token:?} was given for {other:?}"),
         }
-        self.step(core, id);
+    }
+
+    fn call_failed(&mut self, core: &mut Core<P>, token: Token, class: FailureClass) {
+        match self.take(token) {
+            Pending::Read(id) => {
+                self.shard(id).read_failed(core, class);
+                self.step(core, id, Lanes::None);
+            }
+            Pending::Checkpoint(id) => {
+                self.working -= 1;
+                self.shard(id).store_failed(core);
+                self.step(core, id, Lanes::None);
+            }
+            Pending::Divert(id, lane) => {
+                self.working -= 1;
+                self.shard(id).divert_failed(core, lane, class);
+                self.step(core, id, Lanes::One(lane));
+            }
+            Pending::Invoke(..) => {
+                panic!("an invocation is answered by Event::Invoked, not Event::Failed")
+            }
+        }
     }
 
     fn discovered(&mut self, core: &mut Core<P>, listed: &[crate::engine::Shard]) {
@@ -110,15 +161,19 @@ impl<P> Stream<P> {
                 "shard indices have a gap: {known} is missing before {}",
                 shard.id.0
             );
-            self.shards.push(Shard::new(shard, core.now));
+            self.shards.push(Shard::new(shard, core));
         }
+        self.step_all(core);
+    }
+
+    fn step_all(&mut self, core: &mut Core<P>) {
         for index in 0..self.shards.len() {
-            self.step(core, ShardId(index as u32));
+            self.step(core, ShardId(index as u32), Lanes::All);
         }
     }
 
     /// Lets a shard do whatever it can do now; one that waits for its parents starts when the last has ended.
-    fn step(&mut self, core: &mut Core<P>, id: ShardId) {
+    fn step(&mut self, core: &mut Core<P>, id: ShardId, lanes: Lanes) {
         if !self.shards[id.0 as usize].is_started() {
             let ready = self.shards[id.0 as usize].parents().iter().all(|parent| {
                 self.shards
@@ -130,7 +185,7 @@ impl<P> Stream<P> {
             }
             self.shard(id).start(core);
         }
-        self.advance(core, id);
+        self.advance(core, id, lanes);
     }
 
     /// Starts the children of a shard whose end is stored (rule `stream-children-after-parents`).
@@ -138,23 +193,46 @@ impl<P> Stream<P> {
         core.fact(Fact::ShardEnded { shard: id });
         for index in 0..self.shards.len() {
             if self.shards[index].parents().contains(&id) {
-                self.step(core, ShardId(index as u32));
+                self.step(core, ShardId(index as u32), Lanes::All);
             }
         }
     }
 
-    fn advance(&mut self, core: &mut Core<P>, id: ShardId) {
+    fn advance(&mut self, core: &mut Core<P>, id: ShardId, lanes: Lanes) {
         let shard = &mut self.shards[id.0 as usize];
-        if let Some((batch, attempt)) = shard.next_invoke(core) {
-            let token = Self::pend(&mut self.pending, Pending::Invoke(id));
-            self.working += 1;
-            shard.report_invoke(core, token);
-            core.act(Action::Invoke {
-                token,
-                batch,
-                attempt,
-                window: None,
-            });
+        let lanes = match lanes {
+            Lanes::All => 0..shard.lane_count(),
+            Lanes::One(lane) => lane..lane + 1,
+            Lanes::None => 0..0,
+        };
+        for lane in lanes {
+            match shard.next_todo(core, lane) {
+                None => {}
+                Some(Todo::Invoke {
+                    batch,
+                    attempt,
+                    window,
+                }) => {
+                    let token = Self::pend(&mut self.pending, Pending::Invoke(id, lane));
+                    self.working += 1;
+                    shard.report_invoke(core, lane, token, attempt);
+                    core.act(Action::Invoke {
+                        token,
+                        batch,
+                        attempt,
+                        window,
+                    });
+                }
+                Some(Todo::Divert { batch, failure }) => {
+                    let token = Self::pend(&mut self.pending, Pending::Divert(id, lane));
+                    self.working += 1;
+                    core.act(Action::Divert {
+                        token,
+                        batch,
+                        failure,
+                    });
+                }
+            }
         }
         if let Some((from, records_max)) = shard.next_read(core) {
             let token = Self::pend(&mut self.pending, Pending::Read(id));
@@ -165,14 +243,14 @@ impl<P> Stream<P> {
                 records_max,
             });
         }
-        if let Some(delta) = shard.next_checkpoint() {
+        if let Some((delta, window)) = shard.next_checkpoint(core) {
             let token = Self::pend(&mut self.pending, Pending::Checkpoint(id));
             self.working += 1;
             core.act(Action::Checkpoint {
                 token,
                 shard: id,
                 delta,
-                window: None,
+                window,
             });
         }
     }
@@ -189,39 +267,8 @@ impl<P> Stream<P> {
         }
     }
 
-    fn shard_of(&mut self, token: Token, kind: fn(ShardId) -> Pending) -> ShardId {
-        let pending = self.take(token);
-        let (Pending::Read(id) | Pending::Invoke(id) | Pending::Checkpoint(id)) = pending;
-        assert!(pending == kind(id), "{token:?} was given for {pending:?}");
-        id
-    }
-
     fn shard(&mut self, id: ShardId) -> &mut Shard<P> {
         &mut self.shards[id.0 as usize]
-    }
-}
-
-/// The part of an outcome that decides what a stream does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Succeeded,
-    /// Counts against MaximumRetryAttempts.
-    Failed,
-    /// Never counts.
-    Refused,
-}
-
-impl From<Outcome> for Verdict {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Success | Outcome::StateTooLarge => Self::Succeeded,
-            // Rule `stream-oversize-spends-tries`: recorded, although the handler never runs.
-            Outcome::FunctionError
-            | Outcome::TooLarge
-            | Outcome::Rejected
-            | Outcome::Partial { .. } => Self::Failed,
-            Outcome::Throttled { .. } | Outcome::ServiceError => Self::Refused,
-        }
     }
 }
 

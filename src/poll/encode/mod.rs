@@ -6,10 +6,12 @@
 mod dynamodb;
 mod kinesis;
 mod sqs;
+mod window;
 
 pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
 pub use kinesis::{KinesisRecord, KinesisShape};
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
+pub use window::WindowFrame;
 
 use crate::engine::Record;
 use crate::engine::wire::RECORDS_ENVELOPE_LEN;
@@ -19,21 +21,21 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 const HEAD: &[u8] = b"{\"Records\":[";
-const TAIL: &[u8] = b"]}";
 
-/// The event for a batch.
+/// The event for a batch, and for a call of a tumbling window with what surrounds its records.
 ///
 /// # Panics
 /// When a record's `wire_len` is not the length of its JSON: the payload limit would then be guarded by
 /// wrong figures.
-pub fn event(records: &[Record<Payload>]) -> Bytes {
+pub fn event(records: &[Record<Payload>], window: Option<&WindowFrame<'_>>) -> Bytes {
     let commas = records.len().saturating_sub(1);
     let predicted = records
         .iter()
         .map(|record| record.meta.wire_len as usize)
         .sum::<usize>()
         + RECORDS_ENVELOPE_LEN as usize
-        + commas;
+        + commas
+        + window.map_or(0, WindowFrame::encoded_len);
     let mut out = Vec::with_capacity(predicted);
     out.extend_from_slice(HEAD);
     for (index, record) in records.iter().enumerate() {
@@ -42,7 +44,11 @@ pub fn event(records: &[Record<Payload>]) -> Bytes {
         }
         out.extend_from_slice(&record.payload.json);
     }
-    out.extend_from_slice(TAIL);
+    out.push(b']');
+    if let Some(window) = window {
+        window.encode(&mut out);
+    }
+    out.push(b'}');
     assert_eq!(
         out.len(),
         predicted,

@@ -228,6 +228,37 @@ async fn a_poison_record_is_given_up_and_the_rest_is_delivered() {
 }
 
 #[tokio::test]
+async fn a_poison_record_is_found_by_halves_and_alone_given_up() {
+    let table = Table::create().await;
+    for number in 0..4 {
+        let text = if number == 2 { "poison" } else { "text" };
+        table.put(&format!("item-{number}"), text).await;
+    }
+    let poller = poller(
+        &table,
+        &format!(
+            "{HORIZON}BatchSize = 4\nMaximumRetryAttempts = 1\nBisectBatchOnFunctionError = true\nbackoff_first = \"50ms\"\n"
+        ),
+    );
+    let ended = poller.run(&["--max-records", "4"]);
+    assert!(ended.status.success(), "{ended:?}");
+    let seen: Vec<Vec<String>> = poller
+        .invocations()
+        .iter()
+        .map(|invocation| items(std::slice::from_ref(invocation)))
+        .collect();
+    let expected: [&[&str]; 6] = [
+        &["item-0", "item-1", "item-2", "item-3"],
+        &["item-0", "item-1"],
+        &["item-2", "item-3"],
+        &["item-2"],
+        &["item-2"],
+        &["item-3"],
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
 async fn a_disabled_stream_is_read_to_its_end_and_never_again() {
     let table = Table::create().await;
     for number in 0..10 {

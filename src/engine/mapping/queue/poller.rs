@@ -99,7 +99,7 @@ impl<P> Poller<P> {
         self.state = State::Free;
         self.failures = 0;
         if records.is_empty() {
-            core.recycle(records);
+            core.batches.recycle(records);
             if core.tuning.long_poll == Span::ZERO {
                 self.pause(core);
             }
@@ -116,10 +116,10 @@ impl<P> Poller<P> {
         if self.gathered.is_empty() {
             // The common case, a batch of one receive, moves the list instead of its records.
             let old = std::mem::replace(&mut self.gathered, records);
-            core.recycle(old);
+            core.batches.recycle(old);
         } else {
             self.gathered.append(&mut records);
-            core.recycle(records);
+            core.batches.recycle(records);
         }
     }
 
@@ -173,8 +173,8 @@ impl<P> Poller<P> {
                     return None;
                 }
                 let (batch, cause) = (work.batch, *cause);
-                let records = core.batch_list(batch).len() as u32;
-                core.end_batch(batch);
+                let records = core.batches.all(batch).len() as u32;
+                core.batches.end(batch);
                 self.state = State::Free;
                 return Some((records, cause));
             }
@@ -207,7 +207,7 @@ impl<P> Poller<P> {
         }
         let list = self.take_batch(core);
         let work = Work {
-            batch: BatchId(core.batches.insert(list)),
+            batch: core.batches.begin(list),
             lease_end: self.lease_end,
             refusals: 0,
             again: false,
@@ -238,7 +238,7 @@ impl<P> Poller<P> {
     fn take_batch(&mut self, core: &mut Core<P>) -> Vec<Record<P>> {
         let fitting = self.fitting(core);
         if fitting == self.gathered.len() {
-            let spare = core.spare.pop().unwrap_or_default();
+            let spare = core.batches.spare();
             return std::mem::replace(&mut self.gathered, spare);
         }
         let rest = self.gathered.split_off(fitting);

@@ -1,22 +1,45 @@
-//! One shard: its reader, its lane of batches, and its checkpoint.
+//! One shard: its reader, its lanes, and its checkpoint.
 
 use super::super::Core;
-use super::Verdict;
+use super::lane::{Lane, Todo};
+use super::progress::Progress;
+use super::window::OpenWindow;
 use crate::engine::retry;
 use crate::engine::{
-    BatchId, Condition, Delivery, Delta, Fact, FailureClass, Outcome, Page, Position, Record,
-    ShardId, Span, Time, Token, WakeReason, limits,
+    Delta, Fact, FailureClass, Outcome, Page, Position, ShardId, Span, Time, Token, WakeReason,
 };
-use std::collections::VecDeque;
 
-pub(super) const TIMERS_PER_SHARD: u32 = 3;
+/// Lanes of a shard: ParallelizationFactor is at most 10.
+const LANES_MAX: u32 = 10;
+/// Deadlines of a shard: one per lane, and those of [`Timer`].
+pub(super) const TIMERS_PER_SHARD: u32 = LANES_MAX + 2;
 
-/// The deadlines of a shard, as offsets of its timer keys.
-#[derive(Clone, Copy, Debug)]
+/// What a deadline of a shard is for, by the offset of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
-    Read = 0,
-    Lane = 1,
-    Store = 2,
+    Read,
+    Store,
+    Lane(u32),
+}
+
+impl Timer {
+    const fn key(self, shard: ShardId) -> u32 {
+        let offset = match self {
+            Self::Read => 0,
+            Self::Store => 1,
+            Self::Lane(lane) => 2 + lane,
+        };
+        shard.0 * TIMERS_PER_SHARD + offset
+    }
+
+    pub(super) const fn of_key(key: u32) -> (ShardId, Self) {
+        let timer = match key % TIMERS_PER_SHARD {
+            0 => Self::Read,
+            1 => Self::Store,
+            offset => Self::Lane(offset - 2),
+        };
+        (ShardId(key / TIMERS_PER_SHARD), timer)
+    }
 }
 
 /// A shard of a stream.
@@ -32,13 +55,9 @@ pub(super) struct Shard<P> {
     phase: Phase,
     parents: Vec<ShardId>,
     reader: Reader,
-    buffer: VecDeque<Record<P>>,
-    /// Encoded bytes of the buffered records, a comma each.
-    buffered: u64,
-    lane: Lane,
-    /// When the previous invocation completed: the batching window counts from here.
-    window_from: Time,
-    checkpoint: Checkpoint,
+    /// ParallelizationFactor of them (rule `lanes-by-key-hash`); an update takes effect once all are empty.
+    lanes: Vec<Lane<P>>,
+    progress: Progress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,34 +77,16 @@ struct Reader {
     failures: u32,
 }
 
-/// The lane holds at most one batch: order within a shard needs no more than that (rule `stream-one-batch-per-shard`).
-#[derive(Clone, Copy, Debug)]
-enum Lane {
-    Idle,
-    /// A batch that is to be invoked at `due`, or is being invoked.
-    Busy {
-        batch: BatchId,
-        running: bool,
-        due: Time,
-        /// Failed deliveries that reached the function.
-        tries: u32,
-        /// Refusals in a row, which spend no try.
-        refusals: u32,
-    },
-}
-
-#[derive(Debug)]
-struct Checkpoint {
-    stored: Position,
-    wanted: Position,
-    in_flight: Option<Position>,
-    failures: u32,
-    blocked: bool,
-}
-
 impl<P> Shard<P> {
-    pub(super) fn new(listed: &crate::engine::Shard, now: Time) -> Self {
+    pub(super) fn new(listed: &crate::engine::Shard, core: &Core<P>) -> Self {
         let finished = listed.from == Position::End;
+        let tumbling = core.config.tumbling_window;
+        let window = listed.window.zip(tumbling);
+        let window = window.map(|(start, length)| OpenWindow::resumed(start, length));
+        let lane = |lane| {
+            let timer = Timer::Lane(lane).key(listed.id);
+            Lane::new(listed.id, timer, core.now, window)
+        };
         Self {
             id: listed.id,
             phase: if finished {
@@ -97,21 +98,12 @@ impl<P> Shard<P> {
             reader: Reader {
                 cursor: listed.from,
                 in_flight: false,
-                started: now,
-                due: now,
+                started: core.now,
+                due: core.now,
                 failures: 0,
             },
-            buffer: VecDeque::new(),
-            buffered: 0,
-            lane: Lane::Idle,
-            window_from: now,
-            checkpoint: Checkpoint {
-                stored: listed.from,
-                wanted: listed.from,
-                in_flight: None,
-                failures: 0,
-                blocked: false,
-            },
+            lanes: (0..core.config.parallelization_factor).map(lane).collect(),
+            progress: Progress::new(listed.from, listed.window),
         }
     }
 
@@ -130,12 +122,14 @@ impl<P> Shard<P> {
     pub(super) fn start(&mut self, core: &mut Core<P>) {
         assert!(self.phase == Phase::Waiting, "a shard starts once");
         self.phase = Phase::Open;
-        self.window_from = core.now;
+        for lane in &mut self.lanes {
+            lane.start(core.now);
+        }
         self.reader.due = core.now;
         if self.reader.cursor == Position::Latest {
             // Rule `stream-latest-is-resolved`: a restart before the first record must not skip what
             // arrived in between, so "latest" is remembered as the moment at which it was meant.
-            self.checkpoint.wanted = Position::At(core.now);
+            self.progress.reach(Position::At(core.now));
         }
         core.fact(Fact::ShardStarted { shard: self.id });
     }
@@ -143,18 +137,51 @@ impl<P> Shard<P> {
     // ---- reading ----
 
     pub(super) fn next_read(&mut self, core: &mut Core<P>) -> Option<(Position, u32)> {
-        // Reading ahead stops once the next batch is complete: memory is bounded by a batch and a page.
-        let complete = self.batch_is_complete(core);
-        if self.phase != Phase::Open || self.reader.in_flight || !core.is_taking() || complete {
+        if self.phase != Phase::Open || self.reader.in_flight || !core.is_taking() {
+            return None;
+        }
+        if !self.fits_lanes(core) || !self.has_room(core) {
             return None;
         }
         if self.reader.due > core.now {
-            self.set_timer(core, Timer::Read, self.reader.due, WakeReason::ReadDue);
+            let key = Timer::Read.key(self.id);
+            core.timers.set(key, self.reader.due, WakeReason::ReadDue);
             return None;
         }
         self.reader.in_flight = true;
         self.reader.started = core.now;
         Some((self.reader.cursor, core.tuning.page_records_max))
+    }
+
+    /// Reading ahead stops once the next batch of every lane is complete, and at the latest when as many records wait
+    /// as all lanes together take in one batch each: memory is bounded by that and one page.
+    fn has_room(&self, core: &Core<P>) -> bool {
+        match self.lanes.as_slice() {
+            [only] => !only.is_complete(core),
+            lanes => {
+                let waiting: usize = lanes.iter().map(Lane::waiting).sum();
+                waiting < lanes.len() * core.config.batch_size as usize
+                    && lanes.iter().any(|lane| !lane.is_complete(core))
+            }
+        }
+    }
+
+    /// Whether the lanes are as many as configured. Another factor waits until nothing is unfinished: a key that
+    /// changes its lane must not overtake itself.
+    fn fits_lanes(&mut self, core: &Core<P>) -> bool {
+        let wanted = core.config.parallelization_factor;
+        if self.lanes.len() == wanted as usize {
+            return true;
+        }
+        if !self.lanes.iter().all(Lane::is_empty) {
+            return false;
+        }
+        self.lanes.truncate(wanted as usize);
+        for lane in self.lanes.len() as u32..wanted {
+            let timer = Timer::Lane(lane).key(self.id);
+            self.lanes.push(Lane::new(self.id, timer, core.now, None));
+        }
+        true
     }
 
     pub(super) fn page(&mut self, core: &mut Core<P>, mut page: Page<P>) {
@@ -167,24 +194,36 @@ impl<P> Shard<P> {
             filtered: page.filtered,
             behind: page.behind,
         });
-        let last = page.records.last().map(|record| record.meta.seq);
-        for record in page.records.drain(..) {
-            self.buffered += u64::from(record.meta.wire_len) + 1;
-            self.buffer.push_back(record);
+        let at_tip = page.behind == Span::ZERO;
+        for lane in &mut self.lanes {
+            lane.set_at_tip(at_tip);
         }
-        core.recycle(page.records);
+        let last = page.records.last().map(|record| record.meta.seq);
+        match self.lanes.as_mut_slice() {
+            [only] => page.records.drain(..).for_each(|record| only.push(record)),
+            lanes => {
+                for record in page.records.drain(..) {
+                    self.progress.read(record.meta.seq);
+                    let lane = lane_of(record.meta.group, lanes.len());
+                    lanes[lane].push(record);
+                }
+            }
+        }
+        core.batches.recycle(page.records);
         if let Some(end) = page.end.or(last) {
             self.reader.cursor = Position::After(end);
         }
         if page.shard_end {
             self.phase = Phase::Closing;
         }
-        self.follow_page();
     }
 
     pub(super) fn read_failed(&mut self, core: &mut Core<P>, class: FailureClass) {
         self.reader.in_flight = false;
         self.reader.failures += 1;
+        for lane in &mut self.lanes {
+            lane.set_at_tip(false);
+        }
         let pause = match class {
             FailureClass::Throttled | FailureClass::Transient => {
                 retry::after_failures(&core.tuning, self.reader.failures)
@@ -194,260 +233,83 @@ impl<P> Shard<P> {
         self.reader.due = core.now + pause;
     }
 
-    // ---- the lane ----
+    // ---- the lanes ----
 
-    /// The batch to invoke now and which attempt it is, if there is one.
-    pub(super) fn next_invoke(&mut self, core: &mut Core<P>) -> Option<(BatchId, u32)> {
-        loop {
-            if matches!(self.lane, Lane::Idle) && !self.form_batch(core) {
-                return None;
-            }
-            let Lane::Busy { running, due, .. } = self.lane else {
-                return None;
-            };
-            if running || !core.is_taking() {
-                return None;
-            }
-            if due > core.now {
-                self.set_timer(core, Timer::Lane, due, WakeReason::BackoffEnd);
-                return None;
-            }
-            self.cut_expired(core);
-            if let Lane::Busy {
-                batch,
-                running,
-                tries,
-                ..
-            } = &mut self.lane
-            {
-                *running = true;
-                return Some((*batch, *tries + 1));
-            }
-        }
+    pub(super) const fn lane_count(&self) -> u32 {
+        self.lanes.len() as u32
     }
 
-    pub(super) fn report_invoke(&self, core: &mut Core<P>, token: Token) {
-        let Lane::Busy { batch, tries, .. } = self.lane else {
-            return;
-        };
-        let records = core.batch_list(batch);
-        let (first, last) = ends(records);
-        let fact = Fact::InvokeSent {
-            token,
-            records: records.len() as u32,
-            attempt: tries + 1,
-            first_arrival: first.arrival,
-            last_arrival: last.arrival,
-        };
-        core.fact(fact);
+    /// What the lane wants done now, if anything. A factor that shrank leaves deadlines of lanes behind that are gone.
+    pub(super) fn next_todo(&mut self, core: &mut Core<P>, lane: u32) -> Option<Todo> {
+        let closing = self.phase == Phase::Closing;
+        let lane = self.lanes.get_mut(lane as usize)?;
+        lane.next(core, closing)
     }
 
-    /// Takes the outcome of the running invocation and returns how many records it had.
-    pub(super) fn invoked(&mut self, core: &mut Core<P>, outcome: Outcome) -> u32 {
-        let Lane::Busy {
-            batch,
-            running,
-            due,
-            tries,
-            refusals,
-        } = &mut self.lane
-        else {
-            panic!("an idle lane was told of an invocation");
-        };
-        assert!(*running, "a waiting lane was told of an invocation");
-        *running = false;
-        let batch = *batch;
-        let records = core.batch_list(batch).len() as u32;
-        self.window_from = core.now;
-        match Verdict::from(outcome) {
-            Verdict::Succeeded => self.batch_done(core, batch),
-            Verdict::Failed => {
-                *tries += 1;
-                *refusals = 0;
-                let tries = *tries;
-                // Rule `stream-retry-budget`: N retries are N + 1 deliveries.
-                if core
-                    .config
-                    .maximum_retry_attempts
-                    .is_some_and(|max| tries > max)
-                {
-                    let condition = Condition::RetryAttemptsExhausted;
-                    self.report_discard(core, batch, records as usize, condition, tries);
-                    self.batch_done(core, batch);
-                } else {
-                    *due = core.now + retry::after_failures(&core.tuning, tries);
-                }
-            }
-            Verdict::Refused => {
-                // Rule `stream-throttle-spends-no-retry`.
-                *refusals += 1;
-                let at_least = match outcome {
-                    Outcome::Throttled { retry_after } => retry_after,
-                    _ => Span::ZERO,
-                };
-                let pause = retry::after_failures(&core.tuning, *refusals);
-                *due = core.now + pause.max(at_least);
-            }
-        }
-        records
+    pub(super) fn report_invoke(&self, core: &mut Core<P>, lane: u32, token: Token, attempt: u32) {
+        self.lanes[lane as usize].report_invoke(core, token, attempt);
     }
 
-    /// Moves records from the buffer into a batch if one of the three triggers of batching holds.
-    fn form_batch(&mut self, core: &mut Core<P>) -> bool {
-        if self.buffer.is_empty() || !core.is_taking() {
-            return false;
-        }
-        let window_end = self.window_from + core.config.window;
-        let elapsed = window_end <= core.now; // rule `batch-window-from-previous-invocation`
-        if !(self.batch_is_complete(core) || elapsed || self.phase == Phase::Closing) {
-            self.set_timer(core, Timer::Lane, window_end, WakeReason::WindowEnd);
-            return false;
-        }
-        let (count, bytes) = self.fitting(core);
-        self.buffered -= bytes;
-        let mut list = core.spare.pop().unwrap_or_default();
-        list.extend(self.buffer.drain(..count));
-        self.lane = Lane::Busy {
-            batch: BatchId(core.batches.insert(list)),
-            running: false,
-            due: core.now,
-            tries: 0,
-            refusals: 0,
-        };
-        true
+    pub(super) fn invoked(&mut self, core: &mut Core<P>, lane: u32, outcome: Outcome) -> u32 {
+        self.lanes[lane as usize].invoked(core, outcome)
     }
 
-    /// Whether size or payload alone would send the next batch (rules `batch-size`, `batch-payload-limit`).
-    fn batch_is_complete(&self, core: &Core<P>) -> bool {
-        self.buffer.len() >= core.config.batch_size as usize
-            || u64::from(core.tuning.envelope_len) + self.buffered > limits::EVENT_BYTES_MAX
+    pub(super) fn diverted(&mut self, core: &mut Core<P>, lane: u32) {
+        self.lanes[lane as usize].diverted(core);
     }
 
-    /// How many buffered records the next batch takes, and their bytes with a comma each.
-    ///
-    /// One record always goes, however large: the target refuses it, and the retry rules take over.
-    fn fitting(&self, core: &Core<P>) -> (usize, u64) {
-        let limit = limits::EVENT_BYTES_MAX - u64::from(core.tuning.envelope_len);
-        let mut bytes = 0;
-        let mut count = 0;
-        for record in self.buffer.iter().take(core.config.batch_size as usize) {
-            let with = bytes + u64::from(record.meta.wire_len);
-            if count > 0 && with > limit {
-                break;
-            }
-            bytes = with + 1;
-            count += 1;
-        }
-        (count, bytes)
-    }
-
-    /// Rule `stream-record-age`: before each delivery the expired head is cut off and given up, the rest
-    /// is a new batch with its own tries.
-    fn cut_expired(&mut self, core: &mut Core<P>) {
-        let Some(age_max) = core.config.maximum_record_age else {
-            return;
-        };
-        let Lane::Busy { batch, tries, .. } = self.lane else {
-            return;
-        };
-        let now = core.now;
-        let list = core.batch_list(batch);
-        let expired = list
-            .iter()
-            .take_while(|record| now.since(record.meta.arrival) > age_max)
-            .count();
-        if expired == 0 {
-            return;
-        }
-        self.report_discard(
-            core,
-            batch,
-            expired,
-            Condition::RecordAgeExceeded,
-            tries + 1,
-        );
-        if expired == core.batch_list(batch).len() {
-            self.batch_done(core, batch);
-            return;
-        }
-        let list = core.batch_list(batch);
-        let last = list[expired - 1].meta.seq;
-        list.drain(..expired);
-        self.checkpoint.wanted = Position::After(last);
-        self.lane = Lane::Busy {
-            batch,
-            running: false,
-            due: now,
-            tries: 0,
-            refusals: 0,
-        };
-    }
-
-    fn report_discard(
-        &self,
-        core: &mut Core<P>,
-        batch: BatchId,
-        count: usize,
-        condition: Condition,
-        invoke_count: u32,
-    ) {
-        let (first, last) = ends(&core.batch_list(batch)[..count]);
-        core.fact(Fact::Discarded {
-            shard: self.id,
-            records: count as u32,
-            condition,
-            invoke_count,
-            first,
-            last,
-            destination: Delivery::NoDestination,
-        });
-    }
-
-    fn batch_done(&mut self, core: &mut Core<P>, batch: BatchId) {
-        let (_, last) = ends(core.batch_list(batch));
-        self.checkpoint.wanted = Position::After(last.seq);
-        core.end_batch(batch);
-        self.lane = Lane::Idle;
-        self.follow_page();
+    pub(super) fn divert_failed(&mut self, core: &mut Core<P>, lane: u32, class: FailureClass) {
+        self.lanes[lane as usize].divert_failed(core, class);
     }
 
     // ---- the checkpoint ----
 
-    /// Rule `checkpoint-follows-page`: once nothing read is unfinished, progress is the page's end, not the
-    /// last record that happened to be kept.
-    fn follow_page(&mut self) {
-        if !self.buffer.is_empty() || !matches!(self.lane, Lane::Idle) {
+    /// What to store now, if anything.
+    pub(super) fn next_checkpoint(&mut self, core: &Core<P>) -> Option<(Delta, Option<Time>)> {
+        self.settle(core);
+        self.progress.next()
+    }
+
+    /// Finds out how far the shard is finished.
+    fn settle(&mut self, core: &Core<P>) {
+        if !self.is_started() || self.is_finished() {
             return;
         }
-        if self.phase == Phase::Closing {
-            self.checkpoint.wanted = Position::End;
-        } else if let Position::After(_) = self.reader.cursor {
-            self.checkpoint.wanted = self.reader.cursor;
+        match self.lanes.as_mut_slice() {
+            [only] => {
+                if let Some(seq) = only.take_done() {
+                    self.progress.reach(Position::After(seq));
+                }
+                self.progress.within(only.stored_window());
+            }
+            lanes => {
+                // Between two completions nothing can have moved.
+                let moved = lanes.iter_mut().filter_map(Lane::take_done).count() > 0;
+                if moved {
+                    let unfinished = lanes.iter().filter_map(|lane| lane.unfinished(core)).min();
+                    self.progress.done_before(unfinished);
+                }
+            }
+        }
+        if self.lanes.iter().all(Lane::is_empty) {
+            self.follow_page();
         }
     }
 
-    pub(super) fn next_checkpoint(&mut self) -> Option<Delta> {
-        let checkpoint = &mut self.checkpoint;
-        if checkpoint.in_flight.is_some()
-            || checkpoint.blocked
-            || checkpoint.stored == checkpoint.wanted
-        {
-            return None;
+    /// Rule `checkpoint-follows-page`: once nothing read is unfinished, progress is the page's end, not the
+    /// last record that happened to be kept.
+    fn follow_page(&mut self) {
+        if let Position::After(_) = self.reader.cursor {
+            self.progress.reach(self.reader.cursor);
         }
-        checkpoint.in_flight = Some(checkpoint.wanted);
-        Some(Delta {
-            from: checkpoint.stored,
-            to: checkpoint.wanted,
-        })
+        if self.phase == Phase::Closing && !self.lanes.iter().any(Lane::is_in_window) {
+            self.progress.reach(Position::End);
+        }
     }
 
     /// The store confirmed; returns whether that was the shard's end.
     pub(super) fn stored(&mut self, core: &mut Core<P>) -> bool {
-        let Some(to) = self.checkpoint.in_flight.take() else {
-            panic!("a checkpoint was confirmed that nobody asked for");
-        };
-        self.checkpoint.stored = to;
-        self.checkpoint.failures = 0;
+        let to = self.progress.confirmed();
         core.fact(Fact::Checkpointed { shard: self.id, to });
         let ended = to == Position::End;
         if ended {
@@ -456,23 +318,22 @@ impl<P> Shard<P> {
         ended
     }
 
-    /// Rule `stream-checkpoint-is-retried`: a store that fails holds nothing up but itself.
     pub(super) fn store_failed(&mut self, core: &mut Core<P>) {
-        self.checkpoint.in_flight = None;
-        self.checkpoint.failures += 1;
-        self.checkpoint.blocked = true;
-        let pause = retry::after_failures(&core.tuning, self.checkpoint.failures);
-        self.set_timer(core, Timer::Store, core.now + pause, WakeReason::BackoffEnd);
+        let failures = self.progress.failed();
+        let at = core.now + retry::after_failures(&core.tuning, failures);
+        let key = Timer::Store.key(self.id);
+        core.timers.set(key, at, WakeReason::BackoffEnd);
     }
 
     pub(super) fn store_retry_due(&mut self) {
-        self.checkpoint.blocked = false;
+        self.progress.retry_due();
     }
+}
 
-    fn set_timer(&self, core: &mut Core<P>, timer: Timer, at: Time, reason: WakeReason) {
-        core.timers
-            .set(self.id.0 * TIMERS_PER_SHARD + timer as u32, at, reason);
-    }
+/// Rule `lanes-by-key-hash`: AWS keeps the order of a key and says no more; a multiplication spreads the hash's upper
+/// bits evenly over any number of lanes.
+fn lane_of(group: u64, lanes: usize) -> usize {
+    ((u128::from(group) * lanes as u128) >> 64) as usize
 }
 
 /// How long after the start of a read the next one may start (rule `kinesis-read-rate`): the base interval at the
@@ -487,12 +348,4 @@ fn pause_after<P>(core: &Core<P>, page: &Page<P>) -> Span {
     let nanos =
         u128::from(page.bytes) * 1_000_000_000 / u128::from(tuning.read_bytes_per_sec_max.max(1));
     by_calls.max(Span::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
-}
-
-/// First and last of a list that is never empty.
-fn ends<P>(records: &[Record<P>]) -> (crate::engine::Meta, crate::engine::Meta) {
-    match (records.first(), records.last()) {
-        (Some(first), Some(last)) => (first.meta, last.meta),
-        _ => unreachable!("a batch has at least one record"),
-    }
 }

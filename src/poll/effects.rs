@@ -254,6 +254,20 @@ impl Io {
                 let page = stream.read(reader, now, from, records_max, records);
                 Some(Event::Fetched { token, page })
             }
+            (Feed::DynamoDb(dynamodb), Some(Reader::DynamoDb(reader))) => {
+                let (dynamodb, reader) = (dynamodb.clone(), reader.clone());
+                let name = self.name.clone();
+                self.tasks.spawn(async move {
+                    let result = dynamodb
+                        .read(&reader, now, from, records_max, records)
+                        .await;
+                    Input::Event(match result {
+                        Ok(page) => Event::Fetched { token, page },
+                        Err(error) => failed(&name, token, &error),
+                    })
+                });
+                None
+            }
             (Feed::Kinesis(kinesis), Some(Reader::Kinesis(reader))) => {
                 let (kinesis, reader, name) = (kinesis.clone(), reader.clone(), self.name.clone());
                 self.tasks.spawn(async move {
@@ -304,7 +318,7 @@ impl Io {
                 });
                 None
             }
-            Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to receive messages")
             }
         }
@@ -402,7 +416,7 @@ impl Io {
                 });
                 None
             }
-            Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to delete messages")
             }
         }

@@ -3,6 +3,7 @@
 use crate::engine::{Event, Page, Position, Span, Time, Token};
 use crate::poll::Clock;
 use crate::poll::encode::SqsShape;
+use crate::source::dynamodb::{self, DynamoDb};
 use crate::source::kinesis::{self, Kinesis};
 use crate::source::local::{self, Queue, Stream};
 use crate::source::sqs::Sqs;
@@ -18,6 +19,7 @@ const DRAIN_RECEIVE_GRACE: Duration = Duration::from_secs(2);
 /// The source of one mapping.
 #[derive(Clone, Debug)]
 pub(crate) enum Feed {
+    DynamoDb(Arc<DynamoDb>),
     Kinesis(Arc<Kinesis>),
     Sqs(Arc<Sqs>),
     Stream {
@@ -33,6 +35,7 @@ pub(crate) enum Feed {
 /// The reader of one shard.
 #[derive(Debug)]
 pub(crate) enum Reader {
+    DynamoDb(Arc<dynamodb::Reader>),
     Kinesis(Arc<kinesis::Reader>),
     Local(local::Reader),
 }
@@ -40,16 +43,20 @@ pub(crate) enum Reader {
 impl Feed {
     /// Whether the source has shards, which may change while it is read.
     pub(crate) const fn has_shards(&self) -> bool {
-        matches!(self, Self::Kinesis(_) | Self::Stream { .. })
+        matches!(
+            self,
+            Self::DynamoDb(_) | Self::Kinesis(_) | Self::Stream { .. }
+        )
     }
 
     /// Whether new shards may appear.
     pub(crate) const fn reshards(&self) -> bool {
-        matches!(self, Self::Kinesis(_))
+        matches!(self, Self::DynamoDb(_) | Self::Kinesis(_))
     }
 
     pub(crate) async fn shards(&self) -> Result<Vec<ListedShard>, CallError> {
         match self {
+            Self::DynamoDb(dynamodb) => dynamodb.shards().await,
             Self::Kinesis(kinesis) => kinesis.shards().await,
             Self::Stream { stream, .. } => Ok(stream.shards()),
             Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
@@ -59,6 +66,7 @@ impl Feed {
     /// The reader of the shard with this index.
     pub(crate) fn reader(&self, index: u32, name: &Arc<str>) -> Option<Reader> {
         match self {
+            Self::DynamoDb(dynamodb) => Some(Reader::DynamoDb(Arc::new(dynamodb.reader(name)))),
             Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name)))),
             Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
             Self::Sqs(_) | Self::Queue { .. } => None,
@@ -68,10 +76,10 @@ impl Feed {
     /// Whether nothing will ever come any more; only local sources can tell.
     pub(crate) fn is_exhausted(&self, readers: &[Reader]) -> bool {
         match self {
-            Self::Kinesis(_) | Self::Sqs(_) => false,
+            Self::DynamoDb(_) | Self::Kinesis(_) | Self::Sqs(_) => false,
             Self::Stream { stream, .. } => readers.iter().all(|reader| match reader {
                 Reader::Local(reader) => stream.is_exhausted(reader),
-                Reader::Kinesis(_) => false,
+                Reader::DynamoDb(_) | Reader::Kinesis(_) => false,
             }),
             Self::Queue { queue, .. } => queue.is_exhausted(),
         }

@@ -288,6 +288,8 @@ mod tests;
 #[cfg(test)]
 mod tests_divert;
 #[cfg(test)]
+mod tests_lineage;
+#[cfg(test)]
 mod tests_reshard;
 #[cfg(test)]
 mod tests_windows;

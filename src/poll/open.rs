@@ -12,6 +12,7 @@ use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::source::dynamodb::DynamoDb;
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
@@ -71,7 +72,7 @@ pub enum SourceCause {
     #[error(transparent)]
     Destination(#[from] DestinationError),
     /// A kind of source that has no client here.
-    #[error("`{0}` is not a Kinesis stream or an SQS queue")]
+    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream or an SQS queue")]
     Kind(String),
 }
 
@@ -229,6 +230,7 @@ impl Shared<'_> {
             opened: now,
             wake: None,
             is_draining: false,
+            lists_for_children: 0,
             first_shards: shards,
         };
         Ok(driver)
@@ -263,6 +265,10 @@ impl Shared<'_> {
                         }
                         let kinesis = Kinesis::open(arn, endpoint, &self.file.aws, &role).await?;
                         Feed::Kinesis(Arc::new(kinesis))
+                    }
+                    SourceKind::DynamoDb => {
+                        let dynamodb = DynamoDb::open(arn, endpoint, &self.file.aws).await?;
+                        Feed::DynamoDb(Arc::new(dynamodb))
                     }
                     SourceKind::Sqs | SourceKind::SqsFifo => {
                         let sqs = Sqs::open(arn, endpoint, &self.file.aws, has_window).await?;

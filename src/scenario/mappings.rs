@@ -84,8 +84,9 @@ fn mapping(
     };
     let info = source.map(|index| &world.sources[index]);
     let visibility = info.and_then(|info| info.visibility_timeout);
-    let tuning = tuning(&mut table, cx, world.profile, visibility);
-    let config = checked(&table, cx, info.and_then(|info| info.kind), &written);
+    let kind = info.and_then(|info| info.kind);
+    let tuning = tuning(&mut table, cx, world.profile, kind, visibility);
+    let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;
         pairs.add(&table, cx, info.kind, &info.named.name, &written);
@@ -189,9 +190,13 @@ pub(crate) fn tuning(
     table: &mut Table<'_>,
     cx: &mut Cx,
     profile: Profile,
+    kind: Option<SourceKind>,
     visibility: Option<Span>,
 ) -> Tuning {
-    let mut tuning = Tuning::new(profile);
+    let mut tuning = match kind {
+        Some(kind) => Tuning::for_source(profile, kind),
+        None => Tuning::new(profile),
+    };
     let waits = || duration_in(Span::from_millis(1)..=Span::from_secs(3_600));
     let take = |value: Option<Span>, field: &mut Span| *field = value.unwrap_or(*field);
     take(

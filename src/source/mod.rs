@@ -1,7 +1,8 @@
-//! Event sources: Kinesis streams and SQS queues, real ones and ones inside the process.
+//! Event sources: Kinesis streams, DynamoDB streams and SQS queues, real ones and ones inside the process.
 
 mod aws;
 mod draw;
+pub mod dynamodb;
 pub mod kinesis;
 mod kpl;
 pub mod local;

@@ -50,6 +50,9 @@ impl Call<'_> {
     }
 }
 
+/// Says which messages of a call failed.
+pub(crate) type Reports = Box<dyn FnMut(&Call<'_>) -> Vec<u32>>;
+
 /// The world that answers. Everything takes no time unless told otherwise.
 pub(crate) struct World {
     /// What each shard holds (or, for a queue, the first entry), oldest first.
@@ -61,7 +64,7 @@ pub(crate) struct World {
     pub(crate) function: Box<dyn FnMut(&Call<'_>) -> Outcome>,
     pub(crate) invoke_takes: Span,
     /// Queues: messages that the function reports as failed, by index.
-    pub(crate) reports: Box<dyn FnMut(&Call<'_>) -> Vec<u32>>,
+    pub(crate) reports: Reports,
     /// Answers to stores and deletions by their number; `None` means done.
     pub(crate) confirm: Box<dyn FnMut(u32) -> Option<FailureClass>>,
     /// How the next reads and receives fail, the last entry first.

@@ -205,7 +205,7 @@ impl Tuning {
         }
     }
 
-    /// The values for one kind of source.
+    /// The values for one kind of source (rule `dynamodb-reads-per-second`).
     pub const fn for_source(profile: Profile, source: SourceKind) -> Self {
         let common = Self::new(profile);
         match source {

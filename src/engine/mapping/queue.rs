@@ -349,11 +349,11 @@ impl<P> Queue<P> {
             self.resting.push(id);
             return;
         }
-        if core.config.provisioned_pollers.is_some() {
-            if let Some(at) = self.pace.next(core.now) {
-                poller.rest_until(core, at);
-                return;
-            }
+        if core.config.provisioned_pollers.is_some()
+            && let Some(at) = self.pace.next(core.now)
+        {
+            poller.rest_until(core, at);
+            return;
         }
         if let Some((records_max, wait)) = poller.next_receive(core) {
             let started = core.now;

@@ -115,6 +115,7 @@ fn simulate(script: &Script) -> Vec<String> {
     scenario.mappings = vec![Mapping {
         config: script.config.clone(),
         tuning: script.tuning,
+        matching: None,
         source: 0,
         function: 0,
     }];

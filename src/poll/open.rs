@@ -1,5 +1,6 @@
 //! Opening everything that a run needs, before anything is read.
 
+use crate::engine::filter::PatternError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::poll::driver::{Driver, Ends, Phase};
 use crate::poll::effects::{Io, Tally};
@@ -12,7 +13,7 @@ use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
-use crate::source::{AwsError, CallError};
+use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Surroundings, Target, TargetError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +56,9 @@ pub enum SourceCause {
     /// A parameter that this version cannot carry out.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A mistake in a filter pattern.
+    #[error(transparent)]
+    Filter(#[from] PatternError),
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -170,6 +174,7 @@ impl<E: Into<SourceCause>> From<E> for Cause {
 impl Shared<'_> {
     async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
+        let keep = Keep::matching(config.source, &config.filters)?;
         let (feed, tuning) = self.feed(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
         let stored = self.store.load(&name).map_err(Cause::Store)?;
@@ -183,6 +188,7 @@ impl Shared<'_> {
             function_name: Arc::from(config.function_name.as_str()),
             clock: self.clock,
             readers: Vec::new(),
+            keep: Arc::new(keep),
             book: ShardBook::new(stored, config.starting_position),
             target: self.targets[mapping.target].clone(),
             store: self.store.clone(),

@@ -11,7 +11,7 @@ pub(crate) struct MappingRow {
     pub(crate) advice: &'static str,
 }
 
-pub(crate) const MAPPING: [MappingRow; 8] = [
+pub(crate) const MAPPING: [MappingRow; 7] = [
     MappingRow {
         parameter: "ParallelizationFactor",
         in_use: |config| config.parallelization_factor > 1,
@@ -31,11 +31,6 @@ pub(crate) const MAPPING: [MappingRow; 8] = [
         parameter: "TumblingWindowInSeconds",
         in_use: |config| config.tumbling_window.is_some(),
         advice: "remove it",
-    },
-    MappingRow {
-        parameter: "FilterCriteria",
-        in_use: |config| !config.filters.is_empty(),
-        advice: "remove it, and lower the source's rate by what the filters would drop",
     },
     MappingRow {
         parameter: "DestinationConfig",

@@ -2,6 +2,7 @@
 
 use super::convert::{boolean, list, string, text, whole};
 use super::diagnostic::Diagnostic;
+use super::inside;
 use super::node::{Entry, Value};
 use super::read::{At, Cx, Table};
 use super::timestamp;
@@ -67,15 +68,17 @@ pub(crate) fn parameters(table: &mut Table<'_>, cx: &mut Cx, clock: Clock) -> Ma
     }
 }
 
-/// The finding for a broken rule, at the key that breaks it or, when that is absent, at the table.
-pub(crate) fn finding(table: &Table<'_>, violation: &Violation) -> Diagnostic {
+/// The finding for a broken rule, at the key that breaks it or, when that is absent, at the table. `file` is the text
+/// of the whole file.
+pub(crate) fn finding(table: &Table<'_>, violation: &Violation, file: &str) -> Diagnostic {
     let message = if violation.aws_text {
         format!("AWS refuses it: {}", violation.message)
     } else {
         violation.message.clone()
     };
     let mut diagnostic = Diagnostic::new(violation.code, message)
-        .at(&place(table, violation.parameter))
+        .at(&part_place(table, violation, file)
+            .unwrap_or_else(|| place(table, violation.parameter)))
         .label(violation.found.as_str());
     if !violation.allowed.is_empty() {
         diagnostic = diagnostic.allowed(violation.allowed.as_str());
@@ -94,6 +97,21 @@ pub(crate) fn is_repetition(table: &Table<'_>, violation: &Violation) -> bool {
         "esm-starting-position-required",
     ];
     required.contains(&violation.code) && table.peek(violation.parameter).is_some()
+}
+
+/// The place inside a filter pattern, or else the pattern.
+fn part_place(table: &Table<'_>, violation: &Violation, file: &str) -> Option<Range<usize>> {
+    let part = violation.part.as_ref()?;
+    let filters = table.peek(violation.parameter)?.node.get("Filters")?;
+    let Value::List(nodes) = &filters.node.value else {
+        return None;
+    };
+    let node = &nodes.get(part.index)?.get("Pattern")?.node;
+    let Value::String(pattern) = &node.value else {
+        return None;
+    };
+    let place = inside::place(file, &node.span, pattern, &part.span);
+    Some(place.unwrap_or_else(|| node.span.clone()))
 }
 
 pub(crate) fn place(table: &Table<'_>, parameter: &str) -> Range<usize> {

@@ -16,6 +16,7 @@ mod dist;
 mod faults;
 mod functions;
 mod gates;
+mod inside;
 mod load;
 mod local;
 mod mapping_keys;

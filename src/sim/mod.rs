@@ -6,6 +6,7 @@ mod direct;
 pub mod dist;
 mod esm;
 mod exp;
+mod filtering;
 mod function;
 mod run;
 pub mod services;

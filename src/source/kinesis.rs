@@ -1,7 +1,7 @@
 //! Kinesis streams, read by polling.
 
 use super::aws::call_error;
-use super::{AwsError, CallError, Connection, ListedShard, PageBuffer, Payload, Records};
+use super::{AwsError, CallError, Connection, Keep, ListedShard, PageBuffer, Payload, Records};
 use crate::engine::{FailureClass, Meta, Page, Position, Record, Span, Time, stream_key};
 use crate::poll::encode::{KinesisRecord, KinesisShape};
 use crate::scenario::{Arn, Aws};
@@ -113,7 +113,8 @@ impl Kinesis {
         }
     }
 
-    /// Reads at most `records_max` records from `from` on. The live iterator is used when it stands there.
+    /// Reads at most `records_max` records from `from` on, and leaves out those that `keep` does not admit. The live
+    /// iterator is used when it stands there.
     ///
     /// # Errors
     /// When a call failed. An iterator that expired is replaced once before that is an error.
@@ -124,6 +125,7 @@ impl Kinesis {
         from: Position,
         records_max: u32,
         records: Records,
+        keep: &Keep,
     ) -> Result<Page<Payload>, CallError> {
         let (live, latest) = {
             let mut state = reader.lock();
@@ -143,7 +145,7 @@ impl Kinesis {
             answer = self.get_records(&iterator, records_max).await;
         }
         match answer {
-            Ok(output) => reader.page(from, output, records),
+            Ok(output) => reader.page(from, output, records, keep),
             Err(error) => {
                 // The iterator is still good: a throttled read goes on with it.
                 if !is_expired(&error) {
@@ -228,14 +230,22 @@ impl Reader {
         from: Position,
         output: GetRecordsOutput,
         mut records: Records,
+        keep: &Keep,
     ) -> Result<Page<Payload>, CallError> {
-        let guess = output
+        let lengths = output
             .records
             .iter()
-            .map(|record| record.data.as_ref().len() * 4 / 3 + OVERHEAD_GUESS)
-            .sum();
+            .map(|record| record.data.as_ref().len() * 4 / 3 + OVERHEAD_GUESS);
+        // What filters leave out needs no room, and nobody knows how much that is.
+        let guess = if keep.is_everything() {
+            lengths.sum()
+        } else {
+            0
+        };
         let mut buffer = PageBuffer::with_capacity(guess);
         let mut bytes = 0;
+        let mut end = None;
+        let mut filtered = 0;
         for record in &output.records {
             let seq = record.sequence_number.parse().map_err(|error| CallError {
                 class: FailureClass::Denied,
@@ -249,13 +259,18 @@ impl Reader {
                 .as_ref()
                 .map_or(Time::ZERO, time);
             bytes += (data.len() + key.len()) as u64;
+            end = Some(seq);
             let view = KinesisRecord {
                 partition_key: key,
                 sequence: &record.sequence_number,
                 data,
                 arrival_ms: arrival.as_millis(),
             };
-            let wire_len = buffer.push(|out| self.shape.encode(out, &view));
+            let encoded = keep.push(&mut buffer, Some(data), |out| self.shape.encode(out, &view));
+            let Some(wire_len) = encoded else {
+                filtered += 1;
+                continue;
+            };
             let meta = Meta {
                 seq,
                 group: stream_key(0, key),
@@ -269,13 +284,13 @@ impl Reader {
             records.push(Record { meta, payload });
         }
         buffer.hand_out(&mut records);
-        let end = records.last().map(|record| record.meta.seq);
         let at = end.map_or(from, Position::After);
         let shard_end = output.next_shard_iterator.is_none();
         self.lock().iterator = output.next_shard_iterator.map(|iterator| (at, iterator));
         let behind = output.millis_behind_latest.unwrap_or(0);
         Ok(Page {
             records,
+            filtered,
             bytes,
             end,
             behind: Span::from_millis(u64::try_from(behind).unwrap_or(0)),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::Seq;
+use crate::engine::{Seq, SourceKind};
 use crate::source::scripted::{Scripted, error};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -81,7 +81,12 @@ async fn the_live_iterator_is_used_until_it_expires() {
     .await;
     let kinesis = open(&server).await;
     let reader = kinesis.reader(&Arc::from("shard"));
-    let read = async |from| kinesis.read(&reader, NOW, from, 100, Vec::new()).await;
+    let keep = Keep::default();
+    let read = async |from| {
+        kinesis
+            .read(&reader, NOW, from, 100, Vec::new(), &keep)
+            .await
+    };
     let first = read(Position::Horizon).await.expect("a page");
     assert_eq!((first.records.len(), first.end), (2, Some(Seq::from(2))));
     assert_eq!((first.behind, first.bytes), (Span::from_millis(40), 12));
@@ -127,7 +132,14 @@ async fn a_lost_iterator_of_latest_goes_back_to_when_it_was_asked_for() {
     for later in [0, 400] {
         let now = NOW + Span::from_secs(later);
         kinesis
-            .read(&reader, now, Position::Latest, 100, Vec::new())
+            .read(
+                &reader,
+                now,
+                Position::Latest,
+                100,
+                Vec::new(),
+                &Keep::default(),
+            )
             .await
             .expect("a page");
     }
@@ -152,9 +164,60 @@ async fn missing_streams_and_odd_numbers_are_denied() {
     let missing = kinesis.shards().await.expect_err("no such stream");
     assert_eq!(missing.class, FailureClass::Denied);
     let reader = kinesis.reader(&Arc::from("shard"));
-    let odd = kinesis.read(&reader, NOW, Position::At(NOW), 1, Vec::new());
+    let keep = Keep::default();
+    let odd = kinesis.read(&reader, NOW, Position::At(NOW), 1, Vec::new(), &keep);
     assert_eq!(
         odd.await.expect_err("no number").class,
         FailureClass::Denied
     );
+}
+
+#[tokio::test]
+async fn a_page_covers_what_its_filters_leave_out() {
+    let server = Scripted::start(|call, _| match call {
+        "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+        _ => {
+            let with = |number: u64, key: &str, data: &str| {
+                let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, data);
+                json!({"SequenceNumber": number.to_string(), "Data": data, "PartitionKey": key})
+            };
+            let records = [
+                with(1, "a", r#"{"n":1}"#),
+                with(2, "b", r#"{"n":1}"#),
+                with(3, "a", r#"{"n":2}"#),
+                with(4, "a", "plain"),
+            ];
+            (
+                200,
+                json!({"Records": records, "NextShardIterator": "i", "MillisBehindLatest": 0}),
+            )
+        }
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let reader = kinesis.reader(&Arc::from("shard"));
+    let kept = async |pattern: &str| {
+        let keep = Keep::matching(SourceKind::Kinesis, &[pattern.to_owned()]).expect("a pattern");
+        let page = kinesis
+            .read(&reader, NOW, Position::Horizon, 100, Vec::new(), &keep)
+            .await
+            .expect("a page");
+        assert_eq!((page.end, page.bytes), (Some(Seq::from(4)), 30));
+        assert_eq!(page.filtered as usize, 4 - page.records.len());
+        for record in &page.records {
+            assert_eq!(record.payload.json.len(), record.meta.wire_len as usize);
+        }
+        let numbers = page.records.iter().map(|record| record.meta.seq.low_u64());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(kept(r#"{"data":{"n":[1]}}"#).await, [1, 2]);
+    assert_eq!(
+        kept(r#"{"data":{"n":[1]},"partitionKey":["a"]}"#).await,
+        [1]
+    );
+    assert_eq!(
+        kept(r#"{"kinesis":{"partitionKey":["a"]}}"#).await,
+        [1, 3, 4]
+    );
+    assert!(kept(r#"{"data":{"n":[3]}}"#).await.is_empty());
 }

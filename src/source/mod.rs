@@ -2,6 +2,7 @@
 
 mod aws;
 mod draw;
+mod filtering;
 pub mod kinesis;
 pub mod local;
 #[cfg(test)]
@@ -10,6 +11,7 @@ pub mod sqs;
 
 pub use aws::{AwsError, Connection};
 pub use draw::Draw;
+pub use filtering::Keep;
 
 use crate::engine::{FailureClass, Record};
 use bytes::Bytes;
@@ -73,6 +75,21 @@ impl PageBuffer {
         self.ends.push(self.json.len());
         // One record is at most 10 MiB of data: its length is far below 4 GiB.
         u32::try_from(self.json.len() - before).unwrap_or(u32::MAX)
+    }
+
+    /// The record that was pushed last.
+    pub(crate) fn last(&self) -> &[u8] {
+        match self.ends.as_slice() {
+            [] => &[],
+            [end] => &self.json[..*end],
+            [.., start, end] => &self.json[*start..*end],
+        }
+    }
+
+    /// Takes the record back that was pushed last.
+    pub(crate) fn undo(&mut self) {
+        self.ends.pop();
+        self.json.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
     /// Gives every record of `records` its part of the buffer, in order.

@@ -113,6 +113,11 @@ impl Filters {
         })
     }
 
+    /// Whether any pattern names a key other than the data key, so that [`View::metadata`] is looked at.
+    pub const fn reads_metadata(&self) -> bool {
+        self.table.metadata.is_used()
+    }
+
     /// What the patterns say about a record. Reads the record once (rarely twice) and allocates nothing.
     pub fn matches(&self, record: &View<'_>) -> Verdict {
         if self.is_empty {
@@ -132,7 +137,7 @@ fn refused(filters_max: usize, source: SourceKind, patterns: &[&str]) -> Option<
             "a filter on DocumentDB",
             "filters on every other source",
         );
-        return Some((0, fault.ours("DocumentDB has no filters.")));
+        return Some((0, fault.ours("DocumentDB has no filters")));
     }
     // Rule `filter-count`.
     let extra = patterns.get(filters_max)?;
@@ -142,7 +147,7 @@ fn refused(filters_max: usize, source: SourceKind, patterns: &[&str]) -> Option<
         format!("{} filters", patterns.len()),
         format!("up to {filters_max} filters"),
     );
-    Some((filters_max, fault.ours("Too many filters.")))
+    Some((filters_max, fault.ours("too many filters")))
 }
 
 fn read(source: SourceKind, pattern: &str, faults: &mut Vec<Fault>) -> Option<Shape> {
@@ -155,7 +160,7 @@ fn read(source: SourceKind, pattern: &str, faults: &mut Vec<Fault>) -> Option<Sh
             format!("{chars} characters"),
             "up to 4,096 characters",
         );
-        faults.push(fault.ours("The filter pattern is too long."));
+        faults.push(fault.ours("the filter pattern is too long"));
         return None;
     }
     let node = match json::read(pattern, faults) {

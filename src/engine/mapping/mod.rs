@@ -322,8 +322,5 @@ fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
             "on-failure destinations are not available",
         );
     }
-    if !config.filters.is_empty() {
-        return refuse("FilterCriteria", "filters are not available");
-    }
     Ok(())
 }

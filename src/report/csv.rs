@@ -14,7 +14,7 @@ const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserv
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
 const MAPPING: &str =
-    "incoming,polled,invoked,failed,dropped,deleted,dead_lettered,throttled,backlog,age_max_ms";
+    "incoming,polled,filtered,invoked,failed,dropped,deleted,dead_lettered,throttled,backlog,age_max_ms";
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
@@ -82,6 +82,7 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
     let counts = [
         row.incoming,
         row.polled,
+        row.filtered,
         row.invoked,
         row.failed,
         row.dropped,

@@ -76,10 +76,19 @@ pub(crate) fn finding(table: &Table<'_>, violation: &Violation, file: &str) -> D
     } else {
         violation.message.clone()
     };
+    let (place, label) = match pattern_of(table, violation) {
+        None => (place(table, violation.parameter), violation.found.clone()),
+        Some((written, pattern, part)) => match inside::place(file, written, pattern, part) {
+            Some(place) => (place, violation.found.clone()),
+            None => {
+                let label = format!("byte {} of the pattern: {}", part.start, violation.found);
+                (written.clone(), label)
+            }
+        },
+    };
     let mut diagnostic = Diagnostic::new(violation.code, message)
-        .at(&part_place(table, violation, file)
-            .unwrap_or_else(|| place(table, violation.parameter)))
-        .label(violation.found.as_str());
+        .at(&place)
+        .label(label);
     if !violation.allowed.is_empty() {
         diagnostic = diagnostic.allowed(violation.allowed.as_str());
     }
@@ -99,19 +108,21 @@ pub(crate) fn is_repetition(table: &Table<'_>, violation: &Violation) -> bool {
     required.contains(&violation.code) && table.peek(violation.parameter).is_some()
 }
 
-/// The place inside a filter pattern, or else the pattern.
-fn part_place(table: &Table<'_>, violation: &Violation, file: &str) -> Option<Range<usize>> {
+/// The pattern that a violation is about: where it is written, its text, and the bytes of that text that are meant.
+fn pattern_of<'n>(
+    table: &Table<'n>,
+    violation: &'n Violation,
+) -> Option<(&'n Range<usize>, &'n str, &'n Range<usize>)> {
     let part = violation.part.as_ref()?;
     let filters = table.peek(violation.parameter)?.node.get("Filters")?;
     let Value::List(nodes) = &filters.node.value else {
         return None;
     };
     let node = &nodes.get(part.index)?.get("Pattern")?.node;
-    let Value::String(pattern) = &node.value else {
-        return None;
-    };
-    let place = inside::place(file, &node.span, pattern, &part.span);
-    Some(place.unwrap_or_else(|| node.span.clone()))
+    match &node.value {
+        Value::String(pattern) => Some((&node.span, pattern, &part.span)),
+        _ => None,
+    }
 }
 
 pub(crate) fn place(table: &Table<'_>, parameter: &str) -> Range<usize> {

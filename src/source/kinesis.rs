@@ -259,6 +259,7 @@ impl Reader {
                 .as_ref()
                 .map_or(Time::ZERO, time);
             bytes += (data.len() + key.len()) as u64;
+            // Rule `stream-filtered-moves-checkpoint`: the page covers what its filters leave out.
             end = Some(seq);
             let view = KinesisRecord {
                 partition_key: key,

@@ -13,8 +13,7 @@ const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
-const MAPPING: &str =
-    "incoming,polled,filtered,invoked,failed,dropped,deleted,dead_lettered,throttled,backlog,age_max_ms";
+const MAPPING: &str = "incoming,polled,filtered,invoked,failed,dropped,deleted,dead_lettered,throttled,backlog,age_max_ms";
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {

@@ -40,8 +40,8 @@ impl Keep {
     /// Lets `encode` append the record to `buffer` unless it is left out, and returns the length of its JSON.
     ///
     /// Patterns for the data alone, which is what most mappings have, are asked before anything is written: a
-    /// record that is left out then costs no more than a look at its data. Rules `filter-before-batching` and
-    /// `filter-no-match-no-invocation`: what is left out never reaches the engine's batches.
+    /// record that is left out then costs no more than a look at its data.
+    /// Rules `filter-before-batching` and `filter-no-match-no-invocation`: what is left out never reaches a batch.
     pub(crate) fn push(
         &self,
         buffer: &mut PageBuffer,

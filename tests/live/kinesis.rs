@@ -1,5 +1,6 @@
 //! What the poller relies upon in Kinesis, seen to hold in the server that its tests run against.
 
+mod filters;
 mod poll;
 
 use aws_sdk_kinesis::primitives::DateTime;

@@ -32,6 +32,7 @@ mod bits;
 mod build;
 mod error;
 mod json;
+mod lexis;
 mod numeric;
 mod operator;
 mod pattern;
@@ -64,7 +65,9 @@ pub const PATTERN_CHARS_MAX: usize = 4_096;
 #[derive(Clone, Copy, Debug)]
 pub struct View<'r> {
     /// The record as one JSON object, as it is in the function's event. Of sources whose data is given apart, the
-    /// data may be left out of it. Looked at only if a pattern names a key other than the data key.
+    /// data may be left out of it. Looked at only if a pattern names a key other than the data key,
+    /// and only as far as something can still be found: it must be JSON in which no object names a key twice, as the
+    /// driver's own encoder writes it.
     pub metadata: &'r [u8],
     /// The data, decoded from base64 where the event has it so, for the sources that have a data key:
     /// `data` for Kinesis, ActiveMQ and RabbitMQ, `body` for SQS, `value` for Kafka. `None` if the record has none,

@@ -1,6 +1,7 @@
 //! Strings of a record, compared as they stand: escapes are resolved while comparing, never into a buffer.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::str::Chars;
 
 /// A string between its quotes, which the scanner has found to be well formed.
@@ -71,6 +72,26 @@ impl<'r> Text<'r> {
             stays.into_iter().chain(lower.map(u32::from))
         });
         lowered.eq(lower.chars().map(u32::from))
+    }
+
+    /// The text with its escapes resolved.
+    ///
+    /// # Errors
+    /// Where half of a surrogate pair is, in bytes of the text between the quotes.
+    pub(super) fn to_characters(self) -> Result<String, Range<usize>> {
+        if !self.escaped {
+            return Ok(self.raw.to_owned());
+        }
+        let mut points = self.points();
+        let mut characters = String::new();
+        loop {
+            let start = self.raw.len() - points.rest.as_str().len();
+            let Some(point) = points.next() else {
+                return Ok(characters);
+            };
+            let end = self.raw.len() - points.rest.as_str().len();
+            characters.push(char::from_u32(point).ok_or(start..end)?);
+        }
     }
 
     fn points(&self) -> Points<'r> {

@@ -58,7 +58,7 @@ pub enum SourceCause {
     Unsupported(#[from] Unsupported),
     /// A mistake in a filter pattern.
     #[error(transparent)]
-    Filter(#[from] PatternError),
+    Filter(Box<PatternError>),
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -71,6 +71,12 @@ pub enum SourceCause {
     /// A kind of source that has no client here.
     #[error("`{0}` is not a Kinesis stream or an SQS queue")]
     Kind(String),
+}
+
+impl From<PatternError> for SourceCause {
+    fn from(error: PatternError) -> Self {
+        Self::Filter(Box::new(error))
+    }
 }
 
 pub(crate) struct Opened {

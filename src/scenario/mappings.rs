@@ -114,30 +114,32 @@ fn mapping(
 fn matching(table: &mut Table<'_>, cx: &mut Cx, written: &MappingParameters) -> Option<Ratio> {
     let share = table.opt(cx, "matching", ratio);
     let filters = table.peek("FilterCriteria");
-    let has_filters = written
-        .filter_criteria
-        .as_ref()
-        .is_some_and(|filters| !filters.is_empty());
+    let has_filters = match &written.filter_criteria {
+        Some(patterns) => !patterns.is_empty(),
+        // What is there and could not be read was reported.
+        None => filters.is_some(),
+    };
     match (filters, table.peek("matching")) {
-        (Some(filters), None) if has_filters => cx.push(
-            Diagnostic::new(
-                "missing-key",
-                "a simulated mapping with filters needs `matching`",
-            )
-            .at(&filters.key_span)
-            .label("asks for the contents of records, and those of a scenario have none")
-            .help("add `matching = \"25%\"`, the share of records that the filters let through"),
-        ),
-        // Filters that could not be read were reported.
-        (filters, Some(share))
-            if filters.is_none() || written.filter_criteria.as_ref().is_some_and(Vec::is_empty) =>
-        {
+        (Some(filters), None) if has_filters => {
+            cx.push(
+                Diagnostic::new(
+                    "missing-key",
+                    "a simulated mapping with filters needs `matching`",
+                )
+                .at(&filters.key_span)
+                .label("asks for the contents of records, and those of a scenario have none")
+                .help(
+                    "add `matching = \"25%\"`, the share of records that the filters let through",
+                ),
+            );
+        }
+        (_, Some(matching)) if !has_filters => {
             cx.push(
                 Diagnostic::new("missing-key", "`matching` needs filters")
-                    .at(&share.key_span)
+                    .at(&matching.key_span)
                     .label("says which share of the records passes the filters, and there are none")
                     .help("add `FilterCriteria` with the patterns, or remove `matching`"),
-            )
+            );
         }
         _ => {}
     }

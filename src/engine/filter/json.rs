@@ -235,14 +235,21 @@ impl Reader<'_, '_> {
         let found = lexis::string(self.text.as_bytes(), self.pos);
         let (end, escaped) = found.map_err(|broken| self.broken(broken))?;
         self.pos = end;
-        let text = Text::new(&self.text[inside..end - 1], escaped);
-        text.to_characters().map_err(|half| {
-            Fault::new(
-                inside + half.start..inside + half.end,
-                "filter-json",
-                "half a surrogate pair",
-                "both halves, or the character itself",
-            )
-        })
+        let mut points = Text::new(&self.text[inside..end - 1], escaped).points();
+        let mut characters = String::new();
+        loop {
+            let start = end - 1 - points.rest_len();
+            let Some(point) = points.next() else {
+                return Ok(characters);
+            };
+            characters.push(char::from_u32(point).ok_or_else(|| {
+                Fault::new(
+                    start..end - 1 - points.rest_len(),
+                    "filter-json",
+                    "half a surrogate pair",
+                    "both halves, or the character itself",
+                )
+            })?);
+        }
     }
 }

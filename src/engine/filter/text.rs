@@ -1,7 +1,6 @@
 //! Strings of a record, compared as they stand: escapes are resolved while comparing, never into a buffer.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 use std::str::Chars;
 
 /// A string between its quotes, which the scanner has found to be well formed.
@@ -74,27 +73,8 @@ impl<'r> Text<'r> {
         lowered.eq(lower.chars().map(u32::from))
     }
 
-    /// The text with its escapes resolved.
-    ///
-    /// # Errors
-    /// Where half of a surrogate pair is, in bytes of the text between the quotes.
-    pub(super) fn to_characters(self) -> Result<String, Range<usize>> {
-        if !self.escaped {
-            return Ok(self.raw.to_owned());
-        }
-        let mut points = self.points();
-        let mut characters = String::new();
-        loop {
-            let start = self.raw.len() - points.rest.as_str().len();
-            let Some(point) = points.next() else {
-                return Ok(characters);
-            };
-            let end = self.raw.len() - points.rest.as_str().len();
-            characters.push(char::from_u32(point).ok_or(start..end)?);
-        }
-    }
-
-    fn points(&self) -> Points<'r> {
+    /// The code points, escapes resolved.
+    pub(super) fn points(&self) -> Points<'r> {
         Points {
             rest: self.raw.chars(),
         }
@@ -102,11 +82,16 @@ impl<'r> Text<'r> {
 }
 
 /// The code points of a string, escapes resolved. Half of a surrogate pair comes as itself and equals no character.
-struct Points<'r> {
+pub(super) struct Points<'r> {
     rest: Chars<'r>,
 }
 
 impl Points<'_> {
+    /// Bytes that are still to be read.
+    pub(super) fn rest_len(&self) -> usize {
+        self.rest.as_str().len()
+    }
+
     fn four_digits(&mut self) -> u32 {
         (0..4).fold(0, |code, _| {
             let digit = self.rest.next().and_then(|c| c.to_digit(16));

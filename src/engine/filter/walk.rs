@@ -1,8 +1,9 @@
 //! The way through one record: keys that the trie knows are followed, everything else is stepped over.
 //!
 //! The record is read once, and nothing is allocated: there is no `Vec`, `String` or `Box` in this file or in those
-//! that it uses while matching ([`scan`](super::scan), [`text`](super::text)); what was found are bits in the caller's
-//! arrays, and open containers are frames of the call stack, of which there are at most [`RECORD_DEPTH_MAX`].
+//! that it uses while matching ([`scan`](super::scan), [`lexis`](super::lexis), [`text`](super::text)), as a test
+//! looks after. What was found are bits in the caller's arrays, and open containers are frames of the call stack, of
+//! which there are at most [`RECORD_DEPTH_MAX`].
 //!
 //! [`RECORD_DEPTH_MAX`]: super::scan::RECORD_DEPTH_MAX
 

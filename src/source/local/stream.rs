@@ -115,7 +115,7 @@ impl Stream {
             };
             end = Some(seq);
             let encoded = keep.push(&mut buffer, Some(&data), |out| {
-                reader.shape.encode(out, &record)
+                reader.shape.encode(out, &record);
             });
             let Some(wire_len) = encoded else {
                 filtered += 1;

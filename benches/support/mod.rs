@@ -102,6 +102,7 @@ fn event_source(
     built.mappings = vec![Mapping {
         config,
         tuning,
+        matching: None,
         source: 0,
         function: 0,
     }];

@@ -1,6 +1,7 @@
 //! Opening everything that a run needs, before anything is read.
 
 use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
+use crate::engine::filter::PatternError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
@@ -16,7 +17,7 @@ use crate::source::dynamodb::DynamoDb;
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
-use crate::source::{AwsError, CallError};
+use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Surroundings, Target, TargetError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +60,9 @@ pub enum SourceCause {
     /// A parameter that this version cannot carry out.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A mistake in a filter pattern.
+    #[error(transparent)]
+    Filter(Box<PatternError>),
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -74,6 +78,12 @@ pub enum SourceCause {
     /// A kind of source that has no client here.
     #[error("`{0}` is not a Kinesis stream, a DynamoDB stream or an SQS queue")]
     Kind(String),
+}
+
+impl From<PatternError> for SourceCause {
+    fn from(error: PatternError) -> Self {
+        Self::Filter(Box::new(error))
+    }
 }
 
 pub(crate) struct Opened {
@@ -177,6 +187,7 @@ impl<E: Into<SourceCause>> From<E> for Cause {
 impl Shared<'_> {
     async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
+        let keep = Keep::matching(config.source, &config.filters)?;
         let (feed, tuning) = self.feed(mapping).await?;
         let outlet = self.outlet(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
@@ -197,6 +208,7 @@ impl Shared<'_> {
             outlet,
             clock: self.clock,
             readers: Vec::new(),
+            keep: Arc::new(keep),
             book: ShardBook::new(stored, config.starting_position),
             windows: Windows::new(self.source_arn(mapping)),
             target: self.targets[mapping.target].clone(),

@@ -11,18 +11,11 @@ pub(crate) struct MappingRow {
     pub(crate) advice: &'static str,
 }
 
-pub(crate) const MAPPING: [MappingRow; 2] = [
-    MappingRow {
-        parameter: "FunctionResponseTypes",
-        in_use: |config| config.report_batch_item_failures && !config.source.is_stream(),
-        advice: "remove it, or use a smaller BatchSize",
-    },
-    MappingRow {
-        parameter: "FilterCriteria",
-        in_use: |config| !config.filters.is_empty(),
-        advice: "remove it, and lower the source's rate by what the filters would drop",
-    },
-];
+pub(crate) const MAPPING: [MappingRow; 1] = [MappingRow {
+    parameter: "FunctionResponseTypes",
+    in_use: |config| config.report_batch_item_failures && !config.source.is_stream(),
+    advice: "remove it, or use a smaller BatchSize",
+}];
 
 /// Sources behind an ARN that the poller can read.
 pub(crate) const POLLED: [SourceKind; 3] =

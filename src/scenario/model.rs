@@ -245,6 +245,8 @@ pub struct Mapping {
     pub config: MappingConfig,
     /// What AWS has no parameter for.
     pub tuning: Tuning,
+    /// The share of records that pass the filters; `None` where there are none.
+    pub matching: Option<Ratio>,
     /// Index into [`Scenario::sources`].
     pub source: usize,
     /// Index into [`Scenario::functions`].

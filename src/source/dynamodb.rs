@@ -1,8 +1,8 @@
 //! DynamoDB streams.
 
 use super::aws::call_error;
-use super::{AwsError, CallError, Connection, ListedShard, PageBuffer, Payload, Records};
-use crate::engine::{FailureClass, Meta, Page, Position, Span, Time, limits, stream_key};
+use super::{AwsError, CallError, Connection, Keep, ListedShard, PageBuffer, Payload, Records};
+use crate::engine::{FailureClass, Meta, Page, Position, Seq, Span, Time, limits, stream_key};
 use crate::poll::encode::{DynamoDbShape, item_key};
 use crate::scenario::{Arn, Aws};
 use aws_sdk_dynamodbstreams::Client;
@@ -32,6 +32,7 @@ pub struct DynamoDb {
 pub struct Reader {
     name: Arc<str>,
     shape: DynamoDbShape,
+    keep: Arc<Keep>,
     live: Mutex<Live>,
 }
 
@@ -100,11 +101,12 @@ impl DynamoDb {
         Err(transient("DescribeStream", "the list does not end"))
     }
 
-    /// A reader of the shard `name`.
-    pub fn reader(&self, name: &Arc<str>) -> Reader {
+    /// A reader of the shard `name`, which leaves out what `keep` does not admit.
+    pub fn reader(&self, name: &Arc<str>, keep: &Arc<Keep>) -> Reader {
         Reader {
             name: name.clone(),
             shape: DynamoDbShape::new(&self.arn.region, &self.arn.text),
+            keep: keep.clone(),
             live: Mutex::new(Live::default()),
         }
     }
@@ -292,14 +294,20 @@ impl Reader {
         let mut buffer = PageBuffer::with_capacity(usize::try_from(guess).unwrap_or(0));
         let mut since = cursor.since;
         let mut end = None;
+        let mut filtered = 0;
         for record in read {
             let arrival = created(record);
             if since.is_some_and(|since| arrival < since) {
                 continue;
             }
             since = None;
-            let meta = self.push(&mut buffer, record, arrival)?;
-            end = Some(meta.seq);
+            let number = sequence(record)?;
+            // Rule `stream-filtered-moves-checkpoint`: the page covers what its filters leave out.
+            end = Some(number);
+            let Some(meta) = self.push(&mut buffer, record, number, arrival)? else {
+                filtered += 1;
+                continue;
+            };
             let payload = Payload {
                 json: bytes::Bytes::new(),
                 receipt: String::new(),
@@ -324,6 +332,7 @@ impl Reader {
         });
         Ok(Page {
             records,
+            filtered,
             bytes,
             end,
             behind,
@@ -332,40 +341,49 @@ impl Reader {
         })
     }
 
+    /// Encodes a record; `None` for one that the filters leave out.
     fn push(
         &self,
         buffer: &mut PageBuffer,
         record: &Record,
+        seq: Seq,
         arrival: Time,
-    ) -> Result<Meta, CallError> {
-        let denied = |text: String| CallError {
-            class: FailureClass::Denied,
-            call: "GetRecords",
-            text,
-        };
-        let number = record.dynamodb().and_then(StreamRecord::sequence_number);
-        let number = number.unwrap_or_default();
-        let seq = number
-            .parse()
-            .map_err(|error| denied(format!("`{number}`: {error}")))?;
+    ) -> Result<Option<Meta>, CallError> {
         let mut result = Ok(());
-        let wire_len = buffer.push(|out| result = self.shape.encode(out, record));
+        let encode = |out: &mut Vec<u8>| result = self.shape.encode(out, record);
+        let kept = self.keep.push(buffer, None, encode);
         // Rule `dynamodb-order-per-item`: what has the same key stays in order.
         let mut key = Vec::new();
         result
             .and_then(|()| item_key(&mut key, record))
-            .map_err(|error| denied(format!("record {number}: {error}")))?;
-        Ok(Meta {
+            .map_err(|error| denied(format!("record {seq}: {error}")))?;
+        Ok(kept.map(|wire_len| Meta {
             seq,
             group: stream_key(0, &String::from_utf8_lossy(&key)),
             arrival,
             wire_len,
-        })
+        }))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn denied(text: String) -> CallError {
+    CallError {
+        class: FailureClass::Denied,
+        call: "GetRecords",
+        text,
+    }
+}
+
+fn sequence(record: &Record) -> Result<Seq, CallError> {
+    let number = record.dynamodb().and_then(StreamRecord::sequence_number);
+    let number = number.unwrap_or_default();
+    number
+        .parse()
+        .map_err(|error| denied(format!("`{number}`: {error}")))
 }
 
 /// When the service made the record, in whole seconds (rule `dynamodb-whole-seconds`).

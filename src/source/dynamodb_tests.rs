@@ -67,7 +67,7 @@ async fn reading(answers: Vec<(u16, Value)>) -> (Scripted, DynamoDb, Reader) {
     })
     .await;
     let dynamodb = open(&server).await;
-    let reader = dynamodb.reader(&Arc::from("shard"));
+    let reader = dynamodb.reader(&Arc::from("shard"), &Arc::default());
     (server, dynamodb, reader)
 }
 
@@ -147,7 +147,7 @@ async fn dynamodb_trimmed() {
     })
     .await;
     let dynamodb = open(&server).await;
-    let reader = dynamodb.reader(&Arc::from("shard"));
+    let reader = dynamodb.reader(&Arc::from("shard"), &Arc::default());
     let read = async |from| dynamodb.read(&reader, NOW, from, 100, Vec::new()).await;
     let first = read(after(5)).await.expect("what is left");
     assert_eq!(numbers(&first), [70]);
@@ -280,7 +280,7 @@ async fn missing_streams_odd_numbers_and_odd_types_are_denied() {
     let missing = dynamodb.shards().await.expect_err("no such stream");
     assert_eq!(missing.class, FailureClass::Denied);
     for shard in ["forbidden", "number", "type"] {
-        let reader = dynamodb.reader(&Arc::from(shard));
+        let reader = dynamodb.reader(&Arc::from(shard), &Arc::default());
         let read = dynamodb.read(&reader, NOW, Position::Horizon, 1, Vec::new());
         let failed = read.await.expect_err(shard);
         assert_eq!(failed.class, FailureClass::Denied, "{failed}");

@@ -21,7 +21,7 @@ pub use parameters::{
     DestinationConfig, DocumentDbEventSourceConfig, KafkaEventSourceConfig, MappingParameters,
     ProvisionedPollerConfig, ScalingConfig, SourceAccessConfiguration,
 };
-pub use rule::{Evidence, RULES, Rule, Violation, conflict_text};
+pub use rule::{Evidence, Part, RULES, Rule, Violation, conflict_text};
 pub use table::{INTEGERS, IntegerLimits, IntegerRow};
 pub use update::CREATE_ONLY;
 

@@ -124,7 +124,7 @@ impl<P> Queue<P> {
                 }
                 let lease_end = core.now + core.tuning.visibility_timeout;
                 self.reject(core, page.rejected, lease_end);
-                self.pollers[poller as usize].received(core, page.records);
+                self.pollers[poller as usize].received(core, page.records, received == 0);
                 self.step(core, poller);
             }
             Event::Invoked { token, outcome } => {

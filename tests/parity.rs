@@ -280,6 +280,25 @@ fn retries_and_their_exhaustion_happen_alike() {
 }
 
 #[test]
+fn bisected_batches_fall_apart_alike() {
+    let mut script = script(SourceKind::Kinesis);
+    script.config.batch_size = 9;
+    script.config.bisect_batch_on_function_error = true;
+    script.config.maximum_retry_attempts = Some(1);
+    script.fails = true;
+    same(&script);
+}
+
+#[test]
+fn a_single_try_gives_up_alike() {
+    let mut script = script(SourceKind::Kinesis);
+    script.config.batch_size = 12;
+    script.config.maximum_retry_attempts = Some(0);
+    script.fails = true;
+    same(&script);
+}
+
+#[test]
 fn records_expire_alike() {
     let mut script = script(SourceKind::Kinesis);
     script.config.batch_size = 25;

@@ -1,10 +1,10 @@
-//! What a function's answer means to the mapping of a stream: which records failed, and the state of a window.
+//! What a function's answer means to a mapping: which records failed, and the state of a window.
 //!
 //! ```
 //! use tidegate::engine::Outcome;
 //! use tidegate::engine::response::{Expected, read};
 //!
-//! let expected = Expected { reports_failures: true, needs_state: true };
+//! let expected = Expected { reports_failures: true, needs_state: true, is_queue: false };
 //! let body = br#"{"state": {"sum": 12}, "batchItemFailures": [{"itemIdentifier": "4959"}]}"#;
 //! let answer = read(body, expected, |identifier| (identifier == "4959").then_some(2));
 //! assert_eq!(answer.outcome, Outcome::Partial { first_failed: 2 });
@@ -17,13 +17,16 @@ use crate::engine::{Outcome, Record, Seq, limits};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What a mapping looks for in an answer. With neither, an answer is not read at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a mapping looks for in an answer. With neither report nor state, an answer is not read at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// FunctionResponseTypes has ReportBatchItemFailures.
     pub reports_failures: bool,
     /// A tumbling window whose state is carried on. Rule `window-final-needs-no-state`: not so for its final call.
     pub needs_state: bool,
+    /// The source is a queue. Rule `sqs-partial-empty-entry`: an entry `{}` then names nothing, instead of failing the
+    /// batch.
+    pub is_queue: bool,
 }
 
 /// What an answer says.
@@ -33,6 +36,15 @@ pub struct Answer {
     pub outcome: Outcome,
     /// Where the text of the state is in the body, if it is to be carried on.
     pub state: Option<Range<usize>>,
+}
+
+/// What the answer of a queue's function says of its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueAnswer {
+    /// Success or Rejected, for all of them.
+    All(Outcome),
+    /// Indices of the failed ones, ascending; at least one. The others are done.
+    Failed(Vec<u32>),
 }
 
 /// The failed records that an answer names.
@@ -71,7 +83,7 @@ pub fn read(body: &[u8], expected: Expected, index_of: impl FnMut(&str) -> Optio
     if expected.reports_failures || expected.needs_state {
         let text = std::str::from_utf8(body).map_err(|_| Malformed);
         // Rule `stream-partial-not-json`.
-        let parts = text.and_then(|text| parts(text, index_of));
+        let parts = text.and_then(|text| parts(text, expected.is_queue, index_of));
         judge(expected, parts.unwrap_or(Parts::NONSENSE))
     } else {
         Answer {
@@ -122,13 +134,46 @@ fn judge(expected: Expected, parts: Parts) -> Answer {
     }
 }
 
-fn parts(text: &str, index_of: impl FnMut(&str) -> Option<u32>) -> Result<Parts, Malformed> {
+/// Reads the body of an answer of a queue's function that is no error.
+///
+/// Rule `sqs-partial-answers`: the shapes are those of streams; each identifier is a message id.
+pub fn read_queue(
+    body: &[u8],
+    reports_failures: bool,
+    mut index_of: impl FnMut(&str) -> Option<u32>,
+) -> QueueAnswer {
+    let mut failed = Vec::new();
+    let expected = Expected {
+        reports_failures,
+        needs_state: false,
+        is_queue: true,
+    };
+    let answer = read(body, expected, |identifier| {
+        let index = index_of(identifier)?;
+        failed.push(index);
+        Some(index)
+    });
+    match answer.outcome {
+        Outcome::Partial { .. } => {
+            failed.sort_unstable();
+            failed.dedup();
+            QueueAnswer::Failed(failed)
+        }
+        outcome => QueueAnswer::All(outcome),
+    }
+}
+
+fn parts(
+    text: &str,
+    is_queue: bool,
+    index_of: impl FnMut(&str) -> Option<u32>,
+) -> Result<Parts, Malformed> {
     let mut scan = Scan::new(text);
     scan.blanks();
     // Rule `stream-partial-empty-is-success`: nothing, `null`, `""`, `[]` and `{}` name no failures.
     let parts = match scan.peek() {
         None => Parts::NONE,
-        Some(b'{') => object(&mut scan, index_of)?,
+        Some(b'{') => object(&mut scan, is_queue, index_of)?,
         Some(b'[') => {
             if scan.open(b']')? {
                 return Ok(Parts::NONSENSE);
@@ -153,6 +198,7 @@ fn is_nothing(scalar: Scalar<'_>) -> bool {
 /// Of a key that is given twice, the last one counts.
 fn object(
     scan: &mut Scan<'_>,
+    is_queue: bool,
     mut index_of: impl FnMut(&str) -> Option<u32>,
 ) -> Result<Parts, Malformed> {
     let mut parts = Parts::NONE;
@@ -160,7 +206,7 @@ fn object(
     while more {
         let key = scan.key()?;
         if key.is("batchItemFailures") {
-            parts.report = failures(scan, &mut index_of)?;
+            parts.report = failures(scan, is_queue, &mut index_of)?;
         } else if key.is("state") {
             let start = scan.position();
             // Rule `window-state-is-object`.
@@ -177,6 +223,7 @@ fn object(
 
 fn failures(
     scan: &mut Scan<'_>,
+    is_queue: bool,
     index_of: &mut impl FnMut(&str) -> Option<u32>,
 ) -> Result<Report, Malformed> {
     match scan.peek() {
@@ -205,10 +252,11 @@ fn failures(
             }
             Report::None | Report::From(_) => match (failure(scan, index_of)?, report) {
                 // Rule `stream-partial-lowest-failed`.
-                (Some(index), Report::From(lowest)) => Report::From(lowest.min(index)),
-                (Some(index), _) => Report::From(index),
+                (Entry::Record(index), Report::From(lowest)) => Report::From(lowest.min(index)),
+                (Entry::Record(index), _) => Report::From(index),
+                (Entry::Empty, report) if is_queue => report,
                 // Rule `stream-partial-invalid-fails-batch`.
-                (None, _) => Report::Nonsense,
+                (Entry::Empty | Entry::Nonsense, _) => Report::Nonsense,
             },
         };
         more = scan.more(b']')?;
@@ -216,17 +264,30 @@ fn failures(
     Ok(report)
 }
 
-/// The index that one entry names, if it names a record of the batch.
+/// One entry of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// It names the record of the batch with this index.
+    Record(u32),
+    /// `{}`.
+    Empty,
+    Nonsense,
+}
+
+/// What one entry names.
 fn failure(
     scan: &mut Scan<'_>,
     index_of: &mut impl FnMut(&str) -> Option<u32>,
-) -> Result<Option<u32>, Malformed> {
+) -> Result<Entry, Malformed> {
     if scan.peek() != Some(b'{') {
         scan.skip()?;
-        return Ok(None);
+        return Ok(Entry::Nonsense);
     }
     let mut index = None;
     let mut more = scan.open(b'}')?;
+    if !more {
+        return Ok(Entry::Empty);
+    }
     while more {
         let key = scan.key()?;
         if key.is("itemIdentifier") && scan.peek() == Some(b'"') {
@@ -243,7 +304,7 @@ fn failure(
         }
         more = scan.more(b'}')?;
     }
-    Ok(index)
+    Ok(index.map_or(Entry::Nonsense, Entry::Record))
 }
 
 /// The string with its escapes resolved; `None` when half of a surrogate pair makes it no text.

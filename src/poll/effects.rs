@@ -1,5 +1,6 @@
 //! Starting what the engine decides, and counting what it says.
 
+use crate::engine::response::{QueueAnswer, read_queue};
 use crate::engine::{
     Action, BatchId, Delivery, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome,
     Position, Shard, ShardId, Span, Time, Token, WindowCall, mix,
@@ -15,6 +16,7 @@ use crate::poll::windows::Windows;
 use crate::poll::{Clock, encode};
 use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -168,8 +170,11 @@ impl Effects<Payload> for Io {
                 Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
                 Outcome::Partial { first_failed } => {
                     add(&counters.errors, 1);
-                    add(&counters.failed, u64::from(records - first_failed));
-                    self.finished(first_failed);
+                    // A queue's messages are counted when they are deleted or returned.
+                    if self.feed.has_shards() {
+                        add(&counters.failed, u64::from(records - first_failed));
+                        self.finished(first_failed);
+                    }
                 }
                 Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
                     add(&counters.errors, 1);
@@ -386,7 +391,10 @@ impl Io {
         let outcome = if self.feed.has_shards() {
             self.windows.judge(mapping, batch, window, reply)
         } else {
-            reply.outcome
+            match judge_queue(mapping, batch, reply) {
+                QueueAnswer::All(outcome) => outcome,
+                QueueAnswer::Failed(failed) => return Event::InvokedPartly { token, failed },
+            }
         };
         Event::Invoked { token, outcome }
     }
@@ -459,6 +467,27 @@ impl Io {
             }
         }
     }
+}
+
+/// What the answer to an invocation of a queue's mapping means.
+fn judge_queue(mapping: &Mapping<Payload>, batch: BatchId, reply: &Reply) -> QueueAnswer {
+    if reply.outcome != Outcome::Success {
+        return QueueAnswer::All(reply.outcome);
+    }
+    let reports = mapping.config().report_batch_item_failures;
+    let messages = mapping.batch(batch);
+    // Most answers name nothing: ids are looked through only when one does.
+    let mut numbers: Option<BTreeMap<&str, u32>> = None;
+    read_queue(&reply.body, reports, |identifier| {
+        let numbers = numbers.get_or_insert_with(|| {
+            let ids = messages
+                .iter()
+                .map(|it| encode::message_id(&it.payload.json));
+            let named = ids.zip(0..).filter_map(|(id, number)| Some((id?, number)));
+            named.collect()
+        });
+        numbers.get(identifier).copied()
+    })
 }
 
 fn stored(mapping: &str, token: Token, result: Result<(), String>) -> Event<Payload> {

@@ -85,6 +85,7 @@ impl Windows {
         let expected = Expected {
             reports_failures: mapping.config().report_batch_item_failures,
             needs_state: window.is_some_and(|call| !call.is_final),
+            is_queue: false,
         };
         let records = mapping.batch(batch);
         let answer = read(&reply.body, expected, |identifier| {

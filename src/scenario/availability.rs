@@ -1,21 +1,8 @@
 //! What files may say and this version cannot carry out yet. Delete a row when its work is done.
 
 use super::diagnostic::Diagnostic;
-use crate::engine::{MappingConfig, SourceKind};
+use crate::engine::SourceKind;
 use std::ops::Range;
-
-/// A parameter of mappings, how to tell that it is in use, and what to do meanwhile.
-pub(crate) struct MappingRow {
-    pub(crate) parameter: &'static str,
-    pub(crate) in_use: fn(&MappingConfig) -> bool,
-    pub(crate) advice: &'static str,
-}
-
-pub(crate) const MAPPING: [MappingRow; 1] = [MappingRow {
-    parameter: "FunctionResponseTypes",
-    in_use: |config| config.report_batch_item_failures && !config.source.is_stream(),
-    advice: "remove it, or use a smaller BatchSize",
-}];
 
 /// Sources behind an ARN that the poller can read.
 pub(crate) const POLLED: [SourceKind; 3] =

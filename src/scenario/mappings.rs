@@ -1,6 +1,5 @@
 //! `[[mapping]]`: event source mappings, in scenarios and in poller files.
 
-use super::availability::{MAPPING, not_yet};
 use super::convert::{Named, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
@@ -202,15 +201,7 @@ pub(crate) fn checked(
     // Without a known source there is no column of the tables to check against: only what holds for all is told.
     let found = match check(kind.unwrap_or(SourceKind::Kinesis), written) {
         Ok(_) if kind.is_none() => return None,
-        Ok(config) => {
-            for row in &MAPPING {
-                if (row.in_use)(&config) {
-                    let what = format!("`{}`", row.parameter);
-                    cx.push(not_yet(&what, &place(table, row.parameter), row.advice));
-                }
-            }
-            return Some(config);
-        }
+        Ok(config) => return Some(config),
         Err(found) => found,
     };
     for violation in &found {

@@ -192,6 +192,11 @@ impl World<'_> {
         batch: BatchId,
         outcome: Outcome,
     ) {
+        if let Outcome::Partial { .. } = outcome
+            && self.mappings[mapping as usize].config().source.is_queue()
+        {
+            return self.queue_batch_ended(mapping, token, batch);
+        }
         let records = self.mappings[mapping as usize].batch(batch);
         let done = match outcome {
             Outcome::Success | Outcome::StateTooLarge => records.len(),
@@ -208,6 +213,21 @@ impl World<'_> {
             recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
         }
         self.feed(mapping, Event::Invoked { token, outcome });
+    }
+
+    /// A queue's function reported its poison messages.
+    fn queue_batch_ended(&mut self, mapping: u32, token: Token, batch: BatchId) {
+        let function = self.inner.scenario.mappings[mapping as usize].function;
+        let recorder = &mut self.inner.mapping_recorders[mapping as usize];
+        let mut failed = Vec::new();
+        for (message, index) in self.mappings[mapping as usize].batch(batch).iter().zip(0..) {
+            if self.inner.functions[function].is_poison(message) {
+                failed.push(index);
+            } else {
+                recorder.succeeded(self.inner.now.since(message.meta.arrival).as_nanos());
+            }
+        }
+        self.feed(mapping, Event::InvokedPartly { token, failed });
     }
 
     pub(super) fn queue_due(&mut self, source: u32) {

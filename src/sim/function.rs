@@ -165,7 +165,7 @@ impl FunctionModel {
 
     /// Whether the function fails at this record, whenever and with whatever others it is delivered.
     #[inline]
-    fn is_poison(&self, record: &Record<()>) -> bool {
+    pub(super) fn is_poison(&self, record: &Record<()>) -> bool {
         self.poison.picks(mix(record.meta.group ^ POISON_SALT))
     }
 }

@@ -161,9 +161,8 @@ bad!(
 );
 bad!(
     not_available_yet,
-    mapped(
-        "orders",
-        "ScalingConfig = { MaximumConcurrency = 5 }\nFunctionResponseTypes = [\"ReportBatchItemFailures\"]\n"
+    told_after(
+        "\n[[function]]\nname = \"g\"\nduration = \"1ms\"\nprovisioned_concurrency = 5\n\n[[traffic]]\nfunction = \"g\"\nrate = 1\ninvocation = \"Event\"\n"
     )
 );
 bad!(

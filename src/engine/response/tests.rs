@@ -5,19 +5,23 @@ use proptest::prelude::*;
 const REPORTS: Expected = Expected {
     reports_failures: true,
     needs_state: false,
+    is_queue: false,
 };
 const WINDOW: Expected = Expected {
     reports_failures: false,
     needs_state: true,
+    is_queue: false,
 };
 const BOTH: Expected = Expected {
     reports_failures: true,
     needs_state: true,
+    is_queue: false,
 };
 /// The final call of a window, and every call of a mapping without either.
 const NEITHER: Expected = Expected {
     reports_failures: false,
     needs_state: false,
+    is_queue: false,
 };
 
 /// Records 10, 20, 20 and 30: the two in the middle came out of one aggregate.
@@ -320,6 +324,7 @@ fn expected() -> impl Strategy<Value = Expected> {
     (any::<bool>(), any::<bool>()).prop_map(|(reports_failures, needs_state)| Expected {
         reports_failures,
         needs_state,
+        is_queue: false,
     })
 }
 
@@ -393,4 +398,52 @@ proptest! {
         let text = found.state.map(|state| body[state].to_owned());
         prop_assert_eq!(text, Some(serde_json::json!({"text": state}).to_string()));
     }
+}
+
+/// Messages `a`, `b` and `c`.
+fn queue(body: &str, reports_failures: bool) -> QueueAnswer {
+    read_queue(body.as_bytes(), reports_failures, |identifier| {
+        ["a", "b", "c"]
+            .iter()
+            .position(|id| *id == identifier)
+            .map(|index| index as u32)
+    })
+}
+
+fn reported(entries: &str) -> QueueAnswer {
+    queue(&format!(r#"{{"batchItemFailures":[{entries}]}}"#), true)
+}
+
+#[test]
+fn sqs_partial_answers() {
+    let all = QueueAnswer::All(Outcome::Success);
+    let none = QueueAnswer::All(Outcome::Rejected);
+    for body in ["", "null", "{}", "[]", r#"""#.repeat(2).as_str()] {
+        assert_eq!(queue(body, true), all, "{body}");
+    }
+    assert_eq!(reported(""), all);
+    assert_eq!(
+        reported(r#"{"itemIdentifier":"c"},{"itemIdentifier":"a"},{"itemIdentifier":"c"}"#),
+        QueueAnswer::Failed(vec![0, 2])
+    );
+    for entries in [
+        r#"{"foo":"notvalid"}"#,
+        r#"{"itemIdentifier":"unknown"}"#,
+        r#"{"itemIdentifier":""}"#,
+        r#"{"itemIdentifier":null}"#,
+        r#"{"itemIdentifier":7}"#,
+        r#"{"itemIdentifier":"a"},{"itemIdentifier":"unknown"}"#,
+    ] {
+        assert_eq!(reported(entries), none, "{entries}");
+    }
+    assert_eq!(queue(r#"{"batchItemFailures":"a"}"#, true), none);
+    assert_eq!(queue("{\"batchItemFailures\":", true), none);
+    assert_eq!(queue(r#"{"batchItemFailures":[{"foo":1}]}"#, false), all);
+}
+
+#[test]
+fn sqs_partial_empty_entry() {
+    assert_eq!(reported("{}"), QueueAnswer::All(Outcome::Success));
+    let with_another = r#"{},{"itemIdentifier":"b"}"#;
+    assert_eq!(reported(with_another), QueueAnswer::Failed(vec![1]));
 }

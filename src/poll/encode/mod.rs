@@ -12,6 +12,7 @@ mod window;
 pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
 pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kinesis::{KinesisRecord, KinesisShape};
+pub(crate) use sqs::message_id;
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
 pub use window::WindowFrame;
 

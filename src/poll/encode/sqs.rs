@@ -115,6 +115,13 @@ const STRING_VALUE: &[u8] = b"\":{\"stringValue\":\"";
 const BINARY_VALUE: &[u8] = b"\":{\"binaryValue\":\"";
 const LISTS: &[u8] = b"\",\"stringListValues\":[],\"binaryListValues\":[],\"dataType\":\"";
 
+/// The message id in a message's JSON, which begins with it; ids need no escapes.
+pub(crate) fn message_id(json: &[u8]) -> Option<&str> {
+    let rest = json.strip_prefix(ID)?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(&rest[..end]).ok()
+}
+
 impl SqsShape {
     /// The shape of the messages of the queue `arn`; `has_window` when MaximumBatchingWindowInSeconds is 1 or more.
     pub fn new(has_window: bool, region: &str, arn: &str) -> Self {

@@ -199,3 +199,44 @@ async fn a_function_that_dies_is_replaced_and_its_messages_come_back() {
         .collect();
     assert_eq!(receives[..2], ["1", "2"]);
 }
+
+/// A batch of which one message is reported: the others are deleted at once, and it comes back alone until the queue's
+/// redrive policy takes it.
+#[tokio::test]
+async fn only_reported_messages_come_back() {
+    let dead = queue("60").await;
+    let queue = Queue::create(&[
+        (QueueAttributeName::VisibilityTimeout, "1"),
+        (
+            QueueAttributeName::RedrivePolicy,
+            &format!(
+                "{{\"deadLetterTargetArn\":\"{}\",\"maxReceiveCount\":\"2\"}}",
+                dead.arn
+            ),
+        ),
+    ])
+    .await;
+    let mut sent = bodies(9);
+    sent.push("poison".to_owned());
+    queue.send(&sent).await;
+    let poller = poller(
+        &queue,
+        "BatchSize = 10\nFunctionResponseTypes = [\"ReportBatchItemFailures\"]\nvisibility_timeout = \"1s\"\n",
+    )
+    .function("timeout = \"1s\"\n")
+    .env("TEST_FUNCTION_REPORT", "1");
+    let running = poller.start(&[]);
+    eventually("the poison in the dead-letter queue", async || {
+        (dead.counts().await.visible == 1).then_some(())
+    })
+    .await;
+    let ended = running.terminate();
+    assert!(ended.status.success(), "{ended:?}");
+    let deliveries = deliveries(&poller.invocations());
+    assert_eq!(deliveries["poison"], 2);
+    assert!(
+        sent[..9].iter().all(|body| deliveries[body] == 1),
+        "{deliveries:?}"
+    );
+    assert_eq!(queue.counts().await, QueueCounts::EMPTY);
+}

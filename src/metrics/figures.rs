@@ -107,7 +107,7 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 17] {
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 21] {
         use Metric::{Distribution, Total};
         [
             ("IncomingRecords", Total(&mut self.incoming_records)),
@@ -136,6 +136,10 @@ impl MappingSummary {
             ("RecordLatency", Distribution(&mut self.record_latency)),
             ("BatchRecords", Distribution(&mut self.batch_records)),
             ("Backlog", Metric::Backlog(&mut self.backlog)),
+            ("WriteThrottles", Total(&mut self.write_throttles)),
+            ("WritesLost", Total(&mut self.writes_lost)),
+            ("TrimmedRecords", Total(&mut self.trimmed_records)),
+            ("ReadThrottles", Total(&mut self.read_throttles)),
         ]
     }
 }

@@ -140,6 +140,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
         name: "clicks-to-checkout".to_owned(),
         stream: true,
         rows: rows.collect(),
+        ..MappingSeries::default()
     }
 }
 
@@ -171,6 +172,7 @@ fn jobs(noise: &mut Noise) -> MappingSeries {
         name: "jobs-to-resize".to_owned(),
         stream: false,
         rows: rows.collect(),
+        ..MappingSeries::default()
     }
 }
 

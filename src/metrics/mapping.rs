@@ -1,7 +1,8 @@
 //! Folds the facts of one mapping into its series and its summary.
 
 use super::histogram::Histogram;
-use super::{Backlog, Figure, MappingRow, MappingSummary, Percentiles};
+use super::shards::ShardAges;
+use super::{Backlog, Figure, MappingRow, MappingSeries, MappingSummary, Percentiles};
 use crate::engine::{Delivery, Fact, Outcome, Time};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
@@ -12,6 +13,26 @@ pub struct MappingRecorder {
     limit: u32,
     total: Totals,
     rows: Vec<MappingRow>,
+    shards: ShardAges,
+}
+
+/// What happened at the source of a mapping during a bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceBin {
+    /// Records that were written.
+    pub incoming: u64,
+    /// Messages that left for the dead-letter queue.
+    pub dead_lettered: u64,
+    /// Records that wait at its end.
+    pub backlog: u64,
+    /// Records that producers could not write at once.
+    pub writes_throttled: u64,
+    /// Of these, records that were given up.
+    pub writes_lost: u64,
+    /// Records that were older than the stream's retention.
+    pub trimmed: u64,
+    /// Reads that were refused.
+    pub reads_throttled: u64,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +62,9 @@ impl MappingRecorder {
                 self.total.empty_reads += u64::from(records == 0);
             }
             Fact::InvokeSent {
+                shard,
                 records,
+                attempt,
                 last_arrival,
                 ..
             } => {
@@ -52,6 +75,10 @@ impl MappingRecorder {
                 let age = now.since(last_arrival).as_nanos();
                 self.total.age.record(age);
                 self.age_max = self.age_max.max(Some(age));
+                if let Some(shard) = shard {
+                    let first = if attempt == 1 { records } else { 0 };
+                    self.shards.sent(shard, age, first);
+                }
             }
             Fact::InvokeEnded {
                 records, outcome, ..
@@ -99,13 +126,17 @@ impl MappingRecorder {
         self.total.latency.record(latency);
     }
 
-    /// Closes a bin. `incoming` records arrived and `dead_lettered` messages left for the dead-letter
-    /// queue during it; `backlog` records wait at its end.
-    pub fn roll(&mut self, incoming: u64, dead_lettered: u64, backlog: u64) {
+    /// Closes a bin, in which `source` happened.
+    pub fn roll(&mut self, source: SourceBin) {
+        self.shards.roll();
         let row = MappingRow {
-            incoming,
-            dead_lettered,
-            backlog,
+            incoming: source.incoming,
+            dead_lettered: source.dead_lettered,
+            backlog: source.backlog,
+            writes_throttled: source.writes_throttled,
+            writes_lost: source.writes_lost,
+            trimmed: source.trimmed,
+            reads_throttled: source.reads_throttled,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
             ..self.bin
@@ -123,8 +154,12 @@ impl MappingRecorder {
         total.deleted += row.deleted;
         total.dead_lettered += row.dead_lettered;
         total.throttled += row.throttled;
-        total.backlog = backlog;
-        self.total.backlog_max = self.total.backlog_max.max(backlog);
+        total.writes_throttled += row.writes_throttled;
+        total.writes_lost += row.writes_lost;
+        total.trimmed += row.trimmed;
+        total.reads_throttled += row.reads_throttled;
+        total.backlog = row.backlog;
+        self.total.backlog_max = self.total.backlog_max.max(row.backlog);
         self.bin = MappingRow::default();
         self.age_max = None;
     }
@@ -137,9 +172,16 @@ impl MappingRecorder {
         self.total.backlog_max = backlog;
     }
 
-    /// The series so far.
-    pub fn take_rows(&mut self) -> Vec<MappingRow> {
-        std::mem::take(&mut self.rows)
+    /// The series so far of the mapping `name`.
+    pub fn take_series(&mut self, name: &str, stream: bool) -> MappingSeries {
+        let (shards, other_shards) = std::mem::take(&mut self.shards).into_series();
+        MappingSeries {
+            name: name.to_owned(),
+            stream,
+            rows: std::mem::take(&mut self.rows),
+            shards,
+            other_shards,
+        }
     }
 
     /// Records delivered in the measured part, each delivery counted.
@@ -172,6 +214,10 @@ impl MappingRecorder {
                 max: Figure::count(total.backlog_max),
                 end: Figure::count(total.row.backlog),
             },
+            write_throttles: Figure::count(total.row.writes_throttled),
+            writes_lost: Figure::count(total.row.writes_lost),
+            trimmed_records: Figure::count(total.row.trimmed),
+            read_throttles: Figure::count(total.row.reads_throttled),
         }
     }
 }

@@ -7,6 +7,7 @@ mod gates;
 mod histogram;
 mod mapping;
 mod series;
+mod shards;
 mod summary;
 
 pub use combine::combine;
@@ -14,8 +15,8 @@ pub use figures::{Metric, for_each_figure};
 pub use function::{FunctionRecorder, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
-pub use mapping::MappingRecorder;
-pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series};
+pub use mapping::{MappingRecorder, SourceBin};
+pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
 pub use summary::{
     Backlog, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary, MeanMax,
     Percentiles, Summary, ThrottleReasons,

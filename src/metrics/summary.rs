@@ -227,6 +227,14 @@ pub struct MappingSummary {
     pub batch_records: Percentiles,
     /// Records waiting at the source.
     pub backlog: Backlog,
+    /// Records that producers of the source could not write at once (WriteProvisionedThroughputExceeded).
+    pub write_throttles: Figure,
+    /// Of these, records that were given up.
+    pub writes_lost: Figure,
+    /// Records lost to the stream's retention before the mapping came to read them.
+    pub trimmed_records: Figure,
+    /// Reads or receives that the source refused (ReadProvisionedThroughputExceeded).
+    pub read_throttles: Figure,
 }
 
 /// Records waiting at a source.

@@ -96,12 +96,13 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
 pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const RECORDS: &str = "Records";
     const LOST: &str = "Failed records";
+    const WRITES: &str = "Writes";
     const BATCHES: &str = "Batches";
     const READS: &str = "Reads";
     const AGE: &str = "Age when sent";
     const LATENCY: &str = "Age when done";
     const BACKLOG: &str = "Backlog";
-    let specs: [Spec<MappingSummary>; 26] = [
+    let specs: [Spec<MappingSummary>; 30] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -125,12 +126,16 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
             bad(m.on_failure_destination_delivered_event_count)
         }),
         may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
+        may(LOST, "trimmed", 3, |m| bad(m.trimmed_records)),
+        may(WRITES, "throttled", 3, |m| bad(m.write_throttles)),
+        may(WRITES, "lost", 3, |m| bad(m.writes_lost)),
         must(BATCHES, "sent", 8, |m| count(m.batches)),
         may(BATCHES, "throttled", 6, |m| bad(m.throttled_batches)),
         may(BATCHES, "records p50", 9, |m| plain(m.batch_records.p50)),
         may(BATCHES, "records mean", 9, |m| level(m.batch_records.mean)),
         may(READS, "all", 10, |m| count(m.reads)),
         may(READS, "empty", 11, |m| count(m.empty_reads)),
+        may(READS, "throttled", 5, |m| bad(m.read_throttles)),
         must(AGE, "p50", 4, |m| millis(m.iterator_age.p50)),
         must(AGE, "p95", 9, |m| millis(m.iterator_age.p95)),
         must(AGE, "p99", 1, |m| millis(m.iterator_age.p99)),

@@ -37,6 +37,10 @@ pub(crate) const MAPPING: [MappingRow; 4] = [
 /// Sources that can be used.
 pub(crate) const SOURCES: [SourceKind; 2] = [SourceKind::Kinesis, SourceKind::Sqs];
 
+/// Sources that scenarios can model.
+pub(crate) const MODELS: [SourceKind; 3] =
+    [SourceKind::Kinesis, SourceKind::DynamoDb, SourceKind::Sqs];
+
 /// Keys of functions that cannot be used, with what to do meanwhile.
 pub(crate) const FUNCTION_KEYS: [(&str, &str); 3] = [
     ("alias", "remove it; calls then go to the function itself"),

@@ -34,7 +34,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 33] = [
+pub const CODES: [&str; 38] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -60,9 +60,14 @@ pub const CODES: [&str; 33] = [
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",
+    "reshard-after-end",
+    "reshard-unordered",
+    "shard-closed",
+    "shards-apart",
     "syntax",
     "timeout-above-visibility",
     "too-deep",
+    "too-many-readers",
     "unknown-key",
     "unknown-metric",
     "unknown-name",

@@ -7,6 +7,7 @@ use super::functions::resolve;
 use super::mapping_keys::{Clock, finding, is_repetition, parameters, place};
 use super::model::{Function, Mapping};
 use super::read::{Cx, Table};
+use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
 use super::traffic;
 use crate::engine::config::{MappingParameters, conflict_text};
@@ -29,14 +30,16 @@ pub(crate) fn mappings(
     world: World<'_>,
 ) -> (Vec<Named>, Vec<Mapping>) {
     let mut pairs = Pairs::default();
+    let mut readers = Readers::default();
     let mut names = Vec::new();
     let mut found = Vec::new();
     for table in root.tables(cx, "mapping", "[[mapping]]") {
-        let (named, mapping) = mapping(table, cx, world, &mut pairs);
+        let (named, mapping) = mapping(table, cx, world, &mut pairs, &mut readers);
         names.extend(named);
         found.extend(mapping);
     }
     unique("mappings", &names, cx);
+    readers.check(world.sources, cx);
     (names, found)
 }
 
@@ -45,6 +48,7 @@ fn mapping(
     cx: &mut Cx,
     world: World<'_>,
     pairs: &mut Pairs,
+    readers: &mut Readers,
 ) -> (Option<Named>, Option<Mapping>) {
     let named = table.req(cx, "name", "\"orders-to-checkout\"", name);
     let mut written = parameters(&mut table, cx, Clock::Simulation);
@@ -74,8 +78,20 @@ fn mapping(
     };
     let info = source.map(|index| &world.sources[index]);
     let visibility = info.and_then(|info| info.visibility_timeout);
-    let tuning = tuning(&mut table, cx, world.profile, visibility);
-    let config = checked(&table, cx, info.and_then(|info| info.kind), &written);
+    let kind = info.and_then(|info| info.kind);
+    let usual = match kind {
+        Some(kind) => Tuning::for_source(world.profile, kind),
+        None => Tuning::new(world.profile),
+    };
+    let fan_out = fan_out(&mut table, cx, kind);
+    let mut tuning = tuning(&mut table, cx, usual, visibility);
+    if fan_out {
+        tuning = tuning.pushed();
+    }
+    if let (Some(source), true) = (source, written.enabled != Some(false)) {
+        readers.add(source, fan_out, place(&table, "EventSource"));
+    }
+    let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;
         pairs.add(&table, cx, info.kind, &info.named.name, &written);
@@ -101,6 +117,7 @@ fn mapping(
         Some(Mapping {
             config: config?,
             tuning,
+            fan_out,
             source: source?,
             function: function?,
         })
@@ -139,14 +156,14 @@ pub(crate) fn checked(
     None
 }
 
-/// The keys that AWS has no parameter for.
+/// The keys that AWS has no parameter for; `usual` is what holds without them.
 pub(crate) fn tuning(
     table: &mut Table<'_>,
     cx: &mut Cx,
-    profile: Profile,
+    usual: Tuning,
     visibility: Option<Span>,
 ) -> Tuning {
-    let mut tuning = Tuning::new(profile);
+    let mut tuning = usual;
     let waits = || duration_in(Span::from_millis(1)..=Span::from_secs(3_600));
     let take = |value: Option<Span>, field: &mut Span| *field = value.unwrap_or(*field);
     take(

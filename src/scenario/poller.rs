@@ -16,7 +16,7 @@ use super::poller_model::{
 use super::read::{At, Cx, Table};
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
-use crate::engine::{FunctionName, Profile, SourceKind, Span};
+use crate::engine::{FunctionName, Profile, SourceKind, Span, Tuning};
 use std::path::Path;
 
 /// A poller file and what is odd about it.
@@ -225,7 +225,11 @@ fn mapping(
             (local.map(|local| local.kind), visibility)
         }
     };
-    let tuning = tuning(&mut table, cx, world.profile, visibility);
+    let usual = kind.map_or_else(
+        || Tuning::new(world.profile),
+        |kind| Tuning::for_source(world.profile, kind),
+    );
+    let tuning = tuning(&mut table, cx, usual, visibility);
     let config = checked(&table, cx, kind, &written);
     if let (Some(source), Some(target)) = (&source, target) {
         let shown = written

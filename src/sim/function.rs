@@ -1,6 +1,7 @@
 //! Modelled functions: how long an invocation takes and whether it fails.
 
 use super::dist::Sampler;
+use super::services::identity;
 use crate::engine::lambda::{Fate, Start};
 use crate::engine::{Ratio, Record, Rng, Span, mix};
 use crate::scenario;
@@ -112,7 +113,7 @@ impl FunctionModel {
         let poisoned = !self.poison.is_zero()
             && records
                 .iter()
-                .any(|record| self.poison.picks(mix(record.meta.group ^ POISON_SALT)));
+                .any(|record| self.poison.picks(mix(identity(&record.meta) ^ POISON_SALT)));
         by_itself || by_fault || poisoned
     }
 }

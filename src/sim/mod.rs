@@ -9,6 +9,7 @@ mod exp;
 mod function;
 mod run;
 pub mod services;
+mod streams;
 mod tournament;
 mod world;
 mod ziggurat;

@@ -8,7 +8,7 @@ use super::tournament::Tournament;
 use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
-use crate::engine::{self, BatchId, Outcome, Page, Ratio, Span, Time, Token};
+use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
 use crate::metrics::{FunctionRecorder, MappingRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
@@ -37,6 +37,10 @@ pub(super) struct Inner<'s> {
     pub(super) mapping_recorders: Vec<MappingRecorder>,
     /// The wake-up of each mapping that is in the calendar.
     pub(super) mapping_wakes: Vec<Option<Time>>,
+    /// The listing of each mapping that is in the calendar.
+    pub(super) listings: Vec<Option<Time>>,
+    /// The mapping that is at work was just given the end of a shard.
+    pub(super) shard_ended: bool,
     /// Everything that mappings reported, if somebody wants to read it.
     pub(super) trace: Option<Vec<Traced>>,
     pub(super) arrivals_used: u64,
@@ -85,6 +89,15 @@ pub(super) enum Pending {
         token: Token,
         page: Box<Page<()>>,
     },
+    /// A push to a reader with enhanced fan-out arrives.
+    Pushed {
+        mapping: u32,
+        token: Token,
+        shard: ShardId,
+        from: Position,
+    },
+    /// A mapping lists the shards of its stream.
+    Listing(u32),
     /// A mapping's deadline.
     MappingWake(u32),
     /// A queue has something for its waiting receivers.
@@ -151,6 +164,8 @@ impl<'s> World<'s> {
                 .map(|_| MappingRecorder::default())
                 .collect(),
             mapping_wakes: vec![None; scenario.mappings.len()],
+            listings: vec![None; scenario.mappings.len()],
+            shard_ended: false,
             trace,
             arrivals_used: 0,
             invocations: 0,
@@ -221,7 +236,17 @@ impl<'s> World<'s> {
                 mapping,
                 token,
                 page,
-            } => self.feed(mapping, engine::Event::Fetched { token, page: *page }),
+            } => {
+                inner.shard_ended = page.shard_end;
+                self.feed(mapping, engine::Event::Fetched { token, page: *page });
+            }
+            Pending::Pushed {
+                mapping,
+                token,
+                shard,
+                from,
+            } => self.pushed(mapping, token, shard, from),
+            Pending::Listing(mapping) => self.listing_due(mapping),
             Pending::MappingWake(mapping) => self.mapping_due(mapping),
             Pending::QueueWake(source) => self.queue_due(source),
             Pending::FaultEdge => inner.apply_faults(),
@@ -297,11 +322,7 @@ impl Inner<'_> {
         }
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
             let counts = self.sources[mapping.source].roll(index, now);
-            self.mapping_recorders[index].roll(
-                counts.incoming,
-                counts.dead_lettered,
-                counts.backlog,
-            );
+            self.mapping_recorders[index].roll(counts);
         }
         for source in &mut self.sources {
             source.bin_over();

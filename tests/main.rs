@@ -6,6 +6,7 @@ mod diagnostics;
 mod parity;
 mod scenarios;
 mod semantics;
+mod streams;
 mod support;
 mod tidy;
 mod validation;

@@ -10,7 +10,7 @@ pub const RECORDS_ENVELOPE_LEN: u32 = 14;
 pub const KINESIS_RECORD_AROUND_LEN: u64 = 560;
 /// Bytes of a typical DynamoDB stream record around its image: names, numbers, a key of one attribute and the stream's ARN.
 /// The image stands in the event as JSON, not in base64, so a modelled size counts as it is.
-pub const DYNAMODB_RECORD_AROUND_LEN: u64 = 490;
+pub const DYNAMODB_RECORD_AROUND_LEN: u64 = 470;
 /// Bytes of a typical SQS message around its body, receipt handle included.
 pub const SQS_MESSAGE_AROUND_LEN: u64 = 980;
 

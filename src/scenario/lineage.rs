@@ -251,10 +251,7 @@ impl Lineage {
 
 /// `count` shards that share all hashes evenly.
 fn equal(count: u32, opens: Span, parents: impl Fn(&Lifetime) -> Vec<u32>) -> Vec<Lifetime> {
-    let bound = |index: u32| {
-        let exact = (u128::from(index) << 64).div_ceil(u128::from(count.max(1)));
-        exact
-    };
+    let bound = |index: u32| (u128::from(index) << 64).div_ceil(u128::from(count.max(1)));
     (0..count)
         .map(|index| {
             let mut life = Lifetime {

@@ -199,7 +199,7 @@ fn clipped(pieces: Vec<Piece>, from: f64) -> Vec<Piece> {
         if cut <= 0.0 {
             return Some(piece);
         }
-        (cut < piece.length).then(|| Piece {
+        (cut < piece.length).then_some(Piece {
             start: from,
             length: piece.length - cut,
             rate: piece.rate + piece.slope * cut,

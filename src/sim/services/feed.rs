@@ -37,8 +37,8 @@ struct Writer {
 #[derive(Clone, Debug)]
 struct Gate {
     limits: WriteLimits,
-    /// The record that is written next; nothing before it is undecided.
-    accepted: Option<Written>,
+    /// The record that is written next, with its producer and without its key; nothing before it is undecided.
+    accepted: Option<(usize, Written)>,
     /// Records that waited in vain at shards that were closed, first come first. Clones share the list.
     inherited: Arc<[Waiting]>,
     /// How many of them have been offered.
@@ -165,7 +165,7 @@ impl Feed {
     pub(super) fn next_arrival(&mut self) -> Option<Time> {
         match &self.gate {
             None => self.next.map(|(_, at)| at),
-            Some(_) => self.accept(Time::MAX).map(|written| written.arrival),
+            Some(_) => self.accept(Time::MAX).map(|(_, written)| written.arrival),
         }
     }
 
@@ -173,7 +173,9 @@ impl Feed {
     #[inline]
     pub(super) fn read(&mut self, now: Time) -> Option<Written> {
         if self.gate.is_some() {
-            return self.read_gated(now);
+            let (producer, written) = self.take_accepted(now)?;
+            let group = self.producers[producer].keys.group(written.hash);
+            return Some(Written { group, ..written });
         }
         let (producer, arrival) = self.next.filter(|(_, at)| *at <= now)?;
         let writer = &mut self.producers[producer];
@@ -197,7 +199,7 @@ impl Feed {
     pub(super) fn count(&mut self, now: Time) -> u64 {
         let before = self.ordinal;
         if self.gate.is_some() {
-            while self.read_gated(now).is_some() {}
+            while self.take_accepted(now).is_some() {}
         } else {
             while let Some((producer, _)) = self.next.filter(|(_, at)| *at <= now) {
                 self.ordinal += 1;
@@ -231,7 +233,7 @@ impl Feed {
 
     /// Reads to the end of a shard that closes, and returns what still waits then.
     pub(super) fn left_at_end(mut self) -> Vec<Waiting> {
-        while self.read(Time::MAX).is_some() {}
+        while self.take_accepted(Time::MAX).is_some() {}
         self.gate
             .map_or_else(Vec::new, |gate| gate.left.into_iter().collect())
     }
@@ -245,17 +247,20 @@ impl Feed {
         self.next.is_none() && gate_is_empty
     }
 
-    fn read_gated(&mut self, now: Time) -> Option<Written> {
-        let written = self.accept(now).filter(|written| written.arrival <= now)?;
-        self.ordinal = written.ordinal;
+    fn take_accepted(&mut self, now: Time) -> Option<(usize, Written)> {
+        let accepted = self.accept(now)?;
+        if accepted.1.arrival > now {
+            return None;
+        }
+        self.ordinal = accepted.1.ordinal;
         if let Some(gate) = &mut self.gate {
             gate.accepted = None;
         }
-        Some(written)
+        Some(accepted)
     }
 
     /// Decides on offered records until one is accepted, but on none that is offered after `by`.
-    fn accept(&mut self, by: Time) -> Option<Written> {
+    fn accept(&mut self, by: Time) -> Option<(usize, Written)> {
         loop {
             let gate = self.gate.as_mut()?;
             if gate.accepted.is_some() {
@@ -286,10 +291,8 @@ impl Feed {
     /// Rule `kinesis-write-limits`: a record above the limits is refused. It is written later, in its turn, or given up.
     fn offer(&mut self, waiting: Waiting, was_refused: bool) {
         let ordinal = self.ordinal + 1;
-        let hash = mix(self.key ^ ordinal);
-        let writer = &self.producers[waiting.producer as usize];
-        let group = writer.keys.group(hash);
-        let on_throttle = writer.on_throttle;
+        let producer = waiting.producer as usize;
+        let on_throttle = self.producers[producer].on_throttle;
         let closes = self.closes;
         let Some(gate) = &mut self.gate else {
             return;
@@ -317,13 +320,14 @@ impl Feed {
             }
         }
         gate.limits.write(at, bytes);
-        gate.accepted = Some(Written {
+        let written = Written {
             ordinal,
             arrival: at,
             size: waiting.size,
-            hash,
-            group,
-        });
+            hash: mix(self.key ^ ordinal),
+            group: 0,
+        };
+        gate.accepted = Some((producer, written));
     }
 
     #[inline]

@@ -94,7 +94,12 @@ fn simulate(script: &Script) -> Vec<String> {
         points,
     };
     let kind = match script.config.source {
-        SourceKind::Kinesis => SourceModel::Stream(Stream::kinesis(1)),
+        SourceKind::Kinesis => SourceModel::Stream(Stream {
+            // Local streams have no limits.
+            read_limits: false,
+            write_limits: false,
+            ..Stream::kinesis(1)
+        }),
         _ => SourceModel::Sqs {
             visibility_timeout: script.tuning.visibility_timeout,
             max_receive_count: None,

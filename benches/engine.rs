@@ -16,7 +16,7 @@ use tidegate::engine::lambda::{
 };
 use tidegate::engine::{
     Action, Control, Effects, Event, Fact, Mapping, MappingConfig, Meta, Outcome, Page, Position,
-    Profile, Record, Rng, Seq, Shard, ShardId, SourceKind, Span, Time, Tuning, pump, wire,
+    Profile, Record, Rng, Seq, Shard, ShardId, SourceKind, Span, Time, Tuning, mix, pump, wire,
 };
 
 /// A source that is never empty, a function that returns at once, a store that never fails.
@@ -35,7 +35,7 @@ impl Instant {
             self.ordinal += 1;
             let meta = Meta {
                 seq: Seq::from(self.ordinal),
-                group: self.ordinal,
+                group: mix(self.ordinal),
                 arrival: now,
                 wire_len: 1_200,
             };
@@ -78,9 +78,9 @@ impl Effects<()> for Instant {
 }
 
 /// Moves `records` records through a new mapping.
-fn deliver(source: SourceKind, page: u32, records: u64) -> u64 {
+fn deliver(config: MappingConfig, page: u32, records: u64) -> u64 {
     let mut now = Time::from_secs(1);
-    let config = MappingConfig::new("m", source);
+    let source = config.source;
     let rng = Rng::stream(1, "m");
     let mut mapping = Mapping::new(config, Tuning::new(Profile::Current), rng, now)
         .expect("a plain mapping is supported");
@@ -109,6 +109,14 @@ fn deliver(source: SourceKind, page: u32, records: u64) -> u64 {
     effects.facts
 }
 
+fn stream(parallelization_factor: u32, batch_size: u32) -> MappingConfig {
+    MappingConfig {
+        parallelization_factor,
+        batch_size,
+        ..MappingConfig::new("m", SourceKind::Kinesis)
+    }
+}
+
 fn mappings(criterion: &mut Criterion) {
     let records = 100_000;
     let mut group = criterion.benchmark_group("engine");
@@ -117,10 +125,20 @@ fn mappings(criterion: &mut Criterion) {
     group.measurement_time(Duration::from_secs(2));
     group.throughput(Throughput::Elements(records));
     group.bench_function("stream mapping, batches of 100", |bencher| {
-        bencher.iter(|| deliver(SourceKind::Kinesis, 10_000, records));
+        bencher.iter(|| deliver(stream(1, 100), 10_000, records));
     });
     group.bench_function("queue mapping, batches of 10", |bencher| {
-        bencher.iter(|| deliver(SourceKind::Sqs, 10, records));
+        bencher.iter(|| deliver(MappingConfig::new("m", SourceKind::Sqs), 10, records));
+    });
+    group.bench_function("stream mapping, 10 lanes, batches of 10", |bencher| {
+        bencher.iter(|| deliver(stream(10, 10), 10_000, records));
+    });
+    group.bench_function("stream mapping, windows, batches of 100", |bencher| {
+        let config = MappingConfig {
+            tumbling_window: Some(Span::from_secs(60)),
+            ..stream(1, 100)
+        };
+        bencher.iter(|| deliver(config.clone(), 10_000, records));
     });
     group.finish();
 }

@@ -15,7 +15,7 @@ mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use support::{backlogged_queue, full_stream, lognormal, many_functions, traffic};
+use support::{backlogged_queue, full_stream, lognormal, many_functions, parallel_stream, traffic};
 use tidegate::engine::Profile;
 use tidegate::scenario::{Dist, Scenario};
 use tidegate::sim;
@@ -106,6 +106,14 @@ fn stream(criterion: &mut Criterion) {
     ] {
         run(criterion, name, &full_stream(40, size), unit);
     }
+    let name = "Kinesis, 10 lanes, batches of 10";
+    let scenario = parallel_stream(20, Dist::Constant(500.0));
+    run(
+        criterion,
+        name,
+        &scenario,
+        Unit::Records { batch_mean: 9.0 },
+    );
 }
 
 criterion_group!(benches, calls, queue, stream);

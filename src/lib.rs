@@ -71,6 +71,8 @@
 #![warn(unreachable_pub)]
 
 pub mod cli;
+#[cfg(feature = "poller")]
+pub mod destination;
 pub mod engine;
 pub mod metrics;
 #[cfg(feature = "poller")]

@@ -369,3 +369,41 @@ fn output_that_is_lost_is_an_error() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("cannot write to standard output"), "{told}");
 }
+
+#[cfg(feature = "poller")]
+#[test]
+fn a_poll_ends_with_the_last_result_of_every_stream() {
+    let folder = TempDir::new().expect("a folder");
+    let source = |name: &str, kind: &str| {
+        format!(
+            "[[source]]\nname = '{name}'\ntype = 'generated'\nkind = '{kind}'\nrate = 1000\ncount = 5\n"
+        )
+    };
+    let target = |name: &str, rate: &str| {
+        format!(
+            "[[target]]\nfunction = '{name}'\ntype = 'mock'\nduration = '1ms'\nerror_rate = '{rate}'\n"
+        )
+    };
+    let mapping = |name: &str, source: &str, function: &str, more: &str| {
+        format!(
+            "[[mapping]]\nname = '{name}'\nEventSource = '{source}'\nFunctionName = '{function}'\n{more}\n"
+        )
+    };
+    let start = "StartingPosition = 'TRIM_HORIZON'\nMaximumRetryAttempts = 0";
+    let file = [
+        source("clicks", "kinesis"),
+        source("orders", "sqs"),
+        target("fine", "0%"),
+        target("broken", "100%"),
+        mapping("counted", "clicks", "fine", start),
+        mapping("lost", "clicks", "broken", start),
+        mapping("queued", "orders", "fine", ""),
+    ];
+    let path = written(&folder, "poller.toml", &file.concat());
+    let ended = run(&["poll", "--quiet", "--stop-when-idle", "20s", text(&path)]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let last: Vec<&str> = ended.stdout.lines().rev().take(3).collect();
+    assert_eq!(last[0], "lost: PROBLEM: Function call failed");
+    assert_eq!(last[1], "counted: OK");
+    assert!(last[2].ends_with(", drained"), "{}", ended.stdout);
+}

@@ -2,6 +2,7 @@
 
 mod cli;
 mod diagnostics;
+mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
 mod scenarios;

@@ -81,6 +81,28 @@ fn gates_pass_except_where_a_failure_is_the_lesson() {
     }
 }
 
+/// At the end of every second, for every mapping of a stream.
+#[test]
+fn event_count_conservation() {
+    let mut checked = 0;
+    for path in all() {
+        let scenario = loaded(&path);
+        let outcome = sim::run(&scenario, scenario.seed, &mut ()).expect("sound limits");
+        for mapping in outcome.series.mappings.iter().filter(|one| one.stream) {
+            let (mut polled, mut ended) = (0, 0);
+            for (second, row) in mapping.rows.iter().enumerate() {
+                polled += row.polled;
+                ended += row.filtered + row.succeeded + row.dropped + row.diverted;
+                let in_hand = row.in_hand;
+                assert_eq!(polled, ended + in_hand, "{} at {second} s", mapping.name);
+            }
+            assert!(polled > 0, "{} read nothing", mapping.name);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 7, "{checked} mappings");
+}
+
 #[test]
 fn another_seed_gives_another_run() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/steady.toml");

@@ -15,7 +15,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Sources make the messages that poll::encode knows how to write; targets tell the time by poll::Clock.
     ("source", &["engine", "poll", "scenario"]),
     ("target", &["engine", "poll", "scenario", "source"]),
-    ("poll", &["engine", "scenario", "source", "target"]),
+    // Destinations write JSON with poll::encode and make connections as sources do.
+    ("destination", &["engine", "poll", "scenario", "source"]),
+    (
+        "poll",
+        &["destination", "engine", "scenario", "source", "target"],
+    ),
     (
         "cli",
         &[

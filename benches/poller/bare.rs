@@ -1,5 +1,7 @@
 //! The bare client loops.
 
+use crate::function::HOP;
+use crate::hop::READ_EVERY;
 use crate::world::{Queue, Stream, World};
 use aws_sdk_kinesis::types::ShardIteratorType;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
@@ -35,6 +37,53 @@ async fn invoke(http: &Http, url: &str, records: Vec<Value>) {
     let response = http.request(request).await.expect("the function answers");
     assert!(response.status().is_success());
     response.into_body().collect().await.expect("a body");
+}
+
+/// The body of a GET.
+pub(crate) async fn get(url: &str) -> String {
+    let response = http().get(url.parse().expect("an address")).await;
+    let body = response.expect("an answer").into_body().collect().await;
+    String::from_utf8_lossy(&body.expect("a body").to_bytes()).into_owned()
+}
+
+/// Reads the only shard as fast as it may and sends every record on, until `records` were seen.
+pub(crate) async fn hop(world: &World, stream: &Stream, records: usize) {
+    let (http, url) = (http(), format!("{}{HOP}", world.function));
+    let shard = &stream.shards[0];
+    let mut iterator = iterator(&world.kinesis, &stream.name, shard).await;
+    let mut done = 0;
+    while done < records {
+        let begun = tokio::time::Instant::now();
+        let page = world
+            .kinesis
+            .get_records()
+            .set_shard_iterator(iterator.take())
+            .limit(10_000)
+            .send()
+            .await
+            .expect("GetRecords");
+        for batch in page.records.chunks(100) {
+            let events = batch
+                .iter()
+                .map(|record| kinesis_record(record, shard, &stream.arn))
+                .collect();
+            invoke(&http, &url, events).await;
+            done += batch.len();
+        }
+        iterator = page.next_shard_iterator;
+        tokio::time::sleep_until(begun + READ_EVERY).await;
+    }
+}
+
+async fn iterator(client: &aws_sdk_kinesis::Client, stream: &str, shard: &str) -> Option<String> {
+    let iterator = client
+        .get_shard_iterator()
+        .stream_name(stream)
+        .shard_id(shard)
+        .shard_iterator_type(ShardIteratorType::TrimHorizon)
+        .send()
+        .await;
+    iterator.expect("GetShardIterator").shard_iterator
 }
 
 /// Receives, invokes and deletes until `messages` messages are gone.
@@ -122,15 +171,7 @@ pub(crate) async fn kinesis(world: &World, stream: &Stream, records: usize) -> I
         );
         let (done, http, function) = (done.clone(), http.clone(), world.function.clone());
         workers.spawn(async move {
-            let iterator = client
-                .get_shard_iterator()
-                .stream_name(&name)
-                .shard_id(&shard)
-                .shard_iterator_type(ShardIteratorType::TrimHorizon)
-                .send()
-                .await
-                .expect("GetShardIterator");
-            let mut iterator = iterator.shard_iterator;
+            let mut iterator = iterator(&client, &name, &shard).await;
             while done.load(Ordering::Relaxed) < records {
                 let page = client
                     .get_records()

@@ -13,6 +13,7 @@
 
 mod bare;
 mod function;
+mod hop;
 mod measure;
 mod world;
 
@@ -45,9 +46,10 @@ fn main() {
         println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
         println!("| --- | --- | --- | --- | --- | --- |");
         sqs(&world).await;
-        for shards in [1, 8] {
+        for shards in [1, 8, 64] {
             kinesis(&world, shards).await;
         }
+        hop::run(&world).await;
     });
 }
 

@@ -1,5 +1,7 @@
 //! Queues, streams and the poller's configuration for the benchmark.
 
+use crate::function::HOP;
+use crate::hop::READ_EVERY;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
@@ -107,7 +109,18 @@ impl World {
     }
 
     pub(crate) async fn stream(&self, shards: usize, records: usize) -> Stream {
-        let name = format!("bench-{}-{shards}", std::process::id());
+        let stream = self.open_stream(&shards.to_string(), shards).await;
+        self.fill_stream(&stream, records).await;
+        stream
+    }
+
+    /// A stream of one shard without records.
+    pub(crate) async fn empty_stream(&self, name: &str) -> Stream {
+        self.open_stream(name, 1).await
+    }
+
+    async fn open_stream(&self, name: &str, shards: usize) -> Stream {
+        let name = format!("bench-{}-{name}", std::process::id());
         self.kinesis
             .create_stream()
             .stream_name(&name)
@@ -128,8 +141,16 @@ impl World {
             .stream_description_summary
             .expect("a description")
             .stream_arn;
+        Stream {
+            name,
+            arn,
+            shards: listed.into_iter().map(|shard| shard.shard_id).collect(),
+        }
+    }
+
+    async fn fill_stream(&self, stream: &Stream, records: usize) {
         for chunk in (0..records).collect::<Vec<_>>().chunks(500) {
-            let mut put = self.kinesis.put_records().stream_name(&name);
+            let mut put = self.kinesis.put_records().stream_name(&stream.name);
             for number in chunk {
                 let entry = PutRecordsRequestEntry::builder()
                     .data(Blob::new(vec![b'k'; PAYLOAD_BYTES]))
@@ -140,17 +161,19 @@ impl World {
             }
             put.send().await.expect("PutRecords");
         }
-        Stream {
-            name,
-            arn,
-            shards: listed.into_iter().map(|shard| shard.shard_id).collect(),
-        }
     }
 
     pub(crate) async fn poll_queue(&self, queue: &Queue, messages: usize) -> Instant {
         let config = MappingConfig::new("bench", SourceKind::Sqs);
-        self.poll(config, Tuning::new(Profile::Current), &queue.arn, messages)
-            .await
+        let function = self.function.clone();
+        self.poll(
+            config,
+            Tuning::new(Profile::Current),
+            &queue.arn,
+            messages,
+            function,
+        )
+        .await
     }
 
     pub(crate) async fn poll_stream(&self, stream: &Stream, records: usize) -> Instant {
@@ -164,7 +187,23 @@ impl World {
             read_bytes_per_sec_max: u64::MAX / 2,
             ..Tuning::new(Profile::Current)
         };
-        self.poll(config, tuning, &stream.arn, records).await
+        let function = self.function.clone();
+        self.poll(config, tuning, &stream.arn, records, function)
+            .await
+    }
+
+    /// Sends every record on as soon as it can be read.
+    pub(crate) async fn poll_hop(&self, stream: &Stream, records: usize) {
+        let config = MappingConfig::new("hop", SourceKind::Kinesis);
+        let tuning = Tuning {
+            poll_interval: Span::from_nanos(READ_EVERY.as_nanos() as u64),
+            reads_per_sec_max: 1_000_000,
+            read_bytes_per_sec_max: u64::MAX / 2,
+            ..Tuning::new(Profile::Current)
+        };
+        let function = format!("{}{HOP}", self.function);
+        self.poll(config, tuning, &stream.arn, records, function)
+            .await;
     }
 
     async fn poll(
@@ -173,6 +212,7 @@ impl World {
         tuning: Tuning,
         arn: &str,
         records: usize,
+        function: String,
     ) -> Instant {
         let is_stream = config.source == SourceKind::Kinesis;
         let source = MappingSource::Service {
@@ -195,7 +235,7 @@ impl World {
             targets: vec![Target {
                 function: "function".to_owned(),
                 kind: TargetKind::Http {
-                    url: self.function.clone(),
+                    url: function,
                     errors: ErrorSign::Status,
                 },
                 concurrency: None,

@@ -124,6 +124,7 @@ fn target(name: &str) -> Option<f64> {
     match name {
         name if name.starts_with("calls, ") && name.ends_with(" duration") => Some(8e6),
         name if name.starts_with("SQS") => Some(3e6),
+        name if name.starts_with("Kinesis, 10 lanes") => Some(5e6),
         name if name.starts_with("Kinesis") => Some(20e6),
         _ => None,
     }

@@ -37,7 +37,10 @@ pub(crate) fn ratio_table(text: &str, other: &str, unit: &str, target: f64) {
 pub(crate) fn poller_table(text: &str) {
     const RATIO_COLUMN: usize = 4;
     const TARGET: f64 = 0.9;
-    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    const HOP: &str = "| hop latency";
+    let tables: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    let split = tables.iter().position(|row| row.starts_with(HOP));
+    let (rows, hops) = tables.split_at(split.unwrap_or(tables.len()));
     if rows.is_empty() {
         println!("Not measured: no server.\n");
         return;
@@ -56,6 +59,14 @@ pub(crate) fn poller_table(text: &str) {
         println!("\nTarget of {TARGET}: met.\n");
     } else {
         println!("\nTarget of {TARGET}: not met for {}.\n", missed.join("; "));
+    }
+    if !hops.is_empty() {
+        println!(
+            "Hop latency: from the moment at which a record can be read to the moment at which the function has its \
+             event. One record every 10 ms, one shard, both read again after 2 ms.\n"
+        );
+        hops.iter().for_each(|row| println!("{row}"));
+        println!();
     }
 }
 

@@ -72,6 +72,15 @@ pub(crate) fn full_stream(secs: u64, size: Dist) -> Scenario {
     event_source(secs, kind, f64::from(shards) * 1_000.0, size, config)
 }
 
+/// The same with ten lanes a shard and batches of 10.
+pub(crate) fn parallel_stream(secs: u64, size: Dist) -> Scenario {
+    let mut scenario = full_stream(secs, size);
+    let config = &mut scenario.mappings[0].config;
+    config.parallelization_factor = 10;
+    config.batch_size = 10;
+    scenario
+}
+
 fn event_source(
     secs: u64,
     kind: SourceModel,

@@ -3,11 +3,13 @@
 use super::exit::Exit;
 use super::{colour_on_stderr, is_other_kind, print, say};
 use crate::engine::Span;
-use crate::poll::{self, RunOptions, RunSummary};
-use crate::scenario::{self, FileKind};
+use crate::metrics::LastResult;
+use crate::poll::{self, Observed, Observer, RunOptions, RunSummary};
+use crate::scenario::{self, FileKind, PollerFile};
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tracing_subscriber::EnvFilter;
 
 /// Run the mappings of a poller file until a signal drains them.
@@ -48,7 +50,11 @@ impl Poll {
             say(format_args!("{}", rendered.trim_end()));
         }
         self.log_to_stderr();
+        let last_results = LastResults::of(&loaded.file);
+        let (observer, facts) = Observer::new();
         let options = RunOptions {
+            // Queues have no last result, so nobody would listen.
+            observer: (!last_results.0.is_empty()).then_some(observer),
             record: self.record,
             stop_when_idle: self.stop_when_idle,
             records_max: self.max_records,
@@ -58,8 +64,15 @@ impl Poll {
             .enable_all()
             .build()
             .context("the runtime did not start")?;
-        let summary = runtime.block_on(poll::run(loaded.file, options))?;
-        print(&text(&summary))?;
+        let summary = runtime.block_on(async {
+            // Ends with the run, which holds the other end.
+            let watching = tokio::spawn(last_results.follow(facts));
+            let summary = poll::run(loaded.file, options).await?;
+            let last_results = watching.await.context("the facts were not followed")?;
+            anyhow::Ok((summary, last_results))
+        });
+        let (summary, last_results) = summary?;
+        print(&(text(&summary) + &last_results.text()))?;
         Ok(if summary.drained {
             Exit::Fine
         } else {
@@ -79,6 +92,41 @@ impl Poll {
     }
 }
 
+/// Name and LastProcessingResult of every stream mapping, in file order.
+struct LastResults(Vec<(String, LastResult)>);
+
+impl LastResults {
+    fn of(file: &PollerFile) -> Self {
+        let streams = file
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.enabled && mapping.config.source.is_stream());
+        Self(
+            streams
+                .map(|mapping| (mapping.config.name.clone(), LastResult::default()))
+                .collect(),
+        )
+    }
+
+    async fn follow(mut self, mut facts: UnboundedReceiver<Observed>) -> Self {
+        while let Some(observed) = facts.recv().await {
+            let found = self
+                .0
+                .iter_mut()
+                .find(|(name, _)| **name == *observed.mapping);
+            if let Some((_, last)) = found {
+                last.observe(&observed.fact);
+            }
+        }
+        self
+    }
+
+    fn text(&self) -> String {
+        let line = |(name, last): &(String, LastResult)| format!("{name}: {}\n", last.text());
+        self.0.iter().map(line).collect()
+    }
+}
+
 fn text(summary: &RunSummary) -> String {
     let secs = summary.duration.as_secs_f64().max(1e-9);
     let drained = if summary.drained {
@@ -87,7 +135,7 @@ fn text(summary: &RunSummary) -> String {
         "not drained: what was in flight will be delivered again"
     };
     format!(
-        "records      {:>12}   {:.0}/s\npolled       {:>12}\ninvocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}\n{secs:.1} s, {drained}\n",
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\ninvocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{secs:.1} s, {drained}\n",
         summary.records,
         summary.records as f64 / secs,
         summary.polled,
@@ -95,6 +143,8 @@ fn text(summary: &RunSummary) -> String {
         summary.errors,
         summary.throttles,
         summary.discarded,
+        summary.diverted,
+        summary.destination_failures,
     )
 }
 

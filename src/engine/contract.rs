@@ -152,6 +152,13 @@ pub enum Event<P> {
         /// How it ended.
         outcome: Outcome,
     },
+    /// Queues: an invocation returned and reported messages that failed; the others are done.
+    InvokedPartly {
+        /// The action it answers.
+        token: Token,
+        /// Indices in the batch, ascending and without repetition; at least one.
+        failed: Vec<u32>,
+    },
     /// An acknowledgement, checkpoint or diversion succeeded.
     Done {
         /// The action it answers.
@@ -208,7 +215,8 @@ impl<P> Default for Page<P> {
 pub enum Outcome {
     /// The function returned without an error, and without failed items where those are reported.
     Success,
-    /// Streams: the function reported failed items, all of them in the batch. Everything before the lowest is done.
+    /// The function reported failed items, all of them in the batch. For streams everything before the lowest is done.
+    /// For queues this is only what facts say; the input is [`Event::InvokedPartly`].
     Partial {
         /// Index of the lowest failed record in the batch.
         first_failed: u32,
@@ -296,6 +304,8 @@ impl Condition {
 pub enum ReturnCause {
     /// The function failed.
     FunctionError,
+    /// The function reported them as failed.
+    Reported,
     /// Throttled until the messages' visibility ended.
     Throttled,
     /// The target could not be reached until the messages' visibility ended.

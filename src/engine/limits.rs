@@ -64,6 +64,14 @@ pub const SQS_LONG_POLL: Span = Span::from_secs(20);
 pub const SQS_VISIBILITY_DEFAULT: Span = Span::from_secs(30);
 /// Concurrent batches when messages begin to flow (developer guide, "Scaling and processing").
 pub const SQS_CONCURRENCY_START: u32 = 5;
+/// Invocations at once of one provisioned poller (developer guide, "Configuring provisioned mode").
+pub const SQS_POLLER_CONCURRENCY: u32 = 10;
+/// Receives per second of one provisioned poller (developer guide, "Configuring provisioned mode").
+pub const SQS_POLLER_RECEIVES_PER_SEC_MAX: u32 = 10;
+/// Bytes per second of one provisioned poller (1 MB; developer guide, "Configuring provisioned mode").
+pub const SQS_POLLER_BYTES_PER_SEC_MAX: u64 = 1_000_000;
+/// Concurrency that provisioned pollers add per minute (developer guide, "Configuring provisioned mode").
+pub const SQS_PROVISIONED_STEP: u32 = 1_000;
 /// Messages in flight per standard queue (SQS quotas).
 pub const SQS_IN_FLIGHT_MAX: u32 = 120_000;
 

@@ -13,6 +13,7 @@ mod mapping;
 mod profile;
 mod pump;
 mod record;
+pub mod response;
 mod retry;
 mod rng;
 mod scaling;

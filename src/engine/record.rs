@@ -125,7 +125,7 @@ impl fmt::Debug for Seq {
 pub struct Meta {
     /// Its place in its shard or partition; for queues, an ordinal given when it was received.
     pub seq: Seq,
-    /// Hash of what order is kept by: partition key, item key or message group.
+    /// Hash of what order is kept by: partition key, item key or message group. Spread evenly over all 64 bits.
     pub group: u64,
     /// When the service accepted it (ApproximateArrivalTimestamp, SentTimestamp).
     pub arrival: Time,

@@ -1,6 +1,6 @@
 //! How many batches a queue mapping works on at once.
 
-use crate::engine::{Profile, Span, Time, limits};
+use crate::engine::{MappingConfig, Profile, Span, Time, limits};
 
 /// A receive that waited longer than this found no backlog: more pollers would not help.
 const PROMPT_RECEIVE_MAX: Span = Span::from_millis(250);
@@ -18,6 +18,8 @@ const CONCURRENCY_MIN: u32 = 2;
 pub(super) struct SqsScaling {
     limit: u32,
     floor: u32,
+    /// Failing functions lower the limit no further than this.
+    floor_on_errors: u32,
     ceiling: u32,
     step: u32,
     next_tick: Time,
@@ -28,26 +30,44 @@ pub(super) struct SqsScaling {
 }
 
 impl SqsScaling {
-    pub(super) fn new(profile: Profile, maximum_concurrency: Option<u32>, now: Time) -> Self {
-        let ramp = profile.sqs_ramp();
-        let ceiling = maximum_concurrency.unwrap_or(ramp.concurrency_max);
-        let floor = limits::SQS_CONCURRENCY_START.min(ceiling);
-        Self {
-            limit: floor,
-            floor,
-            ceiling,
-            step: ramp.step,
+    pub(super) fn new(config: &MappingConfig, profile: Profile, now: Time) -> Self {
+        let mut scaling = Self {
+            limit: 0,
+            floor: 0,
+            ceiling: 0,
+            step: 0,
             next_tick: now + INTERVAL,
             receives: 0,
             satisfied: 0,
             failed: false,
-        }
+            floor_on_errors: 0,
+        };
+        scaling.configure(config, profile);
+        scaling
     }
 
-    /// Takes on another MaximumConcurrency; what is above it goes as batches end.
-    pub(super) fn set_maximum(&mut self, profile: Profile, maximum_concurrency: Option<u32>) {
-        self.ceiling = maximum_concurrency.unwrap_or(profile.sqs_ramp().concurrency_max);
-        self.floor = limits::SQS_CONCURRENCY_START.min(self.ceiling);
+    /// Takes on the limits of a mapping; what is above them goes as batches end.
+    ///
+    /// Rule `sqs-provisioned-pollers`: their number moves between minimum and maximum, and each is good for ten
+    /// invocations at once.
+    pub(super) fn configure(&mut self, config: &MappingConfig, profile: Profile) {
+        let ramp = profile.sqs_ramp();
+        (self.floor, self.ceiling, self.step) = match config.provisioned_pollers {
+            Some((minimum, maximum)) => (
+                minimum * limits::SQS_POLLER_CONCURRENCY,
+                maximum * limits::SQS_POLLER_CONCURRENCY,
+                limits::SQS_PROVISIONED_STEP,
+            ),
+            None => {
+                let ceiling = config.maximum_concurrency.unwrap_or(ramp.concurrency_max);
+                let floor = limits::SQS_CONCURRENCY_START.min(ceiling);
+                (floor, ceiling, ramp.step)
+            }
+        };
+        self.floor_on_errors = match config.provisioned_pollers {
+            Some(_) => self.floor,
+            None => CONCURRENCY_MIN.min(self.ceiling),
+        };
         self.limit = self.limit.clamp(self.floor, self.ceiling);
     }
 
@@ -80,7 +100,7 @@ impl SqsScaling {
     /// Looks at the minute that ends now and sets the limit for the next one.
     pub(super) fn tick(&mut self) {
         if self.failed {
-            self.limit = (self.limit / 2).max(CONCURRENCY_MIN.min(self.ceiling));
+            self.limit = (self.limit / 2).max(self.floor_on_errors);
         } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives {
             self.limit = self.limit.saturating_add(self.step).min(self.ceiling);
         } else {
@@ -96,6 +116,35 @@ impl SqsScaling {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::SourceKind;
+
+    fn on_demand(profile: Profile, maximum_concurrency: Option<u32>) -> SqsScaling {
+        let config = MappingConfig {
+            maximum_concurrency,
+            ..MappingConfig::new("queue", SourceKind::Sqs)
+        };
+        SqsScaling::new(&config, profile, Time::ZERO)
+    }
+
+    #[test]
+    fn sqs_provisioned_pollers() {
+        let config = MappingConfig {
+            provisioned_pollers: Some((3, 250)),
+            ..MappingConfig::new("queue", SourceKind::Sqs)
+        };
+        let mut scaling = SqsScaling::new(&config, Profile::Current, Time::ZERO);
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            seen.push(scaling.limit());
+            busy_minute(&mut scaling);
+        }
+        assert_eq!(seen, [30, 1_030, 2_030, 2_500]);
+        for _ in 0..10 {
+            scaling.failed();
+            scaling.tick();
+        }
+        assert_eq!(scaling.limit(), 30, "the minimum stays");
+    }
 
     fn busy_minute(scaling: &mut SqsScaling) {
         for _ in 0..scaling.limit() {
@@ -106,8 +155,8 @@ mod tests {
 
     #[test]
     fn sqs_ramp() {
-        let mut guide = SqsScaling::new(Profile::Guide2021, None, Time::ZERO);
-        let mut current = SqsScaling::new(Profile::Current, None, Time::ZERO);
+        let mut guide = on_demand(Profile::Guide2021, None);
+        let mut current = on_demand(Profile::Current, None);
         let mut seen = Vec::new();
         for _ in 0..20 {
             seen.push((guide.limit(), current.limit()));
@@ -130,7 +179,7 @@ mod tests {
 
     #[test]
     fn sqs_scale_down_on_errors() {
-        let mut scaling = SqsScaling::new(Profile::Guide2021, None, Time::ZERO);
+        let mut scaling = on_demand(Profile::Guide2021, None);
         busy_minute(&mut scaling);
         for expected in [32, 16, 8, 4, 2, 2] {
             scaling.failed();
@@ -143,7 +192,7 @@ mod tests {
 
     #[test]
     fn sqs_idle_pollers() {
-        let mut scaling = SqsScaling::new(Profile::Current, None, Time::ZERO);
+        let mut scaling = on_demand(Profile::Current, None);
         busy_minute(&mut scaling);
         for _ in 0..1_000 {
             scaling.received(0, 10, Span::from_secs(20));
@@ -155,7 +204,7 @@ mod tests {
 
     #[test]
     fn partial_or_slow_receives_do_not_raise_the_ramp() {
-        let mut scaling = SqsScaling::new(Profile::Current, None, Time::ZERO);
+        let mut scaling = on_demand(Profile::Current, None);
         for _ in 0..100 {
             scaling.received(3, 10, Span::ZERO);
             scaling.received(10, 10, Span::from_secs(2));
@@ -166,7 +215,7 @@ mod tests {
 
     #[test]
     fn maximum_concurrency_is_a_ceiling() {
-        let mut scaling = SqsScaling::new(Profile::Current, Some(2), Time::ZERO);
+        let mut scaling = on_demand(Profile::Current, Some(2));
         busy_minute(&mut scaling);
         assert_eq!(scaling.limit(), 2);
     }

@@ -16,7 +16,7 @@ pub enum Metric<'a> {
     Distribution(&'a mut Percentiles),
     /// A level over time.
     MeanMax(&'a mut MeanMax),
-    /// What waits at a source.
+    /// What waits, at a source or in a mapping.
     Backlog(&'a mut Backlog),
 }
 
@@ -107,7 +107,7 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 21] {
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 26] {
         use Metric::{Distribution, Total};
         [
             ("IncomingRecords", Total(&mut self.incoming_records)),
@@ -121,21 +121,35 @@ impl MappingSummary {
                 "FailedInvokeEventCount",
                 Total(&mut self.failed_invoke_event_count),
             ),
+            (
+                "SucceededEventCount",
+                Total(&mut self.succeeded_event_count),
+            ),
             ("DroppedEventCount", Total(&mut self.dropped_event_count)),
             (
                 "OnFailureDestinationDeliveredEventCount",
                 Total(&mut self.on_failure_destination_delivered_event_count),
             ),
+            (
+                "DestinationDeliveryFailures",
+                Total(&mut self.destination_delivery_failures),
+            ),
             ("DeletedEventCount", Total(&mut self.deleted_event_count)),
             ("DeadLettered", Total(&mut self.dead_lettered)),
             ("Batches", Total(&mut self.batches)),
             ("ThrottledBatches", Total(&mut self.throttled_batches)),
+            ("WindowsClosed", Total(&mut self.windows_closed)),
+            (
+                "WindowsTerminatedEarly",
+                Total(&mut self.windows_terminated_early),
+            ),
             ("Reads", Total(&mut self.reads)),
             ("EmptyReads", Total(&mut self.empty_reads)),
             ("IteratorAge", Distribution(&mut self.iterator_age)),
             ("RecordLatency", Distribution(&mut self.record_latency)),
             ("BatchRecords", Distribution(&mut self.batch_records)),
             ("Backlog", Metric::Backlog(&mut self.backlog)),
+            ("InHand", Metric::Backlog(&mut self.in_hand)),
             ("WriteThrottles", Total(&mut self.write_throttles)),
             ("WritesLost", Total(&mut self.writes_lost)),
             ("TrimmedRecords", Total(&mut self.trimmed_records)),

@@ -129,7 +129,11 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
             polled: done as u64,
             invoked: if fault { 4_000 } else { done as u64 },
             failed: if fault { 4_000 } else { 0 },
+            succeeded: if fault { 0 } else { done as u64 },
             dropped: if t == 805 { 1_200 } else { 0 },
+            diverted: if t == 806 { 800 } else { 0 },
+            destination_failures: if t == 805 { 3 } else { 0 },
+            in_hand: if fault { 4_000 } else { 320 },
             backlog: backlog as u64,
             age_max: 240.0 + 30.0 * noise.next() + backlog / 4.0,
             concurrency_limit: 32,
@@ -162,6 +166,7 @@ fn jobs(noise: &mut Noise) -> MappingSeries {
             incoming: incoming as u64,
             polled: done as u64,
             invoked: done as u64,
+            succeeded: done as u64,
             deleted: done as u64,
             throttled: u64::from(t % 97 == 0),
             dead_lettered: u64::from((900..960).contains(&t) && t % 7 == 0),
@@ -251,11 +256,17 @@ fn mapping_summary(series: &MappingSeries) -> MappingSummary {
     let end = series.rows.last().map_or(0, |row| row.backlog);
     MappingSummary {
         source_type: if series.stream { "kinesis" } else { "sqs" }.to_owned(),
+        last_processing_result: series
+            .stream
+            .then(|| "PROBLEM: Function call failed".to_owned()),
         incoming_records: sum(|row| row.incoming),
         polled_event_count: sum(|row| row.polled),
         invoked_event_count: sum(|row| row.invoked),
         failed_invoke_event_count: sum(|row| row.failed),
+        succeeded_event_count: sum(|row| row.succeeded),
         dropped_event_count: sum(|row| row.dropped),
+        on_failure_destination_delivered_event_count: sum(|row| row.diverted),
+        destination_delivery_failures: sum(|row| row.destination_failures),
         deleted_event_count: sum(|row| row.deleted),
         dead_lettered: sum(|row| row.dead_lettered),
         batches: Figure::count(18_204),
@@ -285,6 +296,10 @@ fn mapping_summary(series: &MappingSeries) -> MappingSummary {
             max: Figure::count(largest(|row| row.backlog as f64) as u64),
             end: Figure::count(end),
         },
+        in_hand: Backlog {
+            max: Figure::count(largest(|row| row.in_hand as f64) as u64),
+            end: Figure::count(series.rows.last().map_or(0, |row| row.in_hand)),
+        },
         ..MappingSummary::default()
     }
 }
@@ -302,6 +317,18 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
             Span::from_secs(720),
             Span::from_secs(810),
         )],
+        events: vec![
+            (
+                "jobs-to-resize disabled".to_owned(),
+                Span::from_secs(1_000),
+                Span::from_secs(1_060),
+            ),
+            (
+                "clicks-to-checkout: BatchSize 500".to_owned(),
+                Span::from_secs(1_300),
+                Span::from_secs(1_300),
+            ),
+        ],
     };
     let gate = |metric: &str, statistic: &str, bound: &str, value, pass| GateResult {
         metric: metric.to_owned(),

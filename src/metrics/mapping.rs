@@ -2,8 +2,8 @@
 
 use super::histogram::Histogram;
 use super::shards::ShardAges;
-use super::{Backlog, Figure, MappingRow, MappingSeries, MappingSummary, Percentiles};
-use crate::engine::{Delivery, Fact, Outcome, Time};
+use super::{Backlog, Figure, LastResult, MappingRow, MappingSeries, MappingSummary, Percentiles};
+use crate::engine::{Delivery, Fact, Outcome, SourceKind, Time};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
 #[derive(Debug, Default)]
@@ -11,28 +11,10 @@ pub struct MappingRecorder {
     bin: MappingRow,
     age_max: Option<u64>,
     limit: u32,
+    last_result: LastResult,
     total: Totals,
     rows: Vec<MappingRow>,
     shards: ShardAges,
-}
-
-/// What happened at the source of a mapping during a bin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SourceBin {
-    /// Records that were written.
-    pub incoming: u64,
-    /// Messages that left for the dead-letter queue.
-    pub dead_lettered: u64,
-    /// Records that wait at its end.
-    pub backlog: u64,
-    /// Records that producers could not write at once.
-    pub writes_throttled: u64,
-    /// Of these, records that were given up.
-    pub writes_lost: u64,
-    /// Records that were older than the stream's retention.
-    pub trimmed: u64,
-    /// Reads that were refused.
-    pub reads_throttled: u64,
 }
 
 #[derive(Debug, Default)]
@@ -45,12 +27,35 @@ struct Totals {
     latency: Histogram,
     batch: Histogram,
     backlog_max: u64,
+    in_hand_max: u64,
+}
+
+/// What the facts of a bin do not tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BinEnd {
+    /// Records that arrived during the bin.
+    pub incoming: u64,
+    /// Messages that left for the dead-letter queue during the bin.
+    pub dead_lettered: u64,
+    /// Records waiting at the source at its end.
+    pub backlog: u64,
+    /// Records read and not finished at its end.
+    pub in_hand: u64,
+    /// Records that producers could not write at once.
+    pub writes_throttled: u64,
+    /// Of these, records that were given up.
+    pub writes_lost: u64,
+    /// Records that were older than the stream's retention when their turn came.
+    pub trimmed: u64,
+    /// Reads that the source refused.
+    pub reads_throttled: u64,
 }
 
 impl MappingRecorder {
     /// Counts a fact.
     #[inline]
     pub fn observe(&mut self, now: Time, fact: Fact) {
+        self.last_result.observe(&fact);
         let bin = &mut self.bin;
         match fact {
             Fact::Polled {
@@ -71,31 +76,35 @@ impl MappingRecorder {
                 bin.invoked += u64::from(records);
                 self.total.batches += 1;
                 self.total.batch.record(u64::from(records));
-                // Rule `iterator-age-at-send`.
-                let age = now.since(last_arrival).as_nanos();
-                self.total.age.record(age);
-                self.age_max = self.age_max.max(Some(age));
-                if let Some(shard) = shard {
-                    let first = if attempt == 1 { records } else { 0 };
-                    self.shards.sent(shard, age, first);
+                // Rule `iterator-age-at-send`. The final call of a window may have no record.
+                if records > 0 {
+                    let age = now.since(last_arrival).as_nanos();
+                    self.total.age.record(age);
+                    self.age_max = self.age_max.max(Some(age));
+                    if let Some(shard) = shard {
+                        let first = if attempt == 1 { records } else { 0 };
+                        self.shards.sent(shard, age, first);
+                    }
                 }
             }
             Fact::InvokeEnded {
                 records, outcome, ..
             } => match outcome {
-                Outcome::Success | Outcome::StateTooLarge => {}
+                // Rule `event-count-conservation`: whatever was read ends once, here or as discarded.
+                Outcome::Success | Outcome::StateTooLarge => bin.succeeded += u64::from(records),
                 Outcome::Throttled { .. } => {
                     bin.throttled += 1;
                     bin.failed += u64::from(records);
                 }
                 // Rule `failed-invoke-counts-whole-batches`: a partial failure counts all of its records.
+                Outcome::Partial { first_failed } => {
+                    bin.failed += u64::from(records);
+                    bin.succeeded += u64::from(first_failed);
+                }
                 Outcome::FunctionError
                 | Outcome::ServiceError
                 | Outcome::TooLarge
-                | Outcome::Rejected
-                | Outcome::Partial { .. } => {
-                    bin.failed += u64::from(records);
-                }
+                | Outcome::Rejected => bin.failed += u64::from(records),
             },
             Fact::Deleted { records } => bin.deleted += u64::from(records),
             Fact::Discarded {
@@ -103,6 +112,7 @@ impl MappingRecorder {
                 destination,
                 ..
             } => match destination {
+                // Rule `dropped-or-delivered`.
                 Delivery::NoDestination => bin.dropped += u64::from(records),
                 Delivery::Delivered => bin.diverted += u64::from(records),
                 Delivery::Refused => {
@@ -111,8 +121,11 @@ impl MappingRecorder {
                 }
             },
             Fact::ConcurrencyChanged { limit } => self.limit = limit,
+            Fact::WindowClosed { early, .. } => {
+                bin.windows_closed += 1;
+                bin.windows_early += u64::from(early);
+            }
             Fact::Returned { .. }
-            | Fact::WindowClosed { .. }
             | Fact::Checkpointed { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }
@@ -120,23 +133,24 @@ impl MappingRecorder {
         }
     }
 
-    /// A record's batch ended in success, `latency` nanoseconds after the record arrived.
+    /// A record is done, `latency` nanoseconds after the record arrived.
     #[inline]
     pub fn succeeded(&mut self, latency: u64) {
         self.total.latency.record(latency);
     }
 
-    /// Closes a bin, in which `source` happened.
-    pub fn roll(&mut self, source: SourceBin) {
+    /// Closes a bin.
+    pub fn roll(&mut self, end: BinEnd) {
         self.shards.roll();
         let row = MappingRow {
-            incoming: source.incoming,
-            dead_lettered: source.dead_lettered,
-            backlog: source.backlog,
-            writes_throttled: source.writes_throttled,
-            writes_lost: source.writes_lost,
-            trimmed: source.trimmed,
-            reads_throttled: source.reads_throttled,
+            incoming: end.incoming,
+            dead_lettered: end.dead_lettered,
+            backlog: end.backlog,
+            in_hand: end.in_hand,
+            writes_throttled: end.writes_throttled,
+            writes_lost: end.writes_lost,
+            trimmed: end.trimmed,
+            reads_throttled: end.reads_throttled,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
             ..self.bin
@@ -148,9 +162,12 @@ impl MappingRecorder {
         total.invoked += row.invoked;
         total.failed += row.failed;
         total.filtered += row.filtered;
+        total.succeeded += row.succeeded;
         total.dropped += row.dropped;
         total.diverted += row.diverted;
         total.destination_failures += row.destination_failures;
+        total.windows_closed += row.windows_closed;
+        total.windows_early += row.windows_early;
         total.deleted += row.deleted;
         total.dead_lettered += row.dead_lettered;
         total.throttled += row.throttled;
@@ -159,17 +176,25 @@ impl MappingRecorder {
         total.trimmed += row.trimmed;
         total.reads_throttled += row.reads_throttled;
         total.backlog = row.backlog;
+        total.in_hand = row.in_hand;
         self.total.backlog_max = self.total.backlog_max.max(row.backlog);
+        self.total.in_hand_max = self.total.in_hand_max.max(row.in_hand);
         self.bin = MappingRow::default();
         self.age_max = None;
     }
 
     /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
     pub fn end_warm_up(&mut self) {
-        let backlog = self.total.row.backlog;
-        self.total = Totals::default();
+        let MappingRow {
+            backlog, in_hand, ..
+        } = self.total.row;
+        self.total = Totals {
+            backlog_max: backlog,
+            in_hand_max: in_hand,
+            ..Totals::default()
+        };
         self.total.row.backlog = backlog;
-        self.total.backlog_max = backlog;
+        self.total.row.in_hand = in_hand;
     }
 
     /// The series so far of the mapping `name`.
@@ -190,21 +215,27 @@ impl MappingRecorder {
     }
 
     /// The figures of the measured part.
-    pub fn summary(&self, source_type: &str) -> MappingSummary {
+    pub fn summary(&self, source: SourceKind) -> MappingSummary {
         let total = &self.total;
         MappingSummary {
-            source_type: source_type.to_owned(),
+            source_type: source.name().to_owned(),
+            last_processing_result: (!source.is_queue())
+                .then(|| self.last_result.text().to_owned()),
             incoming_records: Figure::count(total.row.incoming),
             polled_event_count: Figure::count(total.row.polled),
             invoked_event_count: Figure::count(total.row.invoked),
             filtered_out_event_count: Figure::count(total.row.filtered),
             failed_invoke_event_count: Figure::count(total.row.failed),
+            succeeded_event_count: Figure::count(total.row.succeeded),
             dropped_event_count: Figure::count(total.row.dropped),
             on_failure_destination_delivered_event_count: Figure::count(total.row.diverted),
+            destination_delivery_failures: Figure::count(total.row.destination_failures),
             deleted_event_count: Figure::count(total.row.deleted),
             dead_lettered: Figure::count(total.row.dead_lettered),
             batches: Figure::count(total.batches),
             throttled_batches: Figure::count(total.row.throttled),
+            windows_closed: Figure::count(total.row.windows_closed),
+            windows_terminated_early: Figure::count(total.row.windows_early),
             reads: Figure::count(total.reads),
             empty_reads: Figure::count(total.empty_reads),
             iterator_age: Percentiles::of_nanos(&total.age),
@@ -214,10 +245,110 @@ impl MappingRecorder {
                 max: Figure::count(total.backlog_max),
                 end: Figure::count(total.row.backlog),
             },
+            in_hand: Backlog {
+                max: Figure::count(total.in_hand_max),
+                end: Figure::count(total.row.in_hand),
+            },
             write_throttles: Figure::count(total.row.writes_throttled),
             writes_lost: Figure::count(total.row.writes_lost),
             trimmed_records: Figure::count(total.row.trimmed),
             read_throttles: Figure::count(total.row.reads_throttled),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Condition, Meta, Seq, ShardId, Span, Token};
+
+    fn ended(outcome: Outcome) -> Fact {
+        Fact::InvokeEnded {
+            token: Token(0),
+            records: 10,
+            outcome,
+        }
+    }
+
+    fn discarded(destination: Delivery) -> Fact {
+        let meta = Meta {
+            seq: Seq::from(1),
+            group: 0,
+            arrival: Time::ZERO,
+            wire_len: 1,
+        };
+        Fact::Discarded {
+            shard: ShardId(0),
+            records: 3,
+            condition: Condition::RetryAttemptsExhausted,
+            invoke_count: 1,
+            first: meta,
+            last: meta,
+            destination,
+        }
+    }
+
+    fn row(facts: &[Fact]) -> MappingRow {
+        let mut recorder = MappingRecorder::default();
+        for fact in facts {
+            recorder.observe(Time::from_secs(1), *fact);
+        }
+        recorder.roll(BinEnd::default());
+        recorder.take_series("m", true).rows[0]
+    }
+
+    #[test]
+    fn failed_invoke_counts_whole_batches() {
+        let failures = [
+            (Outcome::FunctionError, 0),
+            (Outcome::Partial { first_failed: 4 }, 4),
+            (Outcome::Rejected, 0),
+            (Outcome::TooLarge, 0),
+            (Outcome::ServiceError, 0),
+            (
+                Outcome::Throttled {
+                    retry_after: Span::ZERO,
+                },
+                0,
+            ),
+        ];
+        for (outcome, succeeded) in failures {
+            let row = row(&[ended(outcome)]);
+            assert_eq!((row.failed, row.succeeded), (10, succeeded), "{outcome:?}");
+        }
+        for outcome in [Outcome::Success, Outcome::StateTooLarge] {
+            let row = row(&[ended(outcome)]);
+            assert_eq!((row.failed, row.succeeded), (0, 10), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn dropped_or_delivered() {
+        let counts = |destination| {
+            let row = row(&[discarded(destination)]);
+            (row.dropped, row.diverted, row.destination_failures)
+        };
+        assert_eq!(counts(Delivery::NoDestination), (3, 0, 0));
+        assert_eq!(counts(Delivery::Delivered), (0, 3, 0));
+        assert_eq!(counts(Delivery::Refused), (3, 0, 1));
+    }
+
+    #[test]
+    fn a_final_call_without_records_has_no_age() {
+        let mut recorder = MappingRecorder::default();
+        let sent = |records| Fact::InvokeSent {
+            shard: None,
+            token: Token(0),
+            records,
+            attempt: 1,
+            first_arrival: Time::ZERO,
+            last_arrival: Time::from_secs(1),
+        };
+        recorder.observe(Time::from_secs(60), sent(0));
+        recorder.observe(Time::from_secs(3), sent(2));
+        recorder.roll(BinEnd::default());
+        let summary = recorder.summary(SourceKind::Kinesis);
+        assert_eq!(summary.iterator_age.max.value, 2_000.0);
+        assert_eq!(summary.batches.value, 2.0);
     }
 }

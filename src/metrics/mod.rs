@@ -5,6 +5,7 @@ mod figures;
 mod function;
 mod gates;
 mod histogram;
+mod last_result;
 mod mapping;
 mod series;
 mod shards;
@@ -15,7 +16,8 @@ pub use figures::{Metric, for_each_figure};
 pub use function::{FunctionRecorder, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
-pub use mapping::{MappingRecorder, SourceBin};
+pub use last_result::LastResult;
+pub use mapping::{BinEnd, MappingRecorder};
 pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
 pub use summary::{
     Backlog, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary, MeanMax,

@@ -15,6 +15,8 @@ pub struct Series {
     pub mappings: Vec<MappingSeries>,
     /// Faults to shade: name, start, end.
     pub faults: Vec<(String, Span, Span)>,
+    /// What was done to mappings: name, start, and the end of what lasts; the start again for what does not.
+    pub events: Vec<(String, Span, Span)>,
 }
 
 /// A function over time.
@@ -92,12 +94,18 @@ pub struct MappingRow {
     pub failed: u64,
     /// Records that the filters left out.
     pub filtered: u64,
-    /// Records given up without a word to a destination.
+    /// Records that are done: their function returned, and did not report them or one before them.
+    pub succeeded: u64,
+    /// Records given up of which no destination was told: there is none, or it refused.
     pub dropped: u64,
     /// Records given up of which the on-failure destination was told.
     pub diverted: u64,
     /// Invocation records that the destination refused for good.
     pub destination_failures: u64,
+    /// Tumbling windows that came to their end.
+    pub windows_closed: u64,
+    /// Of these, how many ended early because their state was too large.
+    pub windows_early: u64,
     /// Messages deleted.
     pub deleted: u64,
     /// Messages moved to the dead-letter queue.
@@ -106,6 +114,8 @@ pub struct MappingRow {
     pub throttled: u64,
     /// Records waiting at the source at the end of the bin.
     pub backlog: u64,
+    /// Records read and not finished at the end of the bin.
+    pub in_hand: u64,
     /// Records that producers could not write at once.
     pub writes_throttled: u64,
     /// Of these, records that were given up.

@@ -193,6 +193,9 @@ pub struct ThrottleReasons {
 pub struct MappingSummary {
     /// Kind of the source, as in files (`kinesis`, `sqs`).
     pub source_type: String,
+    /// AWS's text about the last invocation; queues have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_processing_result: Option<String>,
     /// Records that producers wrote.
     pub incoming_records: Figure,
     /// Records that were read.
@@ -203,10 +206,14 @@ pub struct MappingSummary {
     pub filtered_out_event_count: Figure,
     /// Records of deliveries that failed.
     pub failed_invoke_event_count: Figure,
-    /// Records given up without a destination.
+    /// Records that are done: their function returned, and did not report them or one before them.
+    pub succeeded_event_count: Figure,
+    /// Records given up of which no destination was told: there is none, or it refused.
     pub dropped_event_count: Figure,
-    /// Records whose metadata reached a destination.
+    /// Records given up of which a destination was told.
     pub on_failure_destination_delivered_event_count: Figure,
+    /// Invocation records that a destination refused for good.
+    pub destination_delivery_failures: Figure,
     /// Messages deleted from the queue.
     pub deleted_event_count: Figure,
     /// Messages that the queue moved to its dead-letter queue.
@@ -215,6 +222,10 @@ pub struct MappingSummary {
     pub batches: Figure,
     /// Invocations refused.
     pub throttled_batches: Figure,
+    /// Tumbling windows that came to their end.
+    pub windows_closed: Figure,
+    /// Of these, how many ended early because their state was too large.
+    pub windows_terminated_early: Figure,
     /// Reads or receives.
     pub reads: Figure,
     /// Reads or receives that returned nothing.
@@ -227,6 +238,8 @@ pub struct MappingSummary {
     pub batch_records: Percentiles,
     /// Records waiting at the source.
     pub backlog: Backlog,
+    /// Records read and not finished, as the mapping holds them at the end of bins.
+    pub in_hand: Backlog,
     /// Records that producers of the source could not write at once (WriteProvisionedThroughputExceeded).
     pub write_throttles: Figure,
     /// Of these, records that were given up.
@@ -237,7 +250,7 @@ pub struct MappingSummary {
     pub read_throttles: Figure,
 }
 
-/// Records waiting at a source.
+/// Records waiting somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Default)]
 #[expect(missing_docs, reason = "the field names are the statistics themselves")]
 pub struct Backlog {

@@ -21,8 +21,13 @@ pub struct Counters {
     pub deleted: AtomicU64,
     /// Messages left to their visibility timeout.
     pub returned: AtomicU64,
-    /// Records given up (DroppedEventCount).
+    /// Records given up, whether a destination was told of them or not.
     pub discarded: AtomicU64,
+    /// Of these, records that an on-failure destination was told of (OnFailureDestinationDeliveredEventCount); the others
+    /// are DroppedEventCount.
+    pub diverted: AtomicU64,
+    /// Invocation records that an on-failure destination did not take (DestinationDeliveryFailures).
+    pub destination_failures: AtomicU64,
     /// Records that are finished for good: succeeded on a stream, deleted from a queue, or given up.
     pub finished: AtomicU64,
     /// Calls to sources and stores that failed.
@@ -34,7 +39,7 @@ impl Counters {
     pub fn line(&self) -> String {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         format!(
-            "polled {} finished {} invocations {} errors {} throttles {} returned {} discarded {} call failures {}",
+            "polled {} finished {} invocations {} errors {} throttles {} returned {} discarded {} diverted {} destination failures {} call failures {}",
             get(&self.polled),
             get(&self.finished),
             get(&self.invocations),
@@ -42,6 +47,8 @@ impl Counters {
             get(&self.throttles),
             get(&self.returned),
             get(&self.discarded),
+            get(&self.diverted),
+            get(&self.destination_failures),
             get(&self.call_failures),
         )
     }

@@ -161,6 +161,17 @@ impl Driver {
                 }
                 self.handle(now, event);
             }
+            Ok(Input::Answered {
+                token,
+                batch,
+                window,
+                reply,
+            }) => {
+                let event = self
+                    .io
+                    .answered(&self.mapping, token, batch, window, &reply);
+                self.handle(now, event);
+            }
             Ok(Input::Shards(result)) => self.listed(now, result),
             Err(error) => {
                 return Err(MappingFailed {

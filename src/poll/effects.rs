@@ -1,18 +1,20 @@
 //! Starting what the engine decides, and counting what it says.
 
 use crate::engine::{
-    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome, Position, Shard,
-    ShardId, Span, Time, Token, mix,
+    Action, BatchId, Delivery, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome,
+    Position, Shard, ShardId, Span, Time, Token, WindowCall, mix,
 };
 use crate::poll::counters::{Counters, add};
+use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
 use crate::poll::observer::{Observed, Observer};
 use crate::poll::record::MappingLog;
 use crate::poll::shards::ShardBook;
-use crate::poll::store::{Saving, Store};
+use crate::poll::store::{OpenWindow, Saving, Store};
+use crate::poll::windows::Windows;
 use crate::poll::{Clock, encode};
 use crate::source::{CallError, ListedShard, Payload, Records};
-use crate::target::{RequestId, Target};
+use crate::target::{Reply, RequestId, Target};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,6 +23,13 @@ use tokio::task::JoinSet;
 #[derive(Debug)]
 pub(crate) enum Input {
     Event(Event<Payload>),
+    /// An invocation came to an end; see [`Io::answered`].
+    Answered {
+        token: Token,
+        batch: BatchId,
+        window: Option<WindowCall>,
+        reply: Reply,
+    },
     Shards(Result<Vec<ListedShard>, CallError>),
 }
 
@@ -28,10 +37,15 @@ pub(crate) enum Input {
 pub(crate) struct Io {
     pub(crate) name: Arc<str>,
     pub(crate) function_name: Arc<str>,
+    /// The version that answered last; `$LATEST` until an answer says otherwise.
+    pub(crate) executed_version: Arc<str>,
+    /// Who is told of records that are given up.
+    pub(crate) outlet: Option<Arc<Outlet>>,
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) readers: Vec<Reader>,
     pub(crate) book: ShardBook,
+    pub(crate) windows: Windows,
     pub(crate) target: Arc<Target>,
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
@@ -80,18 +94,31 @@ impl Effects<Payload> for Io {
                 records_max,
                 wait,
             } => self.receive(now, mapping.spare_list(), token, records_max, wait),
-            Action::Invoke { token, batch, .. } => self.invoke(mapping, token, batch),
-            Action::Divert { .. } => {
-                unreachable!("destinations are refused when mappings are made")
-            }
+            Action::Invoke {
+                token,
+                batch,
+                window,
+                ..
+            } => self.invoke(mapping, token, batch, window),
+            Action::Divert {
+                token,
+                batch,
+                failure,
+            } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Checkpoint {
                 token,
                 shard,
                 delta,
-                ..
+                window,
             } => {
-                let saving = self.store.save(&self.name, self.book.name(shard), delta);
+                // Rule `window-state-is-stored`: position and state go together or not at all.
+                let window = window.map(|start| OpenWindow {
+                    start,
+                    state: self.windows.state(shard),
+                });
+                let shard = self.book.name(shard);
+                let saving = self.store.save(&self.name, shard, delta, window);
                 self.saved(token, saving)
             }
         };
@@ -124,12 +151,16 @@ impl Effects<Payload> for Io {
             Fact::InvokeEnded {
                 records, outcome, ..
             } => match outcome {
-                Outcome::Success if self.feed.has_shards() => self.finished(records),
+                Outcome::Success | Outcome::StateTooLarge if self.feed.has_shards() => {
+                    self.finished(records);
+                }
                 Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
-                Outcome::FunctionError
-                | Outcome::TooLarge
-                | Outcome::Rejected
-                | Outcome::Partial { .. } => {
+                Outcome::Partial { first_failed } => {
+                    add(&counters.errors, 1);
+                    add(&counters.failed, u64::from(records - first_failed));
+                    self.finished(first_failed);
+                }
+                Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
                     add(&counters.errors, 1);
                     add(&counters.failed, u64::from(records));
                 }
@@ -151,13 +182,18 @@ impl Effects<Payload> for Io {
                 invoke_count,
                 first,
                 last,
-                ..
+                destination,
             } => {
                 tracing::warn!(
-                    mapping = %self.name, shard = %self.book.name(shard), records, invoke_count,
+                    mapping = %self.name, shard = %self.book.name(shard), records, invoke_count, ?destination,
                     condition = condition.name(), first = %first.seq, last = %last.seq, "records were given up"
                 );
                 add(&counters.discarded, u64::from(records));
+                match destination {
+                    Delivery::NoDestination => {}
+                    Delivery::Delivered => add(&counters.diverted, u64::from(records)),
+                    Delivery::Refused => add(&counters.destination_failures, 1),
+                }
                 self.finished(records);
             }
             Fact::CallFailed { .. } => add(&counters.call_failures, 1),
@@ -186,6 +222,9 @@ impl Io {
         let shards = self.book.admit(listed);
         for shard in &shards {
             let name = self.book.name(shard.id).clone();
+            if let Some(state) = self.book.take_state(shard.id) {
+                self.windows.restore(shard.id, state);
+            }
             self.readers.extend(self.feed.reader(shard.id.0, &name));
         }
         shards
@@ -276,24 +315,61 @@ impl Io {
         mapping: &Mapping<Payload>,
         token: Token,
         batch: BatchId,
+        window: Option<WindowCall>,
     ) -> Option<Event<Payload>> {
         let records = mapping.batch(batch);
-        let event = encode::event(records);
-        let request = self.request_id(records.iter().map(|record| &record.meta));
+        let request = self.request_id(records.iter().map(|record| &record.meta), window);
+        let frame = window.map(|call| self.windows.frame(call, self.book.name(call.shard)));
+        let event = encode::event(records, frame.as_ref());
         let (target, name) = (self.target.clone(), self.function_name.clone());
         self.tasks.spawn(async move {
-            let outcome = target.invoke(&name, request, event).await;
-            Input::Event(Event::Invoked { token, outcome })
+            let reply = target.invoke(&name, request, event).await;
+            Input::Answered {
+                token,
+                batch,
+                window,
+                reply,
+            }
         });
         None
     }
 
-    /// The same for every delivery of a batch: derived from what is in it.
-    fn request_id<'a>(&self, mut metas: impl ExactSizeIterator<Item = &'a Meta>) -> RequestId {
+    /// What the end of an invocation means to the mapping.
+    pub(crate) fn answered(
+        &mut self,
+        mapping: &Mapping<Payload>,
+        token: Token,
+        batch: BatchId,
+        window: Option<WindowCall>,
+        reply: &Reply,
+    ) -> Event<Payload> {
+        if let Some(version) = &reply.executed_version
+            && **version != *self.executed_version
+        {
+            self.executed_version = Arc::from(version.as_str());
+        }
+        let outcome = if self.feed.has_shards() {
+            self.windows.judge(mapping, batch, window, reply)
+        } else {
+            reply.outcome
+        };
+        Event::Invoked { token, outcome }
+    }
+
+    /// The same for every delivery of a batch: derived from what is in it. The final call of a window may have no
+    /// records, so that its window names it.
+    pub(crate) fn request_id<'a>(
+        &self,
+        mut metas: impl ExactSizeIterator<Item = &'a Meta>,
+        window: Option<WindowCall>,
+    ) -> RequestId {
         let count = metas.len() as u64;
         let first = metas.next().map_or(0, |meta| meta.seq.mixed());
         let last = metas.last().map_or(0, |meta| meta.seq.mixed());
-        let high = mix(self.salt ^ mix(first ^ mix(count)));
+        let window = window.filter(|call| call.is_final).map_or(0, |call| {
+            mix(call.start.as_nanos() ^ mix(u64::from(call.shard.0) + 1))
+        });
+        let high = mix(self.salt ^ window ^ mix(first ^ mix(count)));
         let low = mix(high ^ last);
         RequestId(u128::from(high) << 64 | u128::from(low))
     }

@@ -12,6 +12,7 @@
 
 mod clock;
 mod counters;
+mod divert;
 mod driver;
 mod effects;
 pub mod encode;
@@ -24,6 +25,7 @@ mod replay;
 mod shards;
 mod signals;
 mod store;
+mod windows;
 
 pub use clock::Clock;
 pub use counters::Counters;
@@ -31,7 +33,7 @@ pub use driver::MappingFailed;
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
-pub use store::{STORE_FORMAT, Saving, Store, StoreError};
+pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
 
 use crate::engine::Span;
 use crate::scenario::PollerFile;
@@ -98,8 +100,12 @@ pub struct RunSummary {
     pub errors: u64,
     /// Invocations that were refused.
     pub throttles: u64,
-    /// Records given up.
+    /// Records given up, whether a destination was told of them or not.
     pub discarded: u64,
+    /// Of these, records that an on-failure destination was told of.
+    pub diverted: u64,
+    /// Invocation records that an on-failure destination did not take.
+    pub destination_failures: u64,
     /// From the first read to the end of the drain.
     pub duration: Span,
     /// Whether every batch in flight came to its end.
@@ -190,6 +196,8 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
         errors: counters::get(&counters.errors),
         throttles: counters::get(&counters.throttles),
         discarded: counters::get(&counters.discarded),
+        diverted: counters::get(&counters.diverted),
+        destination_failures: counters::get(&counters.destination_failures),
         duration: clock.now().since(clock.started()),
         drained,
     };
@@ -278,4 +286,8 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_divert;
+#[cfg(test)]
 mod tests_reshard;
+#[cfg(test)]
+mod tests_windows;

@@ -1,12 +1,15 @@
 //! Opening everything that a run needs, before anything is read.
 
+use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
 use crate::poll::effects::{Io, Tally};
 use crate::poll::feed::Feed;
 use crate::poll::record::Recorder;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
+use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
 use crate::source::kinesis::Kinesis;
@@ -64,6 +67,9 @@ pub enum SourceCause {
     /// The stream.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The on-failure destination.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
     /// A kind of source that has no client here.
     #[error("`{0}` is not a Kinesis stream or an SQS queue")]
     Kind(String),
@@ -171,8 +177,13 @@ impl Shared<'_> {
     async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
         let (feed, tuning) = self.feed(mapping).await?;
+        let outlet = self.outlet(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
-        let stored = self.store.load(&name).map_err(Cause::Store)?;
+        let mut stored = self.store.load(&name).map_err(Cause::Store)?;
+        if config.tumbling_window.is_none() {
+            // Left by an earlier version of the file.
+            stored.values_mut().for_each(|stored| stored.window = None);
+        }
         let listed = feed.shards().await?;
         let now = self.clock.now();
         let seed = self.file.poller.seed;
@@ -181,9 +192,12 @@ impl Shared<'_> {
         let mut io = Io {
             name: name.clone(),
             function_name: Arc::from(config.function_name.as_str()),
+            executed_version: Arc::from("$LATEST"),
+            outlet,
             clock: self.clock,
             readers: Vec::new(),
             book: ShardBook::new(stored, config.starting_position),
+            windows: Windows::new(self.source_arn(mapping)),
             target: self.targets[mapping.target].clone(),
             store: self.store.clone(),
             counters: self.options.counters.clone(),
@@ -244,6 +258,9 @@ impl Shared<'_> {
                 match arn.kind {
                     SourceKind::Kinesis => {
                         let role = self.role(&arn.partition, &arn.account);
+                        if arn.consumer.is_some() {
+                            tuning = tuning.pushed();
+                        }
                         let kinesis = Kinesis::open(arn, endpoint, &self.file.aws, &role).await?;
                         Feed::Kinesis(Arc::new(kinesis))
                     }
@@ -258,6 +275,37 @@ impl Shared<'_> {
             }
         };
         Ok((feed, tuning))
+    }
+
+    /// What the events of a stream name as their source.
+    fn source_arn(&self, mapping: &PollerMapping) -> Arc<str> {
+        match &mapping.source {
+            MappingSource::Service { arn, .. } => Arc::from(arn.text.as_str()),
+            MappingSource::Local(index) => match &self.locals[*index] {
+                Local::Stream(stream) => Arc::from(stream.arn()),
+                Local::Queue(_) => Arc::from(""),
+            },
+        }
+    }
+
+    /// Opens the on-failure destination, which may be out of reach as yet.
+    async fn outlet(&self, mapping: &PollerMapping) -> Result<Option<Arc<Outlet>>, SourceCause> {
+        let config = &mapping.config;
+        let Some(text) = &config.on_failure else {
+            return Ok(None);
+        };
+        let source_arn = self.source_arn(mapping);
+        let facts = MappingFacts {
+            name: Arc::from(config.name.as_str()),
+            function_arn: Arc::from(function_arn(&config.function_name, &source_arn)),
+            source_arn,
+        };
+        let destination = Destination::open(text, &facts, &self.file.aws).await?;
+        Ok(Some(Arc::new(Outlet {
+            destination,
+            source: config.source,
+            facts,
+        })))
     }
 
     fn role(&self, partition: &str, account: &str) -> String {

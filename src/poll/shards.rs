@@ -2,6 +2,7 @@
 
 use crate::engine::{Position, Shard, ShardId};
 use crate::poll::feed::start_of;
+use crate::poll::store::Stored;
 use crate::source::ListedShard;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 pub(crate) struct ShardBook {
     names: Vec<Arc<str>>,
     numbers: BTreeMap<Arc<str>, ShardId>,
-    stored: BTreeMap<Arc<str>, Position>,
+    stored: BTreeMap<Arc<str>, Stored>,
     starting_position: Position,
 }
 
@@ -20,7 +21,7 @@ const SHARDS_MAX: usize = 1_000_000;
 
 impl ShardBook {
     pub(crate) const fn new(
-        stored: BTreeMap<Arc<str>, Position>,
+        stored: BTreeMap<Arc<str>, Stored>,
         starting_position: Position,
     ) -> Self {
         Self {
@@ -79,13 +80,21 @@ impl ShardBook {
             .collect();
         self.names.push(listed.name.clone());
         self.numbers.insert(listed.name.clone(), id);
-        let stored = self.stored.get(&listed.name).copied();
+        let stored = self.stored.get(&listed.name);
+        let position = stored.map(|stored| stored.position);
+        let window = stored.and_then(|stored| stored.window.as_ref());
         Shard {
             id,
-            from: start_of(stored, self.starting_position, is_later),
+            from: start_of(position, self.starting_position, is_later),
             parents,
-            window: None,
+            window: window.map(|window| window.start),
         }
+    }
+
+    /// The state of the window that was open when the shard was last stored; nothing the second time.
+    pub(crate) fn take_state(&mut self, shard: ShardId) -> Option<Arc<str>> {
+        let stored = self.stored.get_mut(&self.names[shard.0 as usize])?;
+        stored.window.take().map(|window| window.state)
     }
 }
 
@@ -93,6 +102,7 @@ impl ShardBook {
 mod tests {
     use super::*;
     use crate::engine::{Seq, Time};
+    use crate::poll::store::OpenWindow;
 
     fn listed(name: &str, parents: &[&str], closed: bool) -> ListedShard {
         ListedShard {
@@ -154,11 +164,25 @@ mod tests {
     #[test]
     fn a_restart_goes_on_from_the_checkpoints() {
         let after = Position::After(Seq::from(4));
-        let stored = BTreeMap::from([(Arc::from("a"), after)]);
+        let window = OpenWindow {
+            start: Time::from_secs(60),
+            state: Arc::from("{\"n\":1}"),
+        };
+        let stored = Stored {
+            position: after,
+            window: Some(window),
+        };
+        let stored = BTreeMap::from([(Arc::from("a"), stored)]);
         let list = [listed("a", &[], true), listed("b", &["a"], false)];
         let mut book = ShardBook::new(stored.clone(), Position::Latest);
         let expected = vec![(0, after, vec![]), (1, Position::Horizon, vec![0])];
-        assert_eq!(shape(&book.admit(&list)), expected);
+        let admitted = book.admit(&list);
+        assert_eq!(shape(&admitted), expected);
+        let windows: Vec<_> = admitted.iter().map(|shard| shard.window).collect();
+        assert_eq!(windows, [Some(Time::from_secs(60)), None]);
+        assert_eq!(book.take_state(ShardId(0)).as_deref(), Some("{\"n\":1}"));
+        assert_eq!(book.take_state(ShardId(0)), None);
+        assert_eq!(book.take_state(ShardId(1)), None);
         let at = Position::At(Time::from_secs(5));
         let mut book = ShardBook::new(stored, at);
         assert_eq!(book.admit(&list)[1].from, at);

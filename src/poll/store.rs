@@ -6,7 +6,7 @@
 mod position;
 mod writer;
 
-use crate::engine::{Delta, Position};
+use crate::engine::{Delta, Position, Time};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
-use writer::{CHECKPOINTS, Job, write_groups};
+use writer::{CHECKPOINTS, Job, WINDOWS, write_groups};
 
 pub(crate) use position::{position_from_text, position_to_text};
 
-/// The format of stores that this version reads and writes.
-pub const STORE_FORMAT: u64 = 1;
+/// The format of stores that this version writes. Older ones are brought to it when they are opened.
+pub const STORE_FORMAT: u64 = 2;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT_KEY: &str = "format";
@@ -30,9 +30,9 @@ pub enum StoreError {
     /// Another process has it open.
     #[error("the store `{0}` is in use by another process")]
     InUse(PathBuf),
-    /// Written by another version.
+    /// Written by a later version.
     #[error(
-        "the store `{path}` has format {found}, this version reads format {STORE_FORMAT}: name another file, or use the version that wrote it"
+        "the store `{path}` has format {found}, this version reads formats up to {STORE_FORMAT}: name another file, or use the version that wrote it"
     )]
     Format {
         /// The file.
@@ -77,6 +77,24 @@ pub enum StoreError {
     Closed,
 }
 
+/// What is stored of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Everything before it is done.
+    pub position: Position,
+    /// The tumbling window that was open there.
+    pub window: Option<OpenWindow>,
+}
+
+/// A tumbling window that has not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenWindow {
+    /// Its first instant.
+    pub start: Time,
+    /// The function's state, as JSON.
+    pub state: Arc<str>,
+}
+
 /// Checkpoints of all mappings.
 #[derive(Debug)]
 pub struct Store {
@@ -84,11 +102,11 @@ pub struct Store {
 }
 
 /// By mapping and shard.
-type Positions = BTreeMap<(Arc<str>, Arc<str>), Position>;
+type Checkpoints = BTreeMap<(Arc<str>, Arc<str>), Stored>;
 
 #[derive(Debug)]
 enum Backend {
-    Memory(Mutex<Positions>),
+    Memory(Mutex<Checkpoints>),
     File {
         database: Arc<Database>,
         path: PathBuf,
@@ -169,28 +187,27 @@ impl Store {
         })
     }
 
-    /// The stored positions of a mapping, by shard.
+    /// What is stored of a mapping, by shard.
     ///
     /// # Errors
     /// When the file cannot be read, or holds something that is no position.
-    pub fn load(&self, mapping: &str) -> Result<BTreeMap<Arc<str>, Position>, StoreError> {
+    pub fn load(&self, mapping: &str) -> Result<BTreeMap<Arc<str>, Stored>, StoreError> {
         match &self.backend {
-            Backend::Memory(positions) => Ok(positions
+            Backend::Memory(checkpoints) => Ok(checkpoints
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .iter()
                 .filter(|((of, _), _)| &**of == mapping)
-                .map(|((_, shard), position)| (shard.clone(), *position))
+                .map(|((_, shard), stored)| (shard.clone(), stored.clone()))
                 .collect()),
             Backend::File { database, path, .. } => {
-                let texts = load_texts(database, mapping).map_err(|text| StoreError::File {
+                let rows = load_rows(database, mapping).map_err(|text| StoreError::File {
                     path: path.clone(),
                     text,
                 })?;
-                texts
-                    .into_iter()
-                    .map(|(shard, text)| match position_from_text(&text) {
-                        Some(position) => Ok((Arc::from(shard), position)),
+                rows.into_iter()
+                    .map(|(shard, text, window)| match position_from_text(&text) {
+                        Some(position) => Ok((Arc::from(shard), Stored { position, window })),
                         None => Err(StoreError::Position {
                             mapping: mapping.to_owned(),
                             shard,
@@ -202,16 +219,24 @@ impl Store {
         }
     }
 
-    /// Moves the checkpoint of a shard. Waits for nothing; see [`Saving`].
-    pub fn save(&self, mapping: &Arc<str>, shard: &Arc<str>, delta: Delta) -> Saving {
+    /// Moves the checkpoint of a shard, and puts `window` in the place of what was stored beside it: both or neither.
+    /// Waits for nothing; see [`Saving`].
+    pub fn save(
+        &self,
+        mapping: &Arc<str>,
+        shard: &Arc<str>,
+        delta: Delta,
+        window: Option<OpenWindow>,
+    ) -> Saving {
         match &self.backend {
-            Backend::Memory(positions) => {
-                let mut positions = positions.lock().unwrap_or_else(PoisonError::into_inner);
+            Backend::Memory(checkpoints) => {
+                let mut checkpoints = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
                 let key = (mapping.clone(), shard.clone());
-                let stored = positions.get(&key).copied();
+                let stored = checkpoints.get(&key).map(|stored| stored.position);
                 let result = judge(mapping, shard, stored, delta);
                 if result.is_ok() {
-                    positions.insert(key, delta.to);
+                    let position = delta.to;
+                    checkpoints.insert(key, Stored { position, window });
                 }
                 Saving::Now(result)
             }
@@ -221,12 +246,14 @@ impl Store {
                     mapping: mapping.clone(),
                     shard: shard.clone(),
                     delta,
+                    window,
                     done,
                 };
                 // The channel has no limit of its own: the engine has one checkpoint per shard on its way.
-                match jobs.as_ref().map(|jobs| jobs.send(job)) {
-                    Some(Ok(())) => Saving::Later(answer),
-                    Some(Err(_)) | None => Saving::Now(Err(StoreError::Closed)),
+                if jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok()) {
+                    Saving::Later(answer)
+                } else {
+                    Saving::Now(Err(StoreError::Closed))
                 }
             }
         }
@@ -277,7 +304,7 @@ fn file_error(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
 
 fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
     let found = format_of(database).map_err(|error| file_error(path, &error))?;
-    if found != STORE_FORMAT {
+    if found > STORE_FORMAT {
         return Err(StoreError::Format {
             path: path.to_owned(),
             found,
@@ -286,39 +313,48 @@ fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The format that the store names; a new store gets ours.
+/// The format that the store named. A new store gets ours, and so does an older one: format 1 had no windows.
 fn format_of(database: &Database) -> Result<u64, redb::Error> {
     let write = database.begin_write()?;
     let found = {
         let mut meta = write.open_table(META)?;
         let found = meta.get(FORMAT_KEY)?.map(|value| value.value());
-        match found {
-            Some(found) => found,
-            None => {
-                meta.insert(FORMAT_KEY, STORE_FORMAT)?;
-                write.open_table(CHECKPOINTS)?;
-                STORE_FORMAT
-            }
+        if found.is_none_or(|found| found < STORE_FORMAT) {
+            meta.insert(FORMAT_KEY, STORE_FORMAT)?;
+            write.open_table(CHECKPOINTS)?;
+            write.open_table(WINDOWS)?;
         }
+        found.unwrap_or(STORE_FORMAT)
     };
     write.commit()?;
     Ok(found)
 }
 
-fn load_texts(database: &Database, mapping: &str) -> Result<Vec<(String, String)>, String> {
-    let read = || -> Result<Vec<(String, String)>, redb::Error> {
+/// Shard, position as text, window.
+type Row = (String, String, Option<OpenWindow>);
+
+fn load_rows(database: &Database, mapping: &str) -> Result<Vec<Row>, String> {
+    let read = || -> Result<Vec<Row>, redb::Error> {
         let read = database.begin_read()?;
         let table = read.open_table(CHECKPOINTS)?;
-        let mut texts = Vec::new();
+        let windows = read.open_table(WINDOWS)?;
+        let mut rows = Vec::new();
         for entry in table.range((mapping, "")..)? {
             let (key, value) = entry?;
             let (of, shard) = key.value();
             if of != mapping {
                 break;
             }
-            texts.push((shard.to_owned(), value.value().to_owned()));
+            let window = windows.get((of, shard))?.map(|window| {
+                let (start, state) = window.value();
+                OpenWindow {
+                    start: Time::from_nanos(start),
+                    state: Arc::from(state),
+                }
+            });
+            rows.push((shard.to_owned(), value.value().to_owned(), window));
         }
-        Ok(texts)
+        Ok(rows)
     };
     read().map_err(|error| error.to_string())
 }

@@ -111,6 +111,14 @@ impl<R> Draft<'_, R> {
             to_s: to.as_secs_f64().min(end_s),
             fault: true,
         });
+        // What lasts no time is drawn as wide as can be seen.
+        let seen = end_s / 200.0;
+        let events = self.series.events.iter().map(|(name, from, to)| Band {
+            label: name.clone(),
+            from_s: from.as_secs_f64(),
+            to_s: to.as_secs_f64().max(from.as_secs_f64() + seen).min(end_s),
+            fault: false,
+        });
         let smoothed = lines.iter().any(|line| !line.means.is_empty());
         let stretch = sample::stretch(self.rows.len()).filter(|_| smoothed);
         Chart {
@@ -121,6 +129,7 @@ impl<R> Draft<'_, R> {
             mean_of_s: stretch.map(|rows| rows as f64 * self.series.bin.as_secs_f64()),
             bands: warm
                 .into_iter()
+                .chain(events)
                 .chain(faults)
                 .filter(|band| band.from_s < band.to_s)
                 .collect(),
@@ -290,6 +299,13 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     if mapping.shards.len() > 1 {
         charts.insert(2, ages_by_shard(&draft, mapping));
     }
+    // Most streams are within their limits, and a chart of nothing says little.
+    let refuses = |row: &MappingRow| {
+        row.writes_throttled + row.writes_lost + row.reads_throttled + row.trimmed > 0
+    };
+    if mapping.rows.iter().any(refuses) {
+        charts.push(refusals(&draft));
+    }
     // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
     if !mapping.stream {
         charts.insert(3, pollers(&draft));
@@ -406,14 +422,37 @@ fn losses(draft: &Draft<'_, MappingRow>) -> Chart {
     let lines = vec![
         draft.rate("invocations refused", Colour::Orange, |row| row.throttled),
         draft.rate("records discarded", Colour::Vermilion, |row| row.dropped),
+        draft.rate("diverted to the destination", Colour::Blue, |row| {
+            row.diverted
+        }),
         draft.rate("dead-lettered", Colour::Purple, |row| row.dead_lettered),
-        draft.rate("reads refused", Colour::Sky, |row| row.reads_throttled),
-        draft.rate("writes refused", Colour::Blue, |row| row.writes_throttled),
-        draft.rate("lost before they were read", Colour::Green, |row| {
-            row.writes_lost + row.trimmed
+    ];
+    draft
+        .chart(
+            "Refused, discarded, dead-lettered",
+            Axis::Rate("events"),
+            lines,
+        )
+        .or_empty("Nothing refused, discarded or dead-lettered in this run")
+}
+
+/// What the limits of a stream kept out of it, or from being read.
+fn refusals(draft: &Draft<'_, MappingRow>) -> Chart {
+    let lines = vec![
+        draft.rate("records refused", Colour::Orange, |row| {
+            row.writes_throttled
+        }),
+        draft.rate("records lost", Colour::Vermilion, |row| row.writes_lost),
+        draft.rate("reads refused", Colour::Blue, |row| row.reads_throttled),
+        draft.rate("trimmed before they were read", Colour::Purple, |row| {
+            row.trimmed
         }),
     ];
     draft
-        .chart("Refused, discarded, lost", Axis::Rate("events"), lines)
-        .or_empty("Nothing refused, discarded or lost in this run")
+        .chart(
+            "Refused and lost at the source",
+            Axis::Rate("events"),
+            lines,
+        )
+        .or_empty("The source refused nothing in this run")
 }

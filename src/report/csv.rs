@@ -3,7 +3,7 @@
 //!
 //! Columns that a kind of subject does not have are empty, and so are values that do not exist (a
 //! percentile of nothing). `time_s` is the start of the bin; sums cover the bin; `environments`,
-//! `backlog` and a mapping's `concurrency_limit` are read at its end. Latencies and ages are in milliseconds.
+//! `backlog`, `in_hand` and a mapping's `concurrency_limit` are read at its end. Latencies and ages are in milliseconds.
 
 use std::fmt::Write as _;
 
@@ -14,10 +14,11 @@ const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
-const MAPPING: &str = "incoming,polled,invoked,failed,dropped,deleted,dead_lettered,throttled,backlog,age_max_ms,\
+const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
+    throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
     writes_throttled,writes_lost,trimmed,reads_throttled";
 /// Columns of [`MAPPING`] before and after the age, the only one that shards have.
-const AROUND_AGE: (usize, usize) = (9, 4);
+const AROUND_AGE: (usize, usize) = (16, 4);
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
@@ -112,13 +113,20 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
     let counts = [
         row.incoming,
         row.polled,
+        row.filtered,
         row.invoked,
         row.failed,
+        row.succeeded,
         row.dropped,
+        row.diverted,
+        row.destination_failures,
         row.deleted,
         row.dead_lettered,
         row.throttled,
+        row.windows_closed,
+        row.windows_early,
         row.backlog,
+        row.in_hand,
     ];
     for count in counts {
         let _ = write!(text, ",{count}");

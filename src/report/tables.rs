@@ -102,7 +102,8 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const AGE: &str = "Age when sent";
     const LATENCY: &str = "Age when done";
     const BACKLOG: &str = "Backlog";
-    let specs: [Spec<MappingSummary>; 30] = [
+    const WINDOWS: &str = "Windows";
+    let specs: [Spec<MappingSummary>; 35] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -112,6 +113,17 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
             },
             optional: false,
             cell: |m| Cell::new(m.source_type.clone()),
+        },
+        Spec {
+            column: Column {
+                group: RECORDS,
+                title: "last result",
+                numeric: false,
+                rank: 6,
+            },
+            // A mapping whose last word was good needs none here.
+            optional: true,
+            cell: last_result,
         },
         must(RECORDS, "incoming", 1, |m| count(m.incoming_records)),
         must(RECORDS, "polled", 7, |m| count(m.polled_event_count)),
@@ -126,6 +138,9 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
             bad(m.on_failure_destination_delivered_event_count)
         }),
         may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
+        may(LOST, "refused by destination", 4, |m| {
+            bad(m.destination_delivery_failures)
+        }),
         may(LOST, "trimmed", 3, |m| bad(m.trimmed_records)),
         may(WRITES, "throttled", 3, |m| bad(m.write_throttles)),
         may(WRITES, "lost", 3, |m| bad(m.writes_lost)),
@@ -133,6 +148,10 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         may(BATCHES, "throttled", 6, |m| bad(m.throttled_batches)),
         may(BATCHES, "records p50", 9, |m| plain(m.batch_records.p50)),
         may(BATCHES, "records mean", 9, |m| level(m.batch_records.mean)),
+        may(WINDOWS, "closed", 6, |m| count(m.windows_closed)),
+        may(WINDOWS, "ended early", 6, |m| {
+            bad(m.windows_terminated_early)
+        }),
         may(READS, "all", 10, |m| count(m.reads)),
         may(READS, "empty", 11, |m| count(m.empty_reads)),
         may(READS, "throttled", 5, |m| bad(m.read_throttles)),
@@ -146,8 +165,19 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         may(LATENCY, "max", 12, |m| millis(m.record_latency.max)),
         must(BACKLOG, "max", 1, |m| count(m.backlog.max)),
         must(BACKLOG, "end", 0, |m| count(m.backlog.end)),
+        may(BACKLOG, "in hand at the end", 13, |m| count(m.in_hand.end)),
     ];
     table("Mappings", "mapping", &specs, mappings)
+}
+
+fn last_result(mapping: &MappingSummary) -> Cell {
+    let text = mapping.last_processing_result.as_deref().unwrap_or("");
+    let tone = match text {
+        "" | "OK" => Tone::Faint,
+        problem if problem.starts_with("PROBLEM") => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    Cell::new(text).toned(tone)
 }
 
 /// Refusals by AWS's reasons: only reasons and functions that have some.

@@ -143,7 +143,7 @@ pub(super) struct Band {
     pub(super) label: String,
     pub(super) from_s: f64,
     pub(super) to_s: f64,
-    /// A fault is shaded in a warning colour, the warm-up in grey.
+    /// A fault is shaded in a warning colour, the warm-up and what is done to mappings in grey.
     pub(super) fault: bool,
 }
 
@@ -208,6 +208,17 @@ fn notes(summary: &Summary, series: &Series) -> Vec<String> {
             charts::clock(from.as_secs_f64()),
             charts::clock(to.as_secs_f64())
         ));
+    }
+    for (name, from, to) in &series.events {
+        let from_s = charts::clock(from.as_secs_f64());
+        notes.push(if from == to {
+            format!("Event: {name}, at {from_s}.")
+        } else {
+            format!(
+                "Event: {name}, {from_s} to {}.",
+                charts::clock(to.as_secs_f64())
+            )
+        });
     }
     notes
 }

@@ -28,7 +28,7 @@ pub struct Arn {
     pub account: String,
     /// Name of the queue, stream, table or cluster.
     pub name: String,
-    /// Kinesis: name of the enhanced fan-out consumer.
+    /// Kinesis: the enhanced fan-out consumer, as `NAME:TIMESTAMP`.
     pub consumer: Option<String>,
 }
 
@@ -49,6 +49,9 @@ pub enum ArnError {
         "the ARN does not name a kinesis stream, a queue, or another source that mappings read"
     )]
     Service,
+    /// A consumer of a stream without name or without the time of its registration.
+    #[error("a consumer's ARN ends in stream/STREAM/consumer/NAME:TIMESTAMP")]
+    Consumer,
     /// The resource does not fit the service.
     #[error("the resource of the ARN does not fit its service")]
     Resource,
@@ -79,6 +82,9 @@ impl Arn {
         if name.is_empty() || name.len() > 255 || !name.bytes().all(name_byte) {
             return Err(ArnError::Resource);
         }
+        if !consumer.is_none_or(is_consumer) {
+            return Err(ArnError::Consumer);
+        }
         Ok(Self {
             text: text.to_owned(),
             kind,
@@ -89,6 +95,29 @@ impl Arn {
             consumer: consumer.map(str::to_owned),
         })
     }
+
+    /// The ARN of the stream, where this one names a consumer of it; else this one.
+    pub fn of_stream(&self) -> &str {
+        match &self.consumer {
+            None => &self.text,
+            Some(consumer) => {
+                let tail = consumer.len() + CONSUMER.len();
+                &self.text[..self.text.len() - tail]
+            }
+        }
+    }
+}
+
+const CONSUMER: &str = "/consumer/";
+
+/// A name of at most 128 characters and the second of its registration.
+fn is_consumer(text: &str) -> bool {
+    let Some((name, created)) = text.split_once(':') else {
+        return false;
+    };
+    let name_byte = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    let is_name = (1..=128).contains(&name.len()) && name.bytes().all(name_byte);
+    is_name && !created.is_empty() && created.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn resource_of<'a>(
@@ -100,7 +129,7 @@ fn resource_of<'a>(
     match service {
         "sqs" if resource.ends_with(".fifo") => Ok((SourceKind::SqsFifo, resource, None)),
         "sqs" => Ok((SourceKind::Sqs, resource, None)),
-        "kinesis" => match after("stream/")?.split_once("/consumer/") {
+        "kinesis" => match after("stream/")?.split_once(CONSUMER) {
             None => Ok((SourceKind::Kinesis, after("stream/")?, None)),
             Some((stream, consumer)) => Ok((SourceKind::Kinesis, stream, Some(consumer))),
         },
@@ -127,6 +156,19 @@ mod tests {
     fn each_part_is_checked() {
         let stream = Arn::parse("arn:aws:kinesis:us-east-1:123456789012:stream/clicks");
         assert_eq!(stream.expect("a stream").name, "clicks");
+        let consumer =
+            "arn:aws:kinesis:us-east-1:123456789012:stream/clicks/consumer/fast:1700000000";
+        let consumer = Arn::parse(consumer).expect("a consumer");
+        assert_eq!(
+            (consumer.name.as_str(), consumer.consumer.as_deref()),
+            ("clicks", Some("fast:1700000000"))
+        );
+        let stream = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks";
+        assert_eq!(consumer.of_stream(), stream);
+        for tail in ["", "fast", "fast:", ":17", "fast:x", "f/t:17", "fast:1:7"] {
+            let text = format!("{stream}/consumer/{tail}");
+            assert_eq!(Arn::parse(&text), Err(ArnError::Consumer), "{text}");
+        }
         for (text, error) in [
             ("clicks", ArnError::Shape),
             ("arn:aws:sqs:us-east-1:12345:q", ArnError::Account),

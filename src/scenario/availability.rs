@@ -11,7 +11,7 @@ pub(crate) struct MappingRow {
     pub(crate) advice: &'static str,
 }
 
-pub(crate) const MAPPING: [MappingRow; 4] = [
+pub(crate) const MAPPING: [MappingRow; 2] = [
     MappingRow {
         parameter: "FunctionResponseTypes",
         in_use: |config| config.report_batch_item_failures && !config.source.is_stream(),
@@ -21,16 +21,6 @@ pub(crate) const MAPPING: [MappingRow; 4] = [
         parameter: "FilterCriteria",
         in_use: |config| !config.filters.is_empty(),
         advice: "remove it, and lower the source's rate by what the filters would drop",
-    },
-    MappingRow {
-        parameter: "ScalingConfig",
-        in_use: |config| config.maximum_concurrency.is_some(),
-        advice: "remove it, or limit the function by `reserved_concurrency`",
-    },
-    MappingRow {
-        parameter: "ProvisionedPollerConfig",
-        in_use: |config| config.provisioned_pollers.is_some(),
-        advice: "remove it; the mapping then scales on demand",
     },
 ];
 

@@ -34,7 +34,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 38] = [
+pub const CODES: [&str; 39] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -45,6 +45,7 @@ pub const CODES: [&str; 38] = [
     "duplicate-name",
     "empty-file",
     "empty-list",
+    "event-after-end",
     "fault-after-end",
     "file-too-large",
     "file-unreadable",

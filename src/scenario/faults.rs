@@ -3,37 +3,45 @@
 use super::convert::{Named, duration, number, ratio};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
-use super::model::{Fault, FaultKind};
+use super::model::{Fault, FaultKind, Mapping};
 use super::read::{At, Cx, Table, single};
 use super::{convert, traffic};
 use crate::engine::Span;
 
-const KINDS: [&str; 3] = ["function_errors", "function_slow", "source_throttled"];
+const KINDS: [&str; 4] = [
+    "function_errors",
+    "function_slow",
+    "source_throttled",
+    "destination_refuses",
+];
+
+/// What a fault may be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subjects<'a> {
+    pub(crate) functions: &'a [&'a Named],
+    pub(crate) sources: &'a [&'a Named],
+    /// All names, also of mappings that are wrong or left out.
+    pub(crate) mapping_names: &'a [Named],
+    pub(crate) mappings: &'a [Mapping],
+}
 
 /// The faults in the order of their beginnings.
 pub(crate) fn faults(
     root: &mut Table<'_>,
     cx: &mut Cx,
-    functions: &[&Named],
-    sources: &[&Named],
+    subjects: Subjects<'_>,
     duration: Span,
 ) -> Vec<Fault> {
     let tables = root.tables(cx, "fault", "[[fault]]");
     let mut found: Vec<Fault> = tables
         .into_iter()
-        .filter_map(|table| fault(table, cx, functions, sources, duration))
+        .filter_map(|table| fault(table, cx, subjects, duration))
         .collect();
     found.sort_by_key(|fault| fault.at);
     found
 }
 
-fn fault(
-    mut table: Table<'_>,
-    cx: &mut Cx,
-    functions: &[&Named],
-    sources: &[&Named],
-    end: Span,
-) -> Option<Fault> {
+fn fault(mut table: Table<'_>, cx: &mut Cx, subjects: Subjects<'_>, end: Span) -> Option<Fault> {
     let at = table.req(cx, "at", "\"12m\"", duration);
     let lasts = table.req(cx, "for", "\"90s\"", |at, cx| {
         let lasts = duration(at, cx)?;
@@ -44,9 +52,7 @@ fn fault(
         None
     });
     let example = "{ function_errors = { function = \"checkout\", rate = \"100%\" } }";
-    let what = table.req(cx, "what", example, |at, cx| {
-        kind(at, cx, functions, sources)
-    });
+    let what = table.req(cx, "what", example, |at, cx| kind(at, cx, subjects));
     if let (Some(start), Some(entry)) = (at, table.entry("at"))
         && start >= end
         && end > Span::ZERO
@@ -66,14 +72,14 @@ fn fault(
     })
 }
 
-fn kind(at: At<'_>, cx: &mut Cx, functions: &[&Named], sources: &[&Named]) -> Option<FaultKind> {
+fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
     let entry = single(at, &KINDS, cx)?;
     let mut table = Table::open(entry.into(), "this fault", cx)?;
     let kind = match entry.key.as_str() {
         "source_throttled" => {
             let source = table.req(cx, "source", "\"orders\"", |at, cx| {
                 let found = convert::text(at, cx)?;
-                resolve(at, found, sources, cx)
+                resolve(at, found, subjects.sources, cx)
             });
             let rate = table.req(cx, "rate", "\"100%\"", ratio);
             (|| {
@@ -83,9 +89,21 @@ fn kind(at: At<'_>, cx: &mut Cx, functions: &[&Named], sources: &[&Named]) -> Op
                 })
             })()
         }
+        "destination_refuses" => {
+            let mapping = table.req(cx, "mapping", "\"clicks\"", |at, cx| {
+                mapping(at, cx, subjects)
+            });
+            let rate = table.req(cx, "rate", "\"100%\"", ratio);
+            (|| {
+                Some(FaultKind::DestinationRefuses {
+                    mapping: mapping?,
+                    rate: rate?,
+                })
+            })()
+        }
         other => {
             let function = table.req(cx, "function", "\"checkout\"", |at, cx| {
-                traffic::function(at, cx, functions)
+                traffic::function(at, cx, subjects.functions)
             });
             if other == "function_errors" {
                 let rate = table.req(cx, "rate", "\"100%\"", ratio);
@@ -108,4 +126,13 @@ fn kind(at: At<'_>, cx: &mut Cx, functions: &[&Named], sources: &[&Named]) -> Op
     };
     table.finish(cx);
     kind
+}
+
+/// A mapping with a destination; none without a finding if it was found to be wrong, or is left out.
+fn mapping(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<usize> {
+    let found = convert::text(at, cx)?;
+    let known: Vec<&Named> = subjects.mapping_names.iter().collect();
+    resolve(at, found, &known, cx)?;
+    let mut mappings = subjects.mappings.iter();
+    mappings.position(|mapping| mapping.config.name == found)
 }

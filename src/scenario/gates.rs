@@ -39,24 +39,29 @@ const FUNCTION: [(&str, Figure); 13] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 17] = [
+const MAPPING: [(&str, Figure); 22] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
     ("FilteredOutEventCount", Count),
     ("FailedInvokeEventCount", Count),
+    ("SucceededEventCount", Count),
     ("DroppedEventCount", Count),
     ("OnFailureDestinationDeliveredEventCount", Count),
+    ("DestinationDeliveryFailures", Count),
     ("DeletedEventCount", Count),
     ("DeadLettered", Count),
     ("Batches", Count),
     ("ThrottledBatches", Count),
+    ("WindowsClosed", Count),
+    ("WindowsTerminatedEarly", Count),
     ("Reads", Count),
     ("EmptyReads", Count),
     ("IteratorAge", Times),
     ("RecordLatency", Times),
     ("BatchRecords", Sizes),
     ("Backlog", Backlog),
+    ("InHand", Backlog),
 ];
 
 impl Figure {

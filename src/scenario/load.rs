@@ -4,12 +4,12 @@ use super::change::{self, Change};
 use super::convert::{Named, choice, duration, duration_in, integer, string};
 use super::diagnostic::{Diagnostic, Diagnostics, Report};
 use super::digest::Digest;
-use super::mappings::{World, mappings};
+use super::mappings::{World, mappings, settle};
 use super::model::Scenario;
 use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
 use super::text::{Format, SourceText, open};
-use super::{faults, functions, gates, sources, toml, traffic, yaml};
+use super::{events, faults, functions, gates, sources, toml, traffic, yaml};
 use crate::engine::{Profile, Span};
 use std::path::{Path, PathBuf};
 
@@ -210,9 +210,17 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         functions: &functions,
         sources: &sources,
     };
-    let (mapping_names, mappings) = mappings(&mut root, cx, world);
+    let (mapping_names, declared) = mappings(&mut root, cx, world);
     let length = length.unwrap_or(Span::ZERO);
-    let faults = faults::faults(&mut root, cx, &names, &source_names, length);
+    let events = events::events(&mut root, cx, &mapping_names, &declared, length);
+    let (mappings, events) = settle(declared, events, cx);
+    let subjects = faults::Subjects {
+        functions: &names,
+        sources: &source_names,
+        mapping_names: &mapping_names,
+        mappings: &mappings,
+    };
+    let faults = faults::faults(&mut root, cx, subjects, length);
     let gates = gates::gates(&mut root, cx, &names, &mapping_names);
     somebody_calls(&mut root, cx);
     root.finish(cx);
@@ -233,6 +241,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         sources: sources.into_iter().filter_map(|info| info.model).collect(),
         mappings,
         faults,
+        events,
         gates,
     })
 }

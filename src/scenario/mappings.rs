@@ -5,7 +5,7 @@ use super::convert::{Named, duration_in, integer, name, unique};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::mapping_keys::{Clock, finding, is_repetition, parameters, place};
-use super::model::{Function, Mapping};
+use super::model::{Function, Mapping, MappingChange, MappingEvent};
 use super::read::{Cx, Table};
 use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
@@ -23,12 +23,22 @@ pub(crate) struct World<'a> {
     pub(crate) sources: &'a [SourceInfo],
 }
 
+/// A mapping without mistakes, and what updates of it build upon.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    pub(crate) mapping: Mapping,
+    pub(crate) kind: Option<SourceKind>,
+    pub(crate) written: MappingParameters,
+    /// Where its name stands.
+    span: Range<usize>,
+}
+
 /// The mappings, with the places of their names.
 pub(crate) fn mappings(
     root: &mut Table<'_>,
     cx: &mut Cx,
     world: World<'_>,
-) -> (Vec<Named>, Vec<Mapping>) {
+) -> (Vec<Named>, Vec<Declared>) {
     let mut pairs = Pairs::default();
     let mut readers = Readers::default();
     let mut names = Vec::new();
@@ -49,7 +59,7 @@ fn mapping(
     world: World<'_>,
     pairs: &mut Pairs,
     readers: &mut Readers,
-) -> (Option<Named>, Option<Mapping>) {
+) -> (Option<Named>, Option<Declared>) {
     let named = table.req(cx, "name", "\"orders-to-checkout\"", name);
     let mut written = parameters(&mut table, cx, Clock::Simulation);
     written.name = named
@@ -98,31 +108,66 @@ fn mapping(
         visible_long_enough(&table, cx, visibility, function_info.timeout);
     }
     table.finish(cx);
-    if written.enabled == Some(false) {
-        let span = named.as_ref().map_or(0..0, |named| named.span.clone());
-        cx.push(
-            Diagnostic::new(
-                "mapping-disabled",
-                "a disabled mapping is left out of the simulation",
-            )
-            .at(&span)
-            .label("has `Enabled = false`")
-            .warning(),
-        );
-        return (named, None);
-    }
-    let mapping = (|| {
+    let declared = (|| {
         info?.model.as_ref()?;
         // Sources without a model are errors, so that indices of sources stay what they are.
-        Some(Mapping {
-            config: config?,
-            tuning,
-            fan_out,
-            source: source?,
-            function: function?,
+        Some(Declared {
+            mapping: Mapping {
+                config: config?,
+                tuning,
+                fan_out,
+                source: source?,
+                function: function?,
+            },
+            kind: info?.kind,
+            written,
+            span: named.as_ref()?.span.clone(),
         })
     })();
-    (named, mapping)
+    (named, declared)
+}
+
+/// The mappings of the simulation: one with `Enabled = false` begins disabled if an event enables it, and is left out
+/// otherwise. Events for mappings that are left out go with them.
+pub(crate) fn settle(
+    declared: Vec<Declared>,
+    events: Vec<MappingEvent>,
+    cx: &mut Cx,
+) -> (Vec<Mapping>, Vec<MappingEvent>) {
+    let mut places = vec![None; declared.len()];
+    let mut mappings = Vec::new();
+    let mut settled = Vec::new();
+    for (index, one) in declared.into_iter().enumerate() {
+        let disabled = one.written.enabled == Some(false);
+        let is_enabled =
+            |event: &MappingEvent| event.mapping == index && event.what == MappingChange::Enable;
+        if disabled && !events.iter().any(is_enabled) {
+            cx.push(
+                Diagnostic::new(
+                    "mapping-disabled",
+                    "a disabled mapping is left out of the simulation",
+                )
+                .at(&one.span)
+                .label("has `Enabled = false`, and no event enables it")
+                .warning(),
+            );
+            continue;
+        }
+        if disabled {
+            settled.push(MappingEvent {
+                at: Span::ZERO,
+                mapping: mappings.len(),
+                what: MappingChange::Disable,
+            });
+        }
+        places[index] = Some(mappings.len());
+        mappings.push(one.mapping);
+    }
+    settled.extend(events.into_iter().filter_map(|event| {
+        let mapping = places[event.mapping]?;
+        Some(MappingEvent { mapping, ..event })
+    }));
+    (mappings, settled)
 }
 
 /// Applies AWS's rules, then those of this version.

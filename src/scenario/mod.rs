@@ -10,9 +10,11 @@ mod availability;
 mod change;
 mod convert;
 mod csv;
+mod destination;
 mod diagnostic;
 mod digest;
 mod dist;
+mod events;
 mod faults;
 mod functions;
 mod gates;
@@ -41,11 +43,14 @@ mod yaml;
 
 pub use arn::{Arn, ArnError};
 pub use change::Change;
+pub use destination::{DestinationName, DestinationNameError};
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};
 pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
+#[cfg(all(test, feature = "poller"))]
+pub(crate) use timestamp::parse as parse_timestamp;
 pub use units::parse_span;
 pub use validate::{FileKind, kind_of, looks_like, validate};

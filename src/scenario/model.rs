@@ -31,6 +31,8 @@ pub struct Scenario {
     pub mappings: Vec<Mapping>,
     /// Faults, by start.
     pub faults: Vec<Fault>,
+    /// What is done to mappings while they run, by time.
+    pub events: Vec<MappingEvent>,
     /// Thresholds that decide the exit code.
     pub gates: Vec<Gate>,
 }
@@ -340,6 +342,35 @@ pub enum FaultKind {
         /// Chance per read.
         rate: Ratio,
     },
+    /// The on-failure destination of a mapping refuses invocation records with this chance.
+    DestinationRefuses {
+        /// Index into [`Scenario::mappings`].
+        mapping: usize,
+        /// Chance per call.
+        rate: Ratio,
+    },
+}
+
+/// What somebody does to a running mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingEvent {
+    /// When.
+    pub at: Span,
+    /// Index into [`Scenario::mappings`].
+    pub mapping: usize,
+    /// What.
+    pub what: MappingChange,
+}
+
+/// How UpdateEventSourceMapping changes a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MappingChange {
+    /// `Enabled = false`.
+    Disable,
+    /// `Enabled = true`.
+    Enable,
+    /// Other parameters: all of them from then on, and those that change, in words.
+    Update(Box<MappingConfig>, String),
 }
 
 /// A threshold on a figure of the summary.

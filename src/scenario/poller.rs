@@ -3,6 +3,7 @@
 use super::arn::Arn;
 use super::availability::{SOURCES, not_yet};
 use super::convert::{Named, duration_in, name, string, text, unique};
+use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
 use super::functions::resolve;
 use super::load::{hash, prepare, profile, seed};
@@ -16,7 +17,7 @@ use super::poller_model::{
 use super::read::{At, Cx, Table};
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
-use crate::engine::{FunctionName, Profile, SourceKind, Span, Tuning};
+use crate::engine::{FunctionName, Profile, Span, Tuning};
 use std::path::Path;
 
 /// A poller file and what is odd about it.
@@ -230,7 +231,13 @@ fn mapping(
         |kind| Tuning::for_source(world.profile, kind),
     );
     let tuning = tuning(&mut table, cx, usual, visibility);
-    let config = checked(&table, cx, kind, &written);
+    let mut config = checked(&table, cx, kind, &written);
+    if let Some(config) = &mut config {
+        config.on_failure = config
+            .on_failure
+            .take()
+            .and_then(|found| on_failure(&table, cx, &found));
+    }
     if let (Some(source), Some(target)) = (&source, target) {
         let shown = written
             .event_source_arn
@@ -252,6 +259,44 @@ fn mapping(
         })
     })();
     (named, mapping)
+}
+
+/// The destination with every part checked; the path of a file is resolved.
+fn on_failure(table: &Table<'_>, cx: &mut Cx, found: &str) -> Option<String> {
+    let mut at = At::from(table.peek("DestinationConfig")?);
+    for key in ["OnFailure", "Destination"] {
+        at = at.node.get(key).map_or(at, At::from);
+    }
+    match DestinationName::parse(found) {
+        Ok(DestinationName::File(path)) => {
+            let resolved = cx.path(at, path.to_str()?)?;
+            let text = resolved.to_str().map(|path| format!("file://{path}"));
+            if text.is_none() {
+                cx.push(
+                    Diagnostic::new(
+                        "not-text",
+                        "the folder of this file has a name that is not UTF-8",
+                    )
+                    .at(&at.node.span)
+                    .label("a destination in that folder cannot be named"),
+                );
+            }
+            text
+        }
+        Ok(_) => Some(found.to_owned()),
+        Err(error) => {
+            cx.push(
+                Diagnostic::new("bad-arn", "`Destination` does not name a destination")
+                    .at(&at.node.span)
+                    .label(error.to_string())
+                    .allowed(
+                        "arn:aws:sqs:REGION:ACCOUNT:QUEUE, arn:aws:sns:REGION:ACCOUNT:TOPIC, arn:aws:s3:::BUCKET, \
+                         or file://PATH",
+                    ),
+            );
+            None
+        }
+    }
 }
 
 /// What the mapping polls: an ARN, or a source of this file.
@@ -286,7 +331,7 @@ fn source(
                 Diagnostic::new("bad-arn", "`EventSourceArn` does not name an event source")
                     .at(&entry.node.span)
                     .label(error.to_string())
-                    .allowed("arn:aws:sqs:REGION:ACCOUNT:QUEUE, or arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM"),
+                    .allowed("arn:aws:sqs:REGION:ACCOUNT:QUEUE, or arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM, with /consumer/NAME:TIMESTAMP for enhanced fan-out"),
             );
             return None;
         }
@@ -298,9 +343,6 @@ fn source(
             &entry.node.span,
             advice,
         ));
-    } else if arn.kind == SourceKind::Kinesis && arn.consumer.is_some() {
-        let advice = "name the stream itself";
-        cx.push(not_yet("enhanced fan-out", &entry.node.span, advice));
     }
     let endpoint_url = endpoint_url.or_else(|| world.aws.endpoint_url.clone());
     Some(MappingSource::Service { arn, endpoint_url })

@@ -29,7 +29,9 @@ pub fn looks_like(path: &Path) -> Option<FileKind> {
     let root = tree(&open(path).ok()?).ok()?;
     let has = |marks: &[&str]| marks.iter().any(|mark| root.get(mark).is_some());
     let poller = has(&["aws", "poller", "target"]);
-    let scenario = has(&["duration", "traffic", "region", "function", "gate", "fault"]);
+    let scenario = has(&[
+        "duration", "traffic", "region", "function", "gate", "fault", "event",
+    ]);
     match (poller, scenario) {
         (true, false) => Some(FileKind::Poller),
         (false, true) => Some(FileKind::Scenario),

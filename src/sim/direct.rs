@@ -1,5 +1,6 @@
 //! Direct callers: their arrivals, their invocations and their retries.
 
+use super::function::End;
 use super::world::{Inner, Pending};
 use crate::engine::lambda::FunctionId;
 use crate::engine::{Span, Time};
@@ -46,19 +47,19 @@ impl Inner<'_> {
                 return;
             }
         };
-        let course = self.functions[function].course(lease.start, &[]);
+        let course = self.functions[function].course(lease.start, &[], false);
         recorder.started(&Started {
             duration: course.duration,
             init: course.init,
             waited: self.now.since(call.first),
-            failed: course.failed,
-            timed_out: course.timed_out,
+            failed: course.end.is_error(),
+            timed_out: course.end == End::Timeout,
         });
         recorder.running(self.now, self.lambda.running(lease.function));
         self.invocations += 1;
         let ends = self.now + course.busy();
         let fate = course.fate();
-        let pending = if course.failed && traffic.retry.is_some() {
+        let pending = if course.end.is_error() && traffic.retry.is_some() {
             Pending::CallFails { lease, fate, call }
         } else {
             Pending::CallEnds { lease, fate }

@@ -1,6 +1,8 @@
 //! Event source mappings in virtual time: the engine's actions become calls of modelled services.
 
+use super::control::begins_disabled;
 use super::dist::Sampler;
+use super::function::End;
 use super::services::reader::StreamReader;
 use super::services::sqs::{Received, SqsModel, Waiter};
 use super::services::stream::{Counted, StreamModel};
@@ -10,7 +12,7 @@ use crate::engine::{
     Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position, Ratio,
     Record, Rng, ShardId, Span, Time, Token, pump,
 };
-use crate::metrics::{SourceBin, Started};
+use crate::metrics::{BinEnd, Started};
 use crate::scenario::{Scenario, SourceModel};
 
 /// A modelled source and its readers.
@@ -93,7 +95,7 @@ impl SourceState {
     }
 
     /// What the bin that ends now brought, as seen by `mapping`. All mappings of a source see the same arrivals.
-    pub(super) fn roll(&mut self, mapping: usize, now: Time) -> SourceBin {
+    pub(super) fn roll(&mut self, mapping: usize, now: Time) -> BinEnd {
         let arrived = match (self.arrived, &mut self.model) {
             (Some(counted), _) => counted,
             (None, Model::Stream { stream, .. }) => stream.arrived(now),
@@ -104,11 +106,11 @@ impl SourceState {
         };
         self.arrived = Some(arrived);
         let refusals = arrived.refusals.since(self.arrived_before.refusals);
-        let mut bin = SourceBin {
+        let mut bin = BinEnd {
             incoming: arrived.records - self.arrived_before.records,
             writes_throttled: refusals.throttled,
             writes_lost: refusals.lost,
-            ..SourceBin::default()
+            ..BinEnd::default()
         };
         match &mut self.model {
             Model::Stream { readers, .. } => {
@@ -138,27 +140,25 @@ impl SourceState {
 }
 
 impl World<'_> {
-    pub(super) fn start_mappings(&mut self, seed: u64) {
+    pub(super) fn start_mappings(&mut self) {
         let scenario = self.inner.scenario;
         for (index, mapping) in scenario.mappings.iter().enumerate() {
-            let label = format!("mapping/{}", mapping.config.name);
-            let built = Mapping::new(
-                mapping.config.clone(),
-                mapping.tuning,
-                Rng::stream(seed, &label),
-                Time::ZERO,
-            );
-            match built {
-                Ok(machine) => self.mappings.push(machine),
-                Err(unsupported) => {
-                    unreachable!("a checked scenario asked for more than there is: {unsupported}")
-                }
+            let machine = self.new_mapping(index, &mapping.config);
+            self.mappings.push(machine);
+            self.started.push(false);
+            if !begins_disabled(scenario, index) {
+                self.start_mapping(index);
             }
-            if mapping.config.source.is_stream() {
-                self.list_shards(index as u32);
-            } else {
-                self.drain(index as u32);
-            }
+        }
+    }
+
+    pub(super) fn start_mapping(&mut self, index: usize) {
+        self.started[index] = true;
+        let mapping = &self.inner.scenario.mappings[index];
+        if mapping.config.source.is_stream() {
+            self.list_shards(index as u32);
+        } else {
+            self.drain(index as u32);
         }
     }
 
@@ -184,11 +184,20 @@ impl World<'_> {
         batch: BatchId,
         outcome: Outcome,
     ) {
-        if outcome == Outcome::Success {
-            let recorder = &mut self.inner.mapping_recorders[mapping as usize];
-            for record in self.mappings[mapping as usize].batch(batch) {
-                recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
-            }
+        let records = self.mappings[mapping as usize].batch(batch);
+        let done = match outcome {
+            Outcome::Success | Outcome::StateTooLarge => records.len(),
+            // What comes before the lowest failed record is not delivered again.
+            Outcome::Partial { first_failed } => first_failed as usize,
+            Outcome::Rejected
+            | Outcome::FunctionError
+            | Outcome::Throttled { .. }
+            | Outcome::ServiceError
+            | Outcome::TooLarge => 0,
+        };
+        let recorder = &mut self.inner.mapping_recorders[mapping as usize];
+        for record in &records[..done] {
+            recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
         }
         self.feed(mapping, Event::Invoked { token, outcome });
     }
@@ -280,8 +289,10 @@ impl Effects<()> for SimEffects<'_, '_> {
                 Some(Event::Done { token })
             }
             // The modelled store is instant and never fails.
-            Action::Checkpoint { token, .. } | Action::Divert { token, .. } => {
-                Some(Event::Done { token })
+            Action::Checkpoint { token, .. } => Some(Event::Done { token }),
+            Action::Divert { token, .. } => {
+                self.inner.divert(self.mapping, token);
+                None
             }
         }
     }
@@ -414,28 +425,24 @@ impl SimEffects<'_, '_> {
             }
         };
         let records: &[Record<()>] = machine.batch(batch);
-        let course = inner.functions[function].course(lease.start, records);
+        let reported = machine.config().report_batch_item_failures;
+        let course = inner.functions[function].course(lease.start, records, reported);
         recorder.started(&Started {
             duration: course.duration,
             init: course.init,
             waited: Span::ZERO,
-            failed: course.failed,
-            timed_out: course.timed_out,
+            failed: course.end.is_error(),
+            timed_out: course.end == End::Timeout,
         });
         recorder.running(inner.now, inner.lambda.running(lease.function));
         inner.invocations += 1;
-        let outcome = if course.failed {
-            Outcome::FunctionError
-        } else {
-            Outcome::Success
-        };
         let pending = Pending::BatchEnds {
             lease,
             fate: course.fate(),
             mapping: self.mapping,
             token,
             batch,
-            outcome,
+            outcome: course.end.outcome(),
         };
         inner.schedule(inner.now + course.busy(), pending);
         None

@@ -3,7 +3,7 @@
 use super::dist::Sampler;
 use super::services::identity;
 use crate::engine::lambda::{Fate, Start};
-use crate::engine::{Ratio, Record, Rng, Span, mix};
+use crate::engine::{Outcome, Ratio, Record, Rng, Span, mix};
 use crate::scenario;
 
 /// A function's behaviour. Each property has a random stream of its own.
@@ -32,8 +32,35 @@ pub(super) struct Course {
     pub(super) duration: Span,
     /// Time of the initialisation before it; none on a warm start.
     pub(super) init: Option<Span>,
-    pub(super) failed: bool,
-    pub(super) timed_out: bool,
+    pub(super) end: End,
+}
+
+/// What comes of an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Success,
+    /// It returned, and reported this record of its batch as the first that failed.
+    Reported(u32),
+    /// It threw.
+    Error,
+    /// It was cut off.
+    Timeout,
+}
+
+impl End {
+    /// What a mapping gets to see.
+    pub(super) const fn outcome(self) -> Outcome {
+        match self {
+            Self::Success => Outcome::Success,
+            Self::Reported(first_failed) => Outcome::Partial { first_failed },
+            Self::Error | Self::Timeout => Outcome::FunctionError,
+        }
+    }
+
+    /// Whether it counts as an error of the function: one that reports its failures has returned.
+    pub(super) const fn is_error(self) -> bool {
+        matches!(self, Self::Error | Self::Timeout)
+    }
 }
 
 impl Course {
@@ -44,10 +71,9 @@ impl Course {
 
     /// Rule `timeout-resets-environment`.
     pub(super) const fn fate(&self) -> Fate {
-        if self.timed_out {
-            Fate::Reset
-        } else {
-            Fate::Keep
+        match self.end {
+            End::Timeout => Fate::Reset,
+            End::Success | End::Reported(_) | End::Error => Fate::Keep,
         }
     }
 }
@@ -75,9 +101,15 @@ impl FunctionModel {
         }
     }
 
-    /// The course of an invocation with `records` (none for a direct call).
+    /// The course of an invocation with `records` (none for a direct call). Where failures are `reported`, a function
+    /// that meets a poison record still works on its whole batch, and on success or failure alike takes as long.
     #[inline]
-    pub(super) fn course(&mut self, start: Start, records: &[Record<()>]) -> Course {
+    pub(super) fn course(
+        &mut self,
+        start: Start,
+        records: &[Record<()>],
+        reported: bool,
+    ) -> Course {
         let mut duration = Span::from_nanos(self.duration.draw(&mut self.durations));
         let mut init = None;
         match start {
@@ -97,23 +129,44 @@ impl FunctionModel {
         if self.slow_factor != 1.0 {
             duration = Span::from_nanos((duration.as_nanos() as f64 * self.slow_factor) as u64);
         }
-        let timed_out = duration > self.timeout;
+        let end = if duration > self.timeout {
+            End::Timeout
+        } else {
+            self.end(records, reported)
+        };
         Course {
             duration: duration.min(self.timeout),
             init,
-            failed: timed_out || self.fails(records),
-            timed_out,
+            end,
         }
     }
 
     #[inline]
-    fn fails(&mut self, records: &[Record<()>]) -> bool {
+    fn end(&mut self, records: &[Record<()>], reported: bool) -> End {
         let by_itself = self.errors.chance(self.error_rate);
         let by_fault = self.faults.chance(self.fault_error_rate);
-        let poisoned = !self.poison.is_zero()
-            && records
-                .iter()
-                .any(|record| self.poison.picks(mix(identity(&record.meta) ^ POISON_SALT)));
-        by_itself || by_fault || poisoned
+        if by_itself || by_fault {
+            return End::Error;
+        }
+        match self.first_poison(records) {
+            None => End::Success,
+            Some(index) if reported => End::Reported(index),
+            Some(_) => End::Error,
+        }
+    }
+
+    #[inline]
+    fn first_poison(&self, records: &[Record<()>]) -> Option<u32> {
+        if self.poison.is_zero() {
+            return None;
+        }
+        let index = records.iter().position(|record| self.is_poison(record))?;
+        Some(index as u32)
+    }
+
+    /// Whether the function fails at this record, whenever and with whatever others it is delivered.
+    #[inline]
+    fn is_poison(&self, record: &Record<()>) -> bool {
+        self.poison.picks(mix(identity(&record.meta) ^ POISON_SALT))
     }
 }

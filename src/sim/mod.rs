@@ -2,6 +2,8 @@
 
 pub mod arrivals;
 pub mod calendar;
+mod control;
+mod destination;
 mod direct;
 pub mod dist;
 mod esm;

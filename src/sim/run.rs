@@ -4,7 +4,7 @@ use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{MappingConfig, Ratio, Span, Time};
 use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary};
-use crate::scenario::{FaultKind, Scenario};
+use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub fn run(
     while bin_start < end {
         let bin_end = (bin_start + bin).min(end);
         world.run_until(bin_end);
-        world.inner.roll(bin_end.since(bin_start));
+        world.roll(bin_end.since(bin_start));
         if bin_end == warm_up_end {
             for index in 0..functions {
                 let id = FunctionId(index as u32);
@@ -122,6 +122,7 @@ fn gather(
                 )
             })
             .collect(),
+        events: event_bands(scenario),
     };
     let mut functions = Vec::new();
     for (index, function) in scenario.functions.iter().enumerate() {
@@ -143,7 +144,7 @@ fn gather(
     for (index, mapping) in scenario.mappings.iter().enumerate() {
         let recorder = &mut world.inner.mapping_recorders[index];
         let MappingConfig { name, source, .. } = &mapping.config;
-        mappings.push((name.clone(), recorder.summary(source.name())));
+        mappings.push((name.clone(), recorder.summary(*source)));
         let stream = source.is_stream();
         series.mappings.push(recorder.take_series(name, stream));
     }
@@ -175,6 +176,35 @@ fn gather(
     }
 }
 
+/// What was done to mappings, with the stretches in which they were disabled.
+fn event_bands(scenario: &Scenario) -> Vec<(String, Span, Span)> {
+    let mut bands = Vec::new();
+    let mut disabled = vec![None; scenario.mappings.len()];
+    let name = |mapping: usize| &scenario.mappings[mapping].config.name;
+    let band = |mapping, from, to| (format!("{} disabled", name(mapping)), from, to);
+    for event in &scenario.events {
+        match &event.what {
+            MappingChange::Disable => {
+                disabled[event.mapping].get_or_insert(event.at);
+            }
+            MappingChange::Enable => {
+                let since = disabled[event.mapping].take();
+                bands.extend(since.map(|since| band(event.mapping, since, event.at)));
+            }
+            MappingChange::Update(_, words) => {
+                let text = format!("{}: {words}", name(event.mapping));
+                bands.push((text, event.at, event.at));
+            }
+        }
+    }
+    for (mapping, since) in disabled.into_iter().enumerate() {
+        bands.extend(since.map(|since| band(mapping, since, scenario.duration)));
+    }
+    bands.sort_by_key(|(_, from, _)| *from);
+    bands.retain(|(_, from, _)| *from < scenario.duration);
+    bands
+}
+
 fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
     match what {
         FaultKind::FunctionErrors { function, rate } => {
@@ -188,6 +218,13 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
             format!(
                 "{} reads throttled at {}%",
                 scenario.sources[*source].name,
+                percent(*rate)
+            )
+        }
+        FaultKind::DestinationRefuses { mapping, rate } => {
+            format!(
+                "destination of {} refuses {}%",
+                scenario.mappings[*mapping].config.name,
                 percent(*rate)
             )
         }

@@ -1,6 +1,7 @@
 //! The event loop and everything that it moves.
 
 use super::calendar::{Calendar, EventSet};
+use super::destination::Destination;
 use super::direct::Call;
 use super::esm::SourceState;
 use super::function::FunctionModel;
@@ -9,7 +10,7 @@ use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
-use crate::metrics::{FunctionRecorder, MappingRecorder};
+use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -17,11 +18,14 @@ use crate::sim::arrivals::ArrivalProcess;
 pub(super) struct World<'s> {
     pub(super) inner: Inner<'s>,
     pub(super) mappings: Vec<engine::Mapping<()>>,
+    /// Whether a mapping has begun to read: not while it is disabled from the beginning.
+    pub(super) started: Vec<bool>,
 }
 
 /// Everything but the mappings, so that a mapping can be driven while the rest is at hand.
 pub(super) struct Inner<'s> {
     pub(super) scenario: &'s Scenario,
+    pub(super) seed: u64,
     pub(super) now: Time,
     pub(super) end: Time,
     pub(super) calendar: Calendar,
@@ -34,6 +38,7 @@ pub(super) struct Inner<'s> {
     pub(super) next_traffic: Tournament,
     pub(super) retries: engine::Rng,
     pub(super) sources: Vec<SourceState>,
+    pub(super) destinations: Vec<Destination>,
     pub(super) mapping_recorders: Vec<MappingRecorder>,
     /// The wake-up of each mapping that is in the calendar.
     pub(super) mapping_wakes: Vec<Option<Time>>,
@@ -98,6 +103,14 @@ pub(super) enum Pending {
     },
     /// A mapping lists the shards of its stream.
     Listing(u32),
+    /// A destination answers.
+    Diverted {
+        mapping: u32,
+        token: Token,
+        refused: bool,
+    },
+    /// Somebody disables, enables or changes a mapping: an index into the scenario's events.
+    Control(u32),
     /// A mapping's deadline.
     MappingWake(u32),
     /// A queue has something for its waiting receivers.
@@ -141,6 +154,7 @@ impl<'s> World<'s> {
         let functions = scenario.functions.iter();
         let mut inner = Inner {
             scenario,
+            seed,
             now: Time::ZERO,
             end: Time::ZERO + scenario.duration,
             calendar: Calendar::default(),
@@ -158,6 +172,7 @@ impl<'s> World<'s> {
             next_traffic,
             retries: engine::Rng::stream(seed, "traffic/retries"),
             sources: SourceState::all(scenario, seed),
+            destinations: Destination::all(scenario, seed),
             mapping_recorders: scenario
                 .mappings
                 .iter()
@@ -175,11 +190,13 @@ impl<'s> World<'s> {
             inner.schedule(Time::ZERO + fault.at, Pending::FaultEdge);
             inner.schedule(Time::ZERO + fault.at + fault.lasts, Pending::FaultEdge);
         }
+        inner.schedule_events();
         let mut world = Self {
             inner,
             mappings: Vec::new(),
+            started: Vec::new(),
         };
-        world.start_mappings(seed);
+        world.start_mappings();
         Ok(world)
     }
 
@@ -209,6 +226,12 @@ impl<'s> World<'s> {
             }
         }
         self.inner.now = until;
+    }
+
+    /// Closes the bin of length `bin` that ends now.
+    pub(super) fn roll(&mut self, bin: Span) {
+        let in_hand: Vec<u64> = self.mappings.iter().map(engine::Mapping::in_hand).collect();
+        self.inner.roll(bin, &in_hand);
     }
 
     #[inline]
@@ -247,6 +270,12 @@ impl<'s> World<'s> {
                 from,
             } => self.pushed(mapping, token, shard, from),
             Pending::Listing(mapping) => self.listing_due(mapping),
+            Pending::Diverted {
+                mapping,
+                token,
+                refused,
+            } => self.diverted(mapping, token, refused),
+            Pending::Control(index) => self.control(index),
             Pending::MappingWake(mapping) => self.mapping_due(mapping),
             Pending::QueueWake(source) => self.queue_due(source),
             Pending::FaultEdge => inner.apply_faults(),
@@ -294,6 +323,9 @@ impl Inner<'_> {
         for source in &mut self.sources {
             source.fault_throttle_rate = Ratio::ZERO;
         }
+        for destination in &mut self.destinations {
+            destination.fault_refuse_rate = Ratio::ZERO;
+        }
         for fault in &self.scenario.faults {
             let begins = Time::ZERO + fault.at;
             if self.now < begins || self.now >= begins + fault.lasts {
@@ -309,20 +341,26 @@ impl Inner<'_> {
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
                 }
+                FaultKind::DestinationRefuses { mapping, rate } => {
+                    self.destinations[mapping].fault_refuse_rate = rate;
+                }
             }
         }
     }
 
-    /// Closes the bin of length `bin` that ends now.
-    pub(super) fn roll(&mut self, bin: Span) {
+    /// Closes the bin of length `bin` that ends now, at which the mappings hold so many records.
+    fn roll(&mut self, bin: Span, in_hand: &[u64]) {
         let now = self.now;
         for (index, recorder) in self.recorders.iter_mut().enumerate() {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
             recorder.roll(now, bin, environments);
         }
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
-            let counts = self.sources[mapping.source].roll(index, now);
-            self.mapping_recorders[index].roll(counts);
+            let source = self.sources[mapping.source].roll(index, now);
+            self.mapping_recorders[index].roll(BinEnd {
+                in_hand: in_hand[index],
+                ..source
+            });
         }
         for source in &mut self.sources {
             source.bin_over();

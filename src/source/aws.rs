@@ -7,8 +7,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
@@ -48,12 +50,9 @@ impl Connection {
         endpoint_url: Option<&str>,
         arn_region: Option<&str>,
     ) -> Result<Self, AwsError> {
-        let http = Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         // The engine decides when to call again: retries underneath it would hide throttles and time.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http_client())
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
@@ -89,6 +88,17 @@ impl Connection {
             .build()
     }
 
+    /// Settings of a Kinesis client with connections of its own, for calls whose answers go on for minutes and in which
+    /// silence is no failure. Over TLS they are HTTP/2, as the service wants it; a local `http://` server is spoken to
+    /// in HTTP/1.1.
+    pub(super) fn kinesis_alone(&self) -> aws_sdk_kinesis::Config {
+        aws_sdk_kinesis::config::Builder::from(&self.config)
+            .http_client(http_client())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .timeout_config(call_timeout())
+            .build()
+    }
+
     /// Settings of an SQS client.
     pub fn sqs(&self) -> aws_sdk_sqs::Config {
         aws_sdk_sqs::config::Builder::from(&self.config)
@@ -96,10 +106,27 @@ impl Connection {
             .build()
     }
 
+    /// The region that was found.
+    pub(crate) fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
+    }
+
+    /// Where credentials come from, for calls that are signed by hand.
+    pub(crate) fn credentials(&self) -> Option<aws_sdk_sqs::config::SharedCredentialsProvider> {
+        self.config.credentials_provider()
+    }
+
     /// Settings of a Lambda client; its calls last as long as functions do.
     pub fn lambda(&self) -> aws_sdk_lambda::Config {
         aws_sdk_lambda::config::Builder::from(&self.config).build()
     }
+}
+
+/// A pool of connections.
+fn http_client() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 fn call_timeout() -> TimeoutConfig {
@@ -110,7 +137,7 @@ fn call_timeout() -> TimeoutConfig {
 }
 
 /// What the engine and the log are told of a failed call.
-pub(super) fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+pub(crate) fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -129,7 +156,7 @@ where
     }
 }
 
-fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
+pub(crate) fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
     // The JSON protocols put a namespace before the name, older ones `AWS.` and a service.
     let code = code.unwrap_or_default();
     let name = code.rsplit(['#', '.']).next().unwrap_or(code);
@@ -138,6 +165,8 @@ fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
         (
             "ProvisionedThroughputExceeded"
             | "LimitExceeded"
+            // Another subscription of the same consumer is alive, or was made less than 5 s ago.
+            | "ResourceInUse"
             | "KMSThrottling"
             | "Throttling"
             | "Throttled"
@@ -157,6 +186,10 @@ fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
             | "QueueDeletedRecently"
             | "InvalidAddress"
             | "InvalidArgument"
+            // Topics and buckets.
+            | "NotFound"
+            | "NoSuchBucket"
+            | "PermanentRedirect"
             | "KMSAccessDenied"
             | "KMSDisabled"
             | "KMSInvalidState"
@@ -203,6 +236,8 @@ mod tests {
             ("AWS.SimpleQueueService.NonExistentQueue", 400, Denied),
             ("AccessDeniedException", 400, Denied),
             ("KMSThrottlingException", 400, Throttled),
+            ("LimitExceededException", 400, Throttled),
+            ("ResourceInUseException", 400, Throttled),
             ("InternalFailure", 500, Transient),
             ("", 503, Transient),
             ("", 403, Denied),

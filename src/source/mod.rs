@@ -3,12 +3,17 @@
 mod aws;
 mod draw;
 pub mod kinesis;
+mod kpl;
 pub mod local;
+mod md5;
+#[cfg(test)]
+pub(crate) mod plain;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod sqs;
 
 pub use aws::{AwsError, Connection};
+pub(crate) use aws::{call_error, classify};
 pub use draw::Draw;
 
 use crate::engine::{FailureClass, Record};

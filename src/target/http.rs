@@ -1,7 +1,7 @@
 //! A web server that takes events as POST bodies.
 
 use super::judge::{Answer, excerpt, judge};
-use super::{RESPONSE_BYTES_MAX, RequestId};
+use super::{RESPONSE_BYTES_MAX, Reply, RequestId};
 use crate::engine::{Outcome, Span};
 use crate::scenario::{self, ErrorSign};
 use bytes::Bytes;
@@ -53,24 +53,24 @@ impl Http {
         })
     }
 
-    pub(super) async fn invoke(&self, request: RequestId, event: Bytes) -> Outcome {
+    pub(super) async fn invoke(&self, request: RequestId, event: Bytes) -> Reply {
         let Ok(_permit) = self.permits.acquire().await else {
-            return Outcome::ServiceError;
+            return Reply::from(Outcome::ServiceError);
         };
         match tokio::time::timeout(self.timeout.to_std(), self.exchange(event)).await {
-            Ok(Ok(outcome)) => outcome,
+            Ok(Ok(reply)) => reply,
             Ok(Err(error)) => {
                 tracing::warn!(function = self.function, %request, error, "the target was not reached");
-                Outcome::ServiceError
+                Reply::from(Outcome::ServiceError)
             }
             Err(_) => {
                 tracing::warn!(function = self.function, %request, timeout = %self.timeout, "the invocation timed out");
-                Outcome::FunctionError
+                Reply::from(Outcome::FunctionError)
             }
         }
     }
 
-    async fn exchange(&self, event: Bytes) -> Result<Outcome, String> {
+    async fn exchange(&self, event: Bytes) -> Result<Reply, String> {
         let request = Request::post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(event))
@@ -83,7 +83,7 @@ impl Http {
                 limit = RESPONSE_BYTES_MAX,
                 "the answer broke off or is too large"
             );
-            return Ok(Outcome::FunctionError);
+            return Ok(Reply::from(Outcome::FunctionError));
         };
         let body = body.to_bytes();
         let outcome = judge(
@@ -92,8 +92,9 @@ impl Http {
         );
         if outcome != Outcome::Success {
             tracing::warn!(function = self.function, status = head.status.as_u16(), ?outcome, error = %excerpt(&body), "the invocation failed");
+            return Ok(Reply::from(outcome));
         }
-        Ok(outcome)
+        Ok(Reply::success(body))
     }
 }
 

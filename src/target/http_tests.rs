@@ -51,17 +51,17 @@ async fn events_are_posted_over_one_connection() {
     ));
     let http = Http::open(&target(Span::from_secs(20)), &url, ErrorSign::Status).expect("a target");
     let event = Bytes::from_static(b"{\"Records\":[]}");
-    let mut outcomes = Vec::new();
+    let mut replies = Vec::new();
     for n in 0..3 {
-        outcomes.push(http.invoke(RequestId(n), event.clone()).await);
+        replies.push(http.invoke(RequestId(n), event.clone()).await);
     }
     let retry_after = Span::from_secs(3);
     let expected = [
-        Outcome::Success,
-        Outcome::Throttled { retry_after },
-        Outcome::FunctionError,
+        Reply::success(Bytes::from_static(b"{}")),
+        Reply::from(Outcome::Throttled { retry_after }),
+        Reply::from(Outcome::FunctionError),
     ];
-    assert_eq!(outcomes, expected);
+    assert_eq!(replies, expected);
     let requests = server.await.expect("the server");
     assert!(requests[0].starts_with("POST /path HTTP/1.1\r\n"));
 }
@@ -76,13 +76,13 @@ async fn nobody_there_is_not_the_functions_fault_and_silence_is() {
     // The backlog takes the connection, but nobody ever answers.
     assert_eq!(
         http.invoke(RequestId(1), event.clone()).await,
-        Outcome::FunctionError
+        Reply::from(Outcome::FunctionError)
     );
     drop(listener);
     let http = Http::open(&target(Span::from_secs(20)), &url, ErrorSign::Status).expect("a target");
     assert_eq!(
         http.invoke(RequestId(1), event).await,
-        Outcome::ServiceError
+        Reply::from(Outcome::ServiceError)
     );
     let https = Http::open(
         &target(Span::from_secs(1)),

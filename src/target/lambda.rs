@@ -1,7 +1,7 @@
 //! A function behind the Invoke interface.
 
-use super::RequestId;
 use super::judge::{Answer, excerpt, judge};
+use super::{RESPONSE_BYTES_MAX, Reply, RequestId};
 use crate::engine::{Outcome, Span};
 use crate::scenario::{self, Aws, ErrorSign};
 use crate::source::{AwsError, Connection};
@@ -41,9 +41,9 @@ impl Lambda {
         })
     }
 
-    pub(super) async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Outcome {
+    pub(super) async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Reply {
         let Ok(_permit) = self.permits.acquire().await else {
-            return Outcome::ServiceError;
+            return Reply::from(Outcome::ServiceError);
         };
         let call = self
             .client
@@ -52,28 +52,37 @@ impl Lambda {
             .payload(Blob::new(Vec::from(event)))
             .send();
         match tokio::time::timeout(self.timeout.to_std(), call).await {
-            Ok(Ok(output)) => self.answered(name, request, &output),
-            Ok(Err(error)) => self.refused(name, request, &error),
+            Ok(Ok(output)) => self.answered(name, request, output),
+            Ok(Err(error)) => Reply::from(self.refused(name, request, &error)),
             Err(_) => {
                 tracing::warn!(function = name, %request, "no answer within the function's timeout");
-                Outcome::ServiceError
+                Reply::from(Outcome::ServiceError)
             }
         }
     }
 
-    fn answered(&self, function: &str, request: RequestId, output: &InvokeOutput) -> Outcome {
-        let body = output.payload().map_or(&[][..], Blob::as_ref);
+    fn answered(&self, function: &str, request: RequestId, output: InvokeOutput) -> Reply {
+        let payload = output.payload.map_or_else(Vec::new, Blob::into_inner);
+        let body = payload.as_slice();
         let answer = Answer {
-            status: u16::try_from(output.status_code()).unwrap_or(200),
-            error_header: output.function_error().is_some(),
+            status: u16::try_from(output.status_code).unwrap_or(200),
+            error_header: output.function_error.is_some(),
             retry_after: None,
             body,
         };
-        let outcome = judge(self.errors, &answer);
-        if outcome != Outcome::Success {
+        let outcome = match judge(self.errors, &answer) {
+            // The service has this limit too; others may not.
+            Outcome::Success if body.len() > RESPONSE_BYTES_MAX => Outcome::FunctionError,
+            outcome => outcome,
+        };
+        let mut reply = if outcome == Outcome::Success {
+            Reply::success(Bytes::from(payload))
+        } else {
             tracing::warn!(function, %request, ?outcome, error = %excerpt(body), "the invocation failed");
-        }
-        outcome
+            Reply::from(outcome)
+        };
+        reply.executed_version = output.executed_version;
+        reply
     }
 
     fn refused(

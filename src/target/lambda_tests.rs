@@ -49,8 +49,8 @@ async fn each_answer_has_its_meaning_and_none_is_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let answers = vec![
-        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nnull",
-        "HTTP/1.1 200 OK\r\nconnection: close\r\nX-Amz-Function-Error: Unhandled\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\nX-Amz-Executed-Version: 7\r\ncontent-length: 4\r\n\r\nnull",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\nX-Amz-Function-Error: Unhandled\r\nX-Amz-Executed-Version: $LATEST\r\ncontent-length: 2\r\n\r\n{}",
         "HTTP/1.1 429 Slow\r\nconnection: close\r\nx-amzn-ErrorType: TooManyRequestsException\r\nretry-after: 2\r\ncontent-length: 2\r\n\r\n{}",
         "HTTP/1.1 413 Big\r\nconnection: close\r\nx-amzn-ErrorType: RequestTooLargeException\r\ncontent-length: 2\r\n\r\n{}",
         "HTTP/1.1 500 No\r\nconnection: close\r\nx-amzn-ErrorType: ServiceException\r\ncontent-length: 2\r\n\r\n{}",
@@ -58,10 +58,10 @@ async fn each_answer_has_its_meaning_and_none_is_tried_again() {
     ];
     let server = tokio::spawn(serve(listener, answers));
     let lambda = open(&url, ErrorSign::Header).await;
-    let mut outcomes = Vec::new();
+    let mut replies = Vec::new();
     for n in 0..6 {
         let event = Bytes::from_static(b"{\"Records\":[]}");
-        outcomes.push(lambda.invoke("f:live", RequestId(n), event).await);
+        replies.push(lambda.invoke("f:live", RequestId(n), event).await);
     }
     let retry_after = Span::from_secs(2);
     let expected = [
@@ -72,14 +72,22 @@ async fn each_answer_has_its_meaning_and_none_is_tried_again() {
         Outcome::ServiceError,
         Outcome::ServiceError,
     ];
+    let outcomes: Vec<Outcome> = replies.iter().map(|reply| reply.outcome).collect();
     assert_eq!(outcomes, expected);
+    let version = |n: usize| replies[n].executed_version.as_deref();
+    assert_eq!(
+        (&replies[0].body[..], version(0)),
+        (&b"null"[..], Some("7"))
+    );
+    assert_eq!((replies[1].body.len(), version(1)), (0, Some("$LATEST")));
+    assert_eq!(version(2), None);
     let heads = server.await.expect("the server");
     let path = "POST /2015-03-31/functions/f%3Alive/invocations HTTP/1.1";
     assert_eq!(heads[0], path);
     // Nobody listens any more.
     let event = Bytes::from_static(b"{\"Records\":[]}");
-    let outcome = lambda.invoke("f", RequestId(9), event).await;
-    assert_eq!(outcome, Outcome::ServiceError);
+    let reply = lambda.invoke("f", RequestId(9), event).await;
+    assert_eq!(reply, Reply::from(Outcome::ServiceError));
 }
 
 #[tokio::test]
@@ -99,8 +107,8 @@ async fn an_emulator_tells_of_errors_in_the_body_or_by_the_status() {
         let server = tokio::spawn(serve(listener, vec![answer]));
         let lambda = open(&url, errors).await;
         let event = Bytes::from_static(b"{\"Records\":[]}");
-        let outcome = lambda.invoke("f", RequestId(1), event).await;
-        assert_eq!(outcome, Outcome::FunctionError);
+        let reply = lambda.invoke("f", RequestId(1), event).await;
+        assert_eq!(reply, Reply::from(Outcome::FunctionError));
         server.await.expect("the server");
     }
 }

@@ -1,10 +1,14 @@
 //! A function that only takes time.
 
-use super::pause;
+use super::{Reply, pause};
 use crate::engine::{Outcome, Ratio, Rng, Span};
 use crate::scenario::{self, Dist};
 use crate::source::Draw;
+use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What it returns: no record failed, and a window's state is empty.
+const BODY: &[u8] = b"{\"batchItemFailures\":[],\"state\":{}}";
 
 /// Waits for a drawn time, then succeeds or fails.
 #[derive(Debug)]
@@ -36,12 +40,12 @@ impl Mock {
         }
     }
 
-    pub(super) async fn invoke(&self) -> Outcome {
+    pub(super) async fn invoke(&self) -> Reply {
         let running = Running::enter(&self.running);
         if running.number > self.concurrency {
-            return Outcome::Throttled {
+            return Reply::from(Outcome::Throttled {
                 retry_after: Span::ZERO,
-            };
+            });
         }
         let call = self.calls.fetch_add(1, Relaxed);
         let mut rng = Rng::from_key(crate::engine::mix(self.key ^ call));
@@ -49,9 +53,9 @@ impl Mock {
         let failed = rng.chance(self.error_rate);
         pause(duration.min(self.timeout)).await;
         if failed || duration > self.timeout {
-            Outcome::FunctionError
+            Reply::from(Outcome::FunctionError)
         } else {
-            Outcome::Success
+            Reply::success(Bytes::from_static(BODY))
         }
     }
 }

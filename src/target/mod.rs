@@ -38,6 +38,38 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// What came back from an invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How it ended. That a success may report failed records is not judged here.
+    pub outcome: Outcome,
+    /// What the function returned, at most 6,291,556 bytes; empty unless it succeeded.
+    pub body: Bytes,
+    /// The version that ran (`X-Amz-Executed-Version`), where the target tells it.
+    pub executed_version: Option<String>,
+}
+
+impl Reply {
+    const fn success(body: Bytes) -> Self {
+        Self {
+            outcome: Outcome::Success,
+            body,
+            executed_version: None,
+        }
+    }
+}
+
+impl From<Outcome> for Reply {
+    /// Of an invocation that returned nothing.
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            body: Bytes::new(),
+            executed_version: None,
+        }
+    }
+}
+
 /// A target that cannot be made ready.
 #[derive(Debug, thiserror::Error)]
 #[error("target `{function}`: {cause}")]
@@ -140,7 +172,7 @@ impl Target {
     ///
     /// Targets that stand for the Lambda service (`process`, `mock`) refuse with a throttle what is over their
     /// concurrency, as the service does; a limit on a remote target makes the delivery wait instead.
-    pub async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Outcome {
+    pub async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Reply {
         match &self.kind {
             Kind::Lambda(lambda) => lambda.invoke(name, request, event).await,
             Kind::Http(http) => http.invoke(request, event).await,

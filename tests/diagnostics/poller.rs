@@ -36,6 +36,25 @@ name = "m"
     super::snapshot!(poller_told(text));
 }
 
+/// A consumer's ARN is a source like its stream's, and has to be whole.
+#[test]
+fn consumers_are_checked_by_their_form() {
+    let file = |consumer: &str| {
+        format!(
+            "[[target]]\nfunction = \"f\"\ntype = \"lambda\"\n[[mapping]]\nname = \"a\"\nFunctionName = \"f\"\n\
+             StartingPosition = \"LATEST\"\n\
+             EventSourceArn = \"arn:aws:kinesis:us-east-1:123456789012:stream/clicks/consumer/{consumer}\"\n"
+        )
+    };
+    let parse = |consumer: &str| parse_poller(SourceText::new("poller.toml", file(consumer)));
+    parse("fast:1700000000").expect("a consumer");
+    let refused = parse("fast")
+        .expect_err("no time of registration")
+        .to_string();
+    assert!(refused.contains("error[bad-arn]"), "{refused}");
+    assert!(refused.contains("consumer/NAME:TIMESTAMP"), "{refused}");
+}
+
 #[test]
 fn sources_are_checked_by_their_form() {
     let text = r#"
@@ -127,4 +146,53 @@ endpoint_url = "http://localhost:4567"
         (arn.name.as_str(), endpoint_url.as_deref()),
         ("clicks", Some("http://localhost:4567"))
     );
+}
+
+/// A stream with this destination, in a file of the folder `of`.
+fn with_destination(destination: &str) -> String {
+    format!(
+        r#"
+[[target]]
+function = "f"
+type = "mock"
+[[mapping]]
+name = "m"
+EventSourceArn = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
+FunctionName = "f"
+StartingPosition = "LATEST"
+DestinationConfig = {{ OnFailure = {{ Destination = "{destination}" }} }}
+"#
+    )
+}
+
+#[test]
+fn destinations_are_checked_part_by_part() {
+    let told: String = [
+        "arn:aws:sqs:us-east-1:12:failed",
+        "arn:aws:s3:::Failed",
+        "file://../failed.jsonl",
+        "failed.jsonl",
+    ]
+    .iter()
+    .map(|destination| poller_told(&with_destination(destination)))
+    .collect::<Vec<_>>()
+    .join("\n");
+    super::snapshot!(told);
+}
+
+#[test]
+fn the_path_of_a_destination_starts_from_the_folder_of_its_file() {
+    for (written, resolved) in [
+        (
+            "file://out/failed.jsonl",
+            "file:///etc/tidegate/out/failed.jsonl",
+        ),
+        ("file:///tmp/failed.jsonl", "file:///tmp/failed.jsonl"),
+        ("arn:aws:s3:::failed", "arn:aws:s3:::failed"),
+    ] {
+        let text = with_destination(written);
+        let loaded = parse_poller(SourceText::new("/etc/tidegate/poller.toml", text));
+        let mapping = &loaded.expect("a sound file").file.mappings[0];
+        assert_eq!(mapping.config.on_failure.as_deref(), Some(resolved));
+    }
 }

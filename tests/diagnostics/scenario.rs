@@ -111,6 +111,26 @@ fn mapped(source: &str, keys: &str) -> String {
 }
 
 bad!(
+    events_of_mappings,
+    mapped(
+        "clicks",
+        "StartingPosition = \"LATEST\"\n[[event]]\nat = \"1m\"\nwhat = { disable = \"n\" }\n[[event]]\nat = \"20m\"\nwhat = { stop = \"m\" }\n[[event]]\nwhat = { enable = \"m\" }\n[[event]]\nat = \"2m\"\nwhat = { update = { mapping = \"m\" } }\n"
+    )
+);
+bad!(
+    updates_that_aws_refuses,
+    mapped(
+        "clicks",
+        "StartingPosition = \"LATEST\"\n[[event]]\nat = \"1m\"\nwhat = { update = { mapping = \"m\", BatchSize = 0, StartingPosition = \"TRIM_HORIZON\", FunctionName = \"g\", Batchsize = 3, ScalingConfig = { MaximumConcurrency = 5 } } }\n[[event]]\nat = \"2m\"\nwhat = { update = { mapping = \"m\", TumblingWindowInSeconds = 30 } }\n[[event]]\nat = \"3m\"\nwhat = { update = { mapping = \"m\", ParallelizationFactor = 2 } }\n"
+    )
+);
+bad!(
+    a_destination_of_no_mapping,
+    told_after(
+        "[[fault]]\nat = \"1m\"\nfor = \"1m\"\nwhat = { destination_refuses = { mapping = \"m\" } }\n"
+    )
+);
+bad!(
     a_batch_that_needs_a_window,
     mapped("orders", "BatchSize = 100\n")
 );
@@ -142,8 +162,8 @@ bad!(
 bad!(
     not_available_yet,
     mapped(
-        "clicks",
-        "StartingPosition = \"LATEST\"\nParallelizationFactor = 4\nBisectBatchOnFunctionError = true\nFunctionResponseTypes = [\"ReportBatchItemFailures\"]\n"
+        "orders",
+        "ScalingConfig = { MaximumConcurrency = 5 }\nFunctionResponseTypes = [\"ReportBatchItemFailures\"]\n"
     )
 );
 bad!(

@@ -23,7 +23,7 @@ pub(crate) fn verdict(event: &Value) -> Verdict {
         .unwrap_or(Verdict::Succeed)
 }
 
-fn record_verdict(record: &Value) -> Verdict {
+pub(crate) fn record_verdict(record: &Value) -> Verdict {
     let Some(text) = payload(record) else {
         return Verdict::Succeed;
     };

@@ -3,6 +3,8 @@
 //!
 //! - `TEST_FUNCTION_LOG`: file that gets one line of JSON for each invocation.
 //! - `TEST_FUNCTION_DELAY_MS`: how long each invocation takes, after its line is written.
+//! - `TEST_FUNCTION_REPORT`: when it is set, poison records are reported as failed items, and the invocation succeeds.
+//! - In a call of a tumbling window, the state counts the window's records.
 //! - A record whose SQS body or Kinesis data contains `poison` makes the invocation fail; one with
 //!   `crash` ends the whole process.
 
@@ -11,8 +13,9 @@ use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+mod answer;
 mod event;
 
 use event::Verdict;
@@ -46,8 +49,10 @@ async fn handle(invocation: LambdaEvent<Value>) -> Result<Value, Error> {
     if let Ok(delay) = std::env::var("TEST_FUNCTION_DELAY_MS") {
         tokio::time::sleep(Duration::from_millis(delay.parse()?)).await;
     }
+    let reports = std::env::var_os("TEST_FUNCTION_REPORT").is_some();
     match event::verdict(&payload) {
-        Verdict::Succeed => Ok(json!({ "batchItemFailures": [] })),
+        Verdict::Succeed => Ok(answer::answer(&payload, reports)),
+        Verdict::Fail if reports => Ok(answer::answer(&payload, reports)),
         Verdict::Fail => Err("a record of the batch is poison".into()),
         // A panic would be caught by the runtime client and reported as an ordinary failure.
         Verdict::Crash => std::process::abort(),

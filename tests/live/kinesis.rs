@@ -1,6 +1,8 @@
 //! What the poller relies upon in Kinesis, seen to hold in the server that its tests run against.
 
+mod fanout;
 mod poll;
+mod windows;
 
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::ShardIteratorType;

@@ -7,6 +7,7 @@
     reason = "real servers answer in real time, and waiting for them ends at a deadline"
 )]
 
+mod destinations;
 mod function;
 mod kinesis;
 mod sqs;

@@ -1,20 +1,39 @@
 //! A scripted world around one mapping: a shard or queue of texts, a function that answers from a script, and a log.
 
 use tidegate::engine::{
-    Action, Condition, Control, Delta, Effects, Event, Fact, Failure, FailureClass, Mapping,
-    MappingConfig, Meta, Outcome, Page, Position, Profile, Record, Rng, Seq, Shard, ShardId,
-    SourceKind, Span, Time, Tuning, WindowCall, pump,
+    Action, Condition, Control, Delivery, Delta, Effects, Event, Fact, FailedAnswer, Failure,
+    FailureClass, Mapping, MappingConfig, Meta, Outcome, Page, Position, Profile, Record, Rng, Seq,
+    Shard, ShardId, SourceKind, Span, Time, Tuning, WindowCall, pump,
 };
 
 /// What the mapping did, with the milliseconds since the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Did {
-    Read { shard: u32, from: Position },
-    Receive { records_max: u32, wait_ms: u64 },
-    Invoke { records: String, attempt: u32 },
-    Delete { records: String },
-    Divert { records: String, failure: Failure },
-    Store { shard: u32, delta: Delta },
+    Read {
+        shard: u32,
+        from: Position,
+    },
+    Receive {
+        records_max: u32,
+        wait_ms: u64,
+    },
+    Invoke {
+        records: String,
+        attempt: u32,
+        window: Option<WindowCall>,
+    },
+    Delete {
+        records: String,
+    },
+    Divert {
+        records: String,
+        failure: Failure,
+    },
+    Store {
+        shard: u32,
+        delta: Delta,
+        window: Option<Time>,
+    },
 }
 
 /// An invocation, as the scripted function sees it.
@@ -41,6 +60,8 @@ pub(crate) struct World {
     pub(crate) left_out: Vec<&'static str>,
     pub(crate) function: Box<dyn FnMut(&Call<'_>) -> Outcome>,
     pub(crate) invoke_takes: Span,
+    /// Queues: messages that the function reports as failed, by index.
+    pub(crate) reports: Box<dyn FnMut(&Call<'_>) -> Vec<u32>>,
     /// Answers to stores and deletions by their number; `None` means done.
     pub(crate) confirm: Box<dyn FnMut(u32) -> Option<FailureClass>>,
     /// How the next reads and receives fail, the last entry first.
@@ -115,6 +136,16 @@ impl Rig {
         rig
     }
 
+    /// Lists the one shard of an idle stream, read from its oldest record.
+    pub(crate) fn list_from_horizon(&mut self) {
+        self.list(vec![Shard {
+            id: ShardId(0),
+            from: Position::Horizon,
+            parents: vec![],
+            window: None,
+        }]);
+    }
+
     /// A queue mapping whose messages stay hidden for 60 s once received.
     pub(crate) fn queue(config: MappingConfig, messages: Vec<Record<&'static str>>) -> Self {
         let tuning = Tuning {
@@ -138,6 +169,7 @@ impl Rig {
             left_out: vec![],
             function: Box::new(|_| Outcome::Success),
             invoke_takes: Span::ZERO,
+            reports: Box::new(|_| vec![]),
             confirm: Box::new(|_| None),
             calls_fail: vec![],
             read_bytes: 0,
@@ -274,6 +306,62 @@ impl Rig {
             Did::Store { delta, .. } => Some(*delta),
             _ => None,
         })
+    }
+
+    /// Windows of the checkpoints: when each that has a state began, ms.
+    pub(crate) fn stored_windows(&self) -> Vec<Option<u64>> {
+        self.pick(|did| match did {
+            Did::Store { window, .. } => Some(window.map(Time::as_millis)),
+            _ => None,
+        })
+    }
+
+    /// Calls of windows: payloads, start in seconds, and `fresh`, `final` and `early` as far as they hold.
+    pub(crate) fn window_calls(&self) -> Vec<String> {
+        self.pick(|did| match did {
+            Did::Invoke {
+                records,
+                window: Some(call),
+                ..
+            } => {
+                let mut text = format!("{records}@{}", call.start.as_millis() / 1_000);
+                for (holds, word) in [
+                    (call.is_fresh, " fresh"),
+                    (call.is_final, " final"),
+                    (call.is_terminated_early, " early"),
+                ] {
+                    text += if holds { word } else { "" };
+                }
+                Some(text)
+            }
+            _ => None,
+        })
+    }
+
+    /// What was told to the destination: payloads, condition, count and how the function answered.
+    pub(crate) fn diverts(&self) -> Vec<(&str, Condition, u32, Option<FailedAnswer>)> {
+        self.pick(|did| match did {
+            Did::Divert { records, failure } => Some((
+                records.as_str(),
+                failure.condition,
+                failure.invoke_count,
+                failure.answer,
+            )),
+            _ => None,
+        })
+    }
+
+    /// What became of records that were given up.
+    pub(crate) fn deliveries(&self) -> Vec<(u32, Delivery)> {
+        let delivery = |(_, fact): &(u64, Fact)| match *fact {
+            Fact::Discarded {
+                records,
+                destination,
+                ..
+            } => Some((records, destination)),
+            _ => None,
+        };
+        self.world.facts.iter().filter_map(delivery).collect()
     }
 
     pub(crate) fn facts(&self) -> &[(u64, Fact)] {
@@ -424,9 +512,21 @@ impl Effects<&'static str> for World {
                     window,
                 };
                 let outcome = (self.function)(&call);
+                let failed = (self.reports)(&call);
                 let records = records.join(" ");
-                self.did.push((at_ms, Did::Invoke { records, attempt }));
-                let event = Event::Invoked { token, outcome };
+                self.did.push((
+                    at_ms,
+                    Did::Invoke {
+                        records,
+                        attempt,
+                        window,
+                    },
+                ));
+                let event = if failed.is_empty() {
+                    Event::Invoked { token, outcome }
+                } else {
+                    Event::InvokedPartly { token, failed }
+                };
                 if self.invoke_takes == Span::ZERO {
                     return Some(event);
                 }
@@ -451,10 +551,17 @@ impl Effects<&'static str> for World {
                 token,
                 shard,
                 delta,
-                ..
+                window,
             } => {
                 let shard = shard.0;
-                self.did.push((at_ms, Did::Store { shard, delta }));
+                self.did.push((
+                    at_ms,
+                    Did::Store {
+                        shard,
+                        delta,
+                        window,
+                    },
+                ));
                 self.confirmed(token)
             }
         }

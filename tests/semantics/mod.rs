@@ -2,7 +2,11 @@
 
 mod harness;
 mod lambda;
+mod lanes;
+mod model;
+mod pieces;
 mod properties;
 mod queue;
 mod recorded;
 mod stream;
+mod windows;

@@ -25,6 +25,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         1 => Just(Outcome::Throttled { retry_after: Span::from_millis(70) }),
         1 => Just(Outcome::ServiceError),
         1 => Just(Outcome::TooLarge),
+        // Taken modulo the length of the batch.
+        2 => (0..12u32).prop_map(|first_failed| Outcome::Partial { first_failed }),
+        1 => Just(Outcome::Rejected),
     ]
 }
 
@@ -37,13 +40,21 @@ fn case() -> impl Strategy<Value = Case> {
         shard.sort_unstable();
         shard
     });
-    let config = (1..12u32, 0..4u64, prop::option::of(0..4u32), any::<bool>()).prop_map(
-        |(batch_size, window_s, maximum_retry_attempts, ages)| MappingConfig {
-            batch_size,
-            window: Span::from_secs(window_s),
-            maximum_retry_attempts,
-            maximum_record_age: ages.then_some(Span::from_secs(60)),
-            ..kinesis()
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let config = (1..12u32, 0..4u64, prop::option::of(0..4u32), flags, 1..4u32).prop_map(
+        |(batch_size, window_s, maximum_retry_attempts, (ages, bisects, diverts), lanes)| {
+            MappingConfig {
+                batch_size,
+                window: Span::from_secs(window_s),
+                maximum_retry_attempts,
+                maximum_record_age: ages.then_some(Span::from_secs(60)),
+                bisect_batch_on_function_error: bisects,
+                report_batch_item_failures: true,
+                on_failure: diverts
+                    .then(|| "arn:aws:sqs:us-east-1:123456789012:failures".to_owned()),
+                parallelization_factor: lanes,
+                ..kinesis()
+            }
         },
     );
     (
@@ -92,9 +103,10 @@ fn run(case: &Case) -> Rig {
         .map(|(shard, records)| {
             let named = records.iter().zip(&NAMES[shard * 40..]).zip(1..);
             named
-                .map(|((&(at_ms, wire_len), name), seq)| {
+                .map(|((&(at_ms, wire_len), name), seq): (_, u64)| {
                     let mut record = record(seq, name, at_ms);
                     record.meta.wire_len = wire_len;
+                    record.meta.group = group(seq);
                     record
                 })
                 .collect()
@@ -111,7 +123,12 @@ fn run(case: &Case) -> Rig {
         rig.world.left_out = NAMES.iter().copied().step_by(3).collect();
     }
     let mut outcomes = case.outcomes.clone().into_iter();
-    rig.world.function = Box::new(move |_| outcomes.next().unwrap_or(Outcome::Success));
+    rig.world.function = Box::new(move |call| match outcomes.next() {
+        Some(Outcome::Partial { first_failed }) => Outcome::Partial {
+            first_failed: first_failed % call.records.len() as u32,
+        },
+        other => other.unwrap_or(Outcome::Success),
+    });
     let stores_fail = case.stores_fail.clone();
     rig.world.confirm = Box::new(move |number| {
         let fails = stores_fail.get(number as usize - 1).copied();
@@ -120,6 +137,16 @@ fn run(case: &Case) -> Rig {
     // Once the script has ended everything succeeds: all must be done long before this.
     rig.advance(Time::from_secs(1_200));
     rig
+}
+
+/// The hash of a record's key, from its number.
+fn group(seq: u64) -> u64 {
+    seq.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The lane of a record, from its number.
+fn lane(seq: u64, lanes: u32) -> u64 {
+    ((u128::from(group(seq)) * u128::from(lanes)) >> 64) as u64
 }
 
 /// The shard and the number of a record, from its payload.
@@ -141,17 +168,18 @@ proptest! {
         };
         let given_up = rig.discards().iter().map(|(_, records, _, _)| u64::from(*records)).sum::<u64>();
         let mut delivered = 0;
-        for shard in 0..case.shards.len() {
-            // Deliveries of a shard, as lists of numbers: each is the next records in line, or a repetition of
+        let lanes = case.config.parallelization_factor;
+        for (shard, of) in (0..case.shards.len()).flat_map(|shard| (0..lanes).map(move |lane| (shard, u64::from(lane)))) {
+            // Deliveries of a lane, as lists of numbers: each is the next records in line, or a repetition of
             // the batch before it (or of its tail, when the head expired).
             let batches: Vec<Vec<u64>> = rig
                 .batches()
                 .iter()
                 .map(|batch| batch.split(' ').map(place).collect::<Vec<_>>())
-                .filter(|batch| batch[0].0 == shard)
+                .filter(|batch| batch[0].0 == shard && lane(batch[0].1, lanes) == of)
                 .map(|batch| batch.into_iter().map(|(_, number)| number).collect())
                 .collect();
-            let kept = kept(shard);
+            let kept: Vec<u64> = kept(shard).into_iter().filter(|&number| lane(number, lanes) == of).collect();
             let mut seen: Vec<u64> = Vec::new();
             for batch in &batches {
                 prop_assert!(batch.windows(2).all(|pair| pair[0] < pair[1]), "out of order: {batch:?}");
@@ -180,7 +208,12 @@ proptest! {
             let mut at = Position::Horizon;
             let mut number = 0usize;
             for (_, did) in rig.did() {
-                let super::harness::Did::Store { shard: of, delta: Delta { from, to } } = did else { continue };
+                use super::harness::Did;
+                // Stores and diversions are confirmed by one count.
+                if matches!(did, Did::Divert { .. }) {
+                    number += 1;
+                }
+                let Did::Store { shard: of, delta: Delta { from, to }, .. } = did else { continue };
                 let failed = case.stores_fail.get(number).copied().unwrap_or(false);
                 number += 1;
                 if *of as usize != shard {
@@ -211,7 +244,7 @@ proptest! {
                         "record {} was stored as done before it was sent", first
                     );
                 }
-                super::harness::Did::Store { shard, delta } => {
+                super::harness::Did::Store { shard, delta, .. } => {
                     if let Position::After(to) = delta.to {
                         stored[*shard as usize] = Some(to);
                     }
@@ -233,7 +266,7 @@ proptest! {
             let bytes: u64 = places.iter().map(|&(shard, seq)| u64::from(lens[shard][seq as usize - 1].1) + 1).sum();
             prop_assert!(places.len() == 1 || bytes + 13 <= limits::EVENT_BYTES_MAX, "{bytes} bytes");
         }
-        // At most one batch in flight per shard: sent and ended alternate for every token.
+        // At most one batch in flight per lane: sent and ended alternate for every token.
         let mut flying = 0usize;
         for (_, fact) in rig.facts() {
             match fact {
@@ -241,7 +274,7 @@ proptest! {
                 Fact::InvokeEnded { .. } => flying -= 1,
                 _ => {}
             }
-            prop_assert!(flying <= case.shards.len());
+            prop_assert!(flying <= case.shards.len() * case.config.parallelization_factor as usize);
         }
         prop_assert_eq!(flying, 0);
     }

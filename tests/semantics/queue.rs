@@ -2,7 +2,7 @@
 
 use super::harness::{Did, Rig, THROTTLED, record, records, sqs};
 use tidegate::engine::{
-    Control, Event, Fact, FailureClass, MappingConfig, Outcome, ReturnCause, Span,
+    Control, Event, Fact, FailureClass, MappingConfig, Outcome, ReturnCause, SourceKind, Span,
 };
 
 fn returned(rig: &Rig) -> Vec<(u64, u32, ReturnCause)> {
@@ -177,4 +177,85 @@ fn drain_leaves_nothing_behind() {
     let rig = rig.run_secs(30);
     assert_eq!(rig.batches(), ["a b"]);
     assert!(rig.mapping.is_drained());
+}
+
+#[test]
+fn sqs_partial_deletes_the_others() {
+    let mut rig = Rig::queue(sqs(), records(["a", "b", "c", "d"]));
+    rig.world.reports = Box::new(|_| vec![1, 3]);
+    let rig = rig.run_secs(50);
+    assert_eq!(rig.invokes(), [(0, "a b c d")]);
+    assert_eq!(deletes(&rig), [(0, "a c")]);
+    assert_eq!(returned(&rig), [(0, 2, ReturnCause::Reported)]);
+}
+
+#[test]
+fn a_report_of_every_message_deletes_none() {
+    let mut rig = Rig::queue(sqs(), records(["a", "b"]));
+    rig.world.reports = Box::new(|_| vec![0, 1]);
+    let rig = rig.run_secs(50);
+    assert_eq!(deletes(&rig), []);
+    assert_eq!(returned(&rig), [(0, 2, ReturnCause::Reported)]);
+}
+
+#[test]
+fn partial_failures_do_not_lower_concurrency() {
+    let limits = |partly: bool| {
+        let many = (1..=2_000).map(|n| record(n, "m", 0)).collect();
+        let mut rig = Rig::queue(sqs(), many).invocations_take(Span::from_secs(3));
+        if partly {
+            rig.world.reports = Box::new(|_| vec![0]);
+        } else {
+            rig.world.function = Box::new(|_| Outcome::FunctionError);
+        }
+        let rig = rig.run_secs(61);
+        let limits = rig.facts().iter().filter_map(|(_, fact)| match *fact {
+            Fact::ConcurrencyChanged { limit } => Some(limit),
+            _ => None,
+        });
+        limits.collect::<Vec<_>>()
+    };
+    assert_eq!(limits(true), [5, 305]);
+    assert_eq!(limits(false), [5, 2]);
+}
+
+#[test]
+fn fifo_failure_takes_followers_along() {
+    let run = |source: SourceKind| {
+        let mut held = records(["a1", "a2", "a3"]);
+        for message in &mut held {
+            message.meta.wire_len = 3_000_000;
+        }
+        let config = MappingConfig {
+            maximum_concurrency: Some(1),
+            ..MappingConfig::new("queue", source)
+        };
+        let mut rig = Rig::queue(config, held);
+        rig.world.reports = Box::new(|call| if call.has("a2") { vec![1] } else { vec![] });
+        let rig = rig.run_secs(50);
+        rig.batches()
+            .iter()
+            .map(|batch| (*batch).to_owned())
+            .collect::<Vec<_>>()
+    };
+    // Three messages of one group do not fit into one event. Once `a2` has failed, `a3` must not overtake it.
+    assert_eq!(run(SourceKind::SqsFifo), ["a1 a2"]);
+    assert_eq!(run(SourceKind::Sqs), ["a1 a2", "a3"]);
+}
+
+#[test]
+fn provisioned_pollers_share_their_pace() {
+    let config = MappingConfig {
+        provisioned_pollers: Some((2, 2)),
+        ..sqs()
+    };
+    let many = (1..=10_000).map(|n| record(n, "m", 0)).collect();
+    let rig = Rig::queue(config, many).run_secs(10);
+    let receives = rig
+        .did()
+        .iter()
+        .filter(|(_, did)| matches!(did, Did::Receive { .. }))
+        .count();
+    // Two pollers: 20 a second, and a second's worth at once.
+    assert_eq!(receives, 221);
 }

@@ -286,7 +286,14 @@ fn iterator_age_at_send() {
         recorder.observe(Time::from_millis(*at_ms), *fact);
     }
     // Read at 1 s and sent at once; the 30 s of the invocation do not count.
-    assert_eq!(recorder.summary("kinesis").iterator_age.max.value, 600.0);
+    assert_eq!(
+        recorder
+            .summary(tidegate::engine::SourceKind::Kinesis)
+            .iterator_age
+            .max
+            .value,
+        600.0
+    );
 }
 
 #[test]
@@ -300,4 +307,46 @@ fn a_failed_read_is_made_again() {
     let rig = rig.run_secs(62);
     // Back-off doubles; what may not be read is asked for once a minute.
     assert_eq!(rig.read_times()[..4], [0, 500, 1_500, 61_500]);
+}
+
+/// A stream that was split again and again: 256 shards, each of them the parent of the next generation, 1,024 in all.
+#[test]
+fn a_thousand_shards_are_read_in_the_order_of_their_lineage() {
+    const GENERATION: u32 = 256;
+    let shards = 4 * GENERATION;
+    let held = (0..shards).map(|_| vec![record(1, "a", 0), record(2, "b", 0)]);
+    let tuning = Tuning::new(Profile::Current);
+    let mut rig = Rig::idle(kinesis(), tuning, held.collect());
+    rig.world.closed = (0..shards).collect();
+    let listed = (0..shards)
+        .map(|id| Shard {
+            id: ShardId(id),
+            from: Position::Horizon,
+            parents: id
+                .checked_sub(GENERATION)
+                .map(ShardId)
+                .into_iter()
+                .collect(),
+            window: None,
+        })
+        .collect();
+    rig.list(listed);
+    rig.advance(Time::from_secs(60));
+    assert_eq!(rig.batches().len(), shards as usize);
+    let ended: Vec<u32> = rig
+        .facts()
+        .iter()
+        .filter_map(|(_, fact)| match fact {
+            tidegate::engine::Fact::ShardEnded { shard } => Some(shard.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ended.len(), shards as usize);
+    let mut place = vec![0; shards as usize];
+    for (index, shard) in ended.iter().enumerate() {
+        place[*shard as usize] = index;
+    }
+    for child in GENERATION..shards {
+        assert!(place[(child - GENERATION) as usize] < place[child as usize]);
+    }
 }

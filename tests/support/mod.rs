@@ -24,6 +24,7 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         sources: Vec::new(),
         mappings: Vec::new(),
         faults: Vec::new(),
+        events: Vec::new(),
         gates: Vec::new(),
     }
 }

@@ -54,10 +54,13 @@ fn destination(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec
     let known = match service {
         Some(service) => matches!(service, "sqs" | "sns" | "s3"),
         None => {
-            kind.is_kafka()
-                && target
-                    .strip_prefix("kafka://")
-                    .is_some_and(|topic| !topic.is_empty())
+            let scheme = if kind.is_kafka() {
+                "kafka://"
+            } else {
+                "file://" // ours: AWS has no such destination
+            };
+            let rest = target.strip_prefix(scheme);
+            rest.is_some_and(|rest| !rest.is_empty())
         }
     };
     if !known || target.chars().count() > DESTINATION_CHARS_MAX {
@@ -68,7 +71,10 @@ fn destination(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec
                 "the destination is none that mappings can use",
             )
             .found(format!("found `{}`", shorten(target)))
-            .allowed("the ARN of an SQS queue, an SNS topic or an S3 bucket (on Kafka also kafka://topic), at most 350 characters"),
+            .allowed(
+                "the ARN of an SQS queue, an SNS topic or an S3 bucket (on streams also file://path, which AWS does not know; \
+                 on Kafka also kafka://topic), at most 350 characters",
+            ),
         );
     } else if matches!(service, Some("sqs" | "sns")) && target.ends_with(".fifo") {
         found.push(

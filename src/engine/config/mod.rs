@@ -13,6 +13,7 @@ mod rule;
 mod table;
 #[cfg(test)]
 mod tests;
+mod update;
 
 pub use check::check;
 pub use function_name::{FunctionName, FunctionNameError};
@@ -22,6 +23,7 @@ pub use parameters::{
 };
 pub use rule::{Evidence, RULES, Rule, Violation, conflict_text};
 pub use table::{INTEGERS, IntegerLimits, IntegerRow};
+pub use update::CREATE_ONLY;
 
 use crate::engine::{Position, Profile, Span, limits};
 

@@ -108,7 +108,7 @@ const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule 
 use Evidence::{Documented, Recorded};
 
 /// Every rule that [`check`](super::check()) and the readers of files apply to mappings.
-pub const RULES: [Rule; 45] = [
+pub const RULES: [Rule; 46] = [
     rule(
         "esm-parameter-not-accepted",
         Documented,
@@ -202,7 +202,7 @@ pub const RULES: [Rule; 45] = [
     rule(
         "esm-destination-form",
         Documented,
-        "a destination is an ARN (or kafka://topic on Kafka) of at most 350 characters",
+        "a destination is an ARN (or kafka://topic on Kafka, or file://path for a poller of our own) of at most 350 characters",
     ),
     rule(
         "esm-no-fifo-destination",
@@ -329,6 +329,11 @@ pub const RULES: [Rule; 45] = [
         "esm-one-per-source-and-function",
         Recorded,
         "one mapping per source and function",
+    ),
+    rule(
+        "esm-update-only-settings",
+        Documented,
+        "source, topics, queues, starting position and tags of a mapping cannot be updated",
     ),
 ];
 

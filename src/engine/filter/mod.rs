@@ -36,12 +36,12 @@ mod numeric;
 mod operator;
 mod pattern;
 mod rule;
-mod scan;
+pub(super) mod scan;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 mod verdict;
 mod walk;
 

@@ -6,15 +6,15 @@
 use super::text::Text;
 
 /// Deepest nesting of lists and objects in a record (rule `filter-record-depth`).
-pub(super) const RECORD_DEPTH_MAX: u32 = 128;
+pub(in crate::engine) const RECORD_DEPTH_MAX: u32 = 128;
 
 /// The text is not JSON, or nested too deeply (rule `filter-record-malformed`).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Malformed;
+pub(in crate::engine) struct Malformed;
 
 /// A value that is neither a list nor an object.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Scalar<'r> {
+pub(in crate::engine) enum Scalar<'r> {
     Text(Text<'r>),
     /// The number as the record writes it.
     Number(&'r str),
@@ -23,14 +23,14 @@ pub(super) enum Scalar<'r> {
 }
 
 #[derive(Debug)]
-pub(super) struct Scan<'r> {
+pub(in crate::engine) struct Scan<'r> {
     text: &'r str,
     pos: usize,
     depth: u32,
 }
 
 impl<'r> Scan<'r> {
-    pub(super) const fn new(text: &'r str) -> Self {
+    pub(in crate::engine) const fn new(text: &'r str) -> Self {
         Self {
             text,
             pos: 0,
@@ -38,8 +38,13 @@ impl<'r> Scan<'r> {
         }
     }
 
+    /// How many bytes are behind it.
+    pub(in crate::engine) const fn position(&self) -> usize {
+        self.pos
+    }
+
     #[inline]
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(in crate::engine) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.pos).copied()
     }
 
@@ -51,7 +56,7 @@ impl<'r> Scan<'r> {
     }
 
     #[inline]
-    pub(super) fn blanks(&mut self) {
+    pub(in crate::engine) fn blanks(&mut self) {
         while let Some(byte) = self.peek()
             && byte <= b' ' // the usual case costs one comparison
             && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
@@ -61,7 +66,7 @@ impl<'r> Scan<'r> {
     }
 
     /// Nothing but blanks is left.
-    pub(super) fn end(&mut self) -> Result<(), Malformed> {
+    pub(in crate::engine) fn end(&mut self) -> Result<(), Malformed> {
         self.blanks();
         match self.peek() {
             None => Ok(()),
@@ -71,7 +76,7 @@ impl<'r> Scan<'r> {
 
     /// Steps over the bracket or brace that opens a container. `false`: it is empty, and already closed.
     #[inline]
-    pub(super) fn open(&mut self, close: u8) -> Result<bool, Malformed> {
+    pub(in crate::engine) fn open(&mut self, close: u8) -> Result<bool, Malformed> {
         if self.depth == RECORD_DEPTH_MAX {
             return Err(Malformed);
         }
@@ -87,7 +92,7 @@ impl<'r> Scan<'r> {
 
     /// After a value: whether another one follows in the container that ends with `close`.
     #[inline]
-    pub(super) fn more(&mut self, close: u8) -> Result<bool, Malformed> {
+    pub(in crate::engine) fn more(&mut self, close: u8) -> Result<bool, Malformed> {
         self.blanks();
         match self.step()? {
             b',' => {
@@ -104,7 +109,7 @@ impl<'r> Scan<'r> {
 
     /// A key, and the colon after it.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Text<'r>, Malformed> {
+    pub(in crate::engine) fn key(&mut self) -> Result<Text<'r>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(Malformed);
         }
@@ -133,7 +138,7 @@ impl<'r> Scan<'r> {
     }
 
     #[inline]
-    pub(super) fn scalar(&mut self) -> Result<Scalar<'r>, Malformed> {
+    pub(in crate::engine) fn scalar(&mut self) -> Result<Scalar<'r>, Malformed> {
         match self.peek().ok_or(Malformed)? {
             b'"' => self.string().map(Scalar::Text),
             b't' => self.word("true", Scalar::Bool(true)),
@@ -144,7 +149,7 @@ impl<'r> Scan<'r> {
     }
 
     /// Steps over a value of any kind, checking its form.
-    pub(super) fn skip(&mut self) -> Result<(), Malformed> {
+    pub(in crate::engine) fn skip(&mut self) -> Result<(), Malformed> {
         let outside = self.depth;
         // Lowest bit: whether the innermost container is an object. RECORD_DEPTH_MAX levels fit.
         let mut objects: u128 = 0;

@@ -1,11 +1,12 @@
 //! Strings of a record, compared as they stand: escapes are resolved while comparing, never into a buffer.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::str::Chars;
 
 /// A string between its quotes, which the scanner has found to be well formed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'r> {
+pub(in crate::engine) struct Text<'r> {
     raw: &'r str,
     escaped: bool,
 }
@@ -21,12 +22,21 @@ impl<'r> Text<'r> {
     }
 
     /// Rule `filter-escapes`: equal if the characters are, however they are written.
-    pub(super) fn is(&self, other: &str) -> bool {
+    pub(in crate::engine) fn is(&self, other: &str) -> bool {
         if self.escaped {
             self.compare(other) == Ordering::Equal
         } else {
             self.raw == other
         }
+    }
+
+    /// The string with its escapes resolved; `None` when half of a surrogate pair makes it no text.
+    pub(in crate::engine) fn resolved(&self) -> Option<Cow<'r, str>> {
+        if !self.escaped {
+            return Some(Cow::Borrowed(self.raw));
+        }
+        let text: Option<String> = self.points().map(char::from_u32).collect();
+        text.map(Cow::Owned)
     }
 
     /// The order of code points, which is that of UTF-8 bytes.

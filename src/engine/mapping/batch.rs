@@ -65,6 +65,12 @@ impl<P> Batches<P> {
         }
     }
 
+    /// Records of all batches together.
+    pub(super) fn records(&self) -> u64 {
+        let batches = self.entries.iter().flatten();
+        batches.map(|batch| batch.list.len() as u64).sum()
+    }
+
     /// Puts the records `start..end` in hand.
     pub(super) fn narrow(&mut self, id: BatchId, start: u32, end: u32) {
         let Some(Some(batch)) = self.entries.get_mut(id.0 as usize) else {
@@ -76,6 +82,21 @@ impl<P> Batches<P> {
         );
         batch.start = start;
         batch.end = end;
+    }
+
+    /// Drops the records at `indices` (ascending); the rest is in hand.
+    pub(super) fn remove(&mut self, id: BatchId, indices: &[u32]) {
+        let Some(Some(batch)) = self.entries.get_mut(id.0 as usize) else {
+            unreachable!("batch {id:?} is not in flight");
+        };
+        let (mut index, mut next) = (0, indices.iter().copied().peekable());
+        batch.list.retain(|_| {
+            let goes = next.next_if_eq(&index).is_some();
+            index += 1;
+            !goes
+        });
+        batch.start = 0;
+        batch.end = batch.list.len() as u32;
     }
 
     /// Drops the records and keeps the list.

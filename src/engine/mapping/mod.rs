@@ -7,7 +7,7 @@ mod stream;
 
 use crate::engine::timers::Timers;
 use crate::engine::{
-    Action, BatchId, Event, Fact, MappingConfig, Record, Rng, SourceKind, Time, Tuning, WakeReason,
+    Action, BatchId, Event, Fact, MappingConfig, Record, Rng, Time, Tuning, WakeReason,
 };
 use queue::Queue;
 use std::collections::VecDeque;
@@ -202,6 +202,15 @@ impl<P> Mapping<P> {
         self.core.answers.pop_front()
     }
 
+    /// Records that were read and are not finished: neither done nor given up, and for queues neither deleted nor left to
+    /// their visibility timeout.
+    pub fn in_hand(&self) -> u64 {
+        match &self.family {
+            Family::Stream(stream) => stream.in_hand(&self.core.batches),
+            Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
+        }
+    }
+
     /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):
     /// no invocation, acknowledgement or checkpoint is pending, and no receive whose messages would be
     /// lost to their visibility timeout.
@@ -260,22 +269,10 @@ impl<P> Core<P> {
 /// What later families and features will lift. Files are checked against the same list before they run.
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
-    if !(config.source.is_stream() || config.source == SourceKind::Sqs) {
+    if !(config.source.is_stream() || config.source.is_queue()) {
         return refuse(
             "EventSourceArn",
-            "only Kinesis, DynamoDB streams and SQS standard queues can be polled",
-        );
-    }
-    if config.report_batch_item_failures && !config.source.is_stream() {
-        return refuse(
-            "FunctionResponseTypes",
-            "partial batch responses of queues are not available",
-        );
-    }
-    if config.provisioned_pollers.is_some() {
-        return refuse(
-            "ProvisionedPollerConfig",
-            "provisioned pollers are not available",
+            "only Kinesis, DynamoDB streams and SQS queues can be polled",
         );
     }
     if !config.filters.is_empty() {

@@ -1,14 +1,16 @@
 //! The queue family: pollers that receive, invoke and delete, as many at once as the ramp allows.
 
+mod pace;
 mod poller;
 
 use super::slab::Slab;
 use super::{Core, Mode};
 use crate::engine::scaling::SqsScaling;
 use crate::engine::{
-    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, Span, Time,
-    Token, WakeReason, limits, retry,
+    Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, SourceKind,
+    Span, Time, Token, WakeReason, limits, retry,
 };
+use pace::Pace;
 use poller::{Poller, State};
 
 /// All pollers of one queue mapping.
@@ -17,6 +19,8 @@ use poller::{Poller, State};
 #[derive(Debug)]
 pub(super) struct Queue<P> {
     scaling: SqsScaling,
+    /// Limits provisioned pollers only.
+    pace: Pace,
     pollers: Vec<Poller<P>>,
     /// Pollers that rest, to be woken when the limit rises.
     resting: Vec<u32>,
@@ -63,12 +67,12 @@ const fn deletion_key(deletion: u32) -> u32 {
 
 impl<P> Queue<P> {
     pub(super) fn new(core: &mut Core<P>) -> Self {
-        let maximum = core.config.maximum_concurrency;
-        let scaling = SqsScaling::new(core.tuning.profile, maximum, core.now);
+        let scaling = SqsScaling::new(&core.config, core.tuning.profile, core.now);
         core.timers
             .set(TICK, scaling.next_tick(), WakeReason::ScalingTick);
         let mut queue = Self {
             scaling,
+            pace: Pace::new(core.now),
             pollers: Vec::new(),
             resting: Vec::new(),
             pending: Slab::default(),
@@ -79,6 +83,10 @@ impl<P> Queue<P> {
         });
         queue.wake_pollers(core);
         queue
+    }
+
+    pub(super) fn gathered(&self) -> u64 {
+        self.pollers.iter().map(Poller::gathered).sum()
     }
 
     pub(super) fn is_drained(&self) -> bool {
@@ -109,6 +117,11 @@ impl<P> Queue<P> {
                 let before = self.scaling.limit();
                 self.scaling.received(received, asked, waited);
                 self.report_limit(core, before);
+                if core.config.provisioned_pollers.is_some() {
+                    let messages = page.records.iter().chain(&page.rejected);
+                    let bytes = messages.map(|it| u64::from(it.meta.wire_len)).sum();
+                    self.pace.received(core.now, bytes, self.provisioned());
+                }
                 let lease_end = core.now + core.tuning.visibility_timeout;
                 self.reject(core, page.rejected, lease_end);
                 self.pollers[poller as usize].received(core, page.records);
@@ -119,6 +132,12 @@ impl<P> Queue<P> {
                     panic!("{token:?} was not given for an invocation");
                 };
                 self.invoked(core, token, poller, outcome);
+            }
+            Event::InvokedPartly { token, failed } => {
+                let Pending::Invoke { poller } = self.take(token) else {
+                    panic!("{token:?} was not given for an invocation");
+                };
+                self.invoked_partly(core, token, poller, &failed);
             }
             Event::Done { token } => {
                 let Pending::Delete { deletion } = self.take(token) else {
@@ -154,8 +173,7 @@ impl<P> Queue<P> {
             Event::Control(Control::Update(config)) => {
                 let before = self.scaling.limit();
                 core.update(*config);
-                let maximum = core.config.maximum_concurrency;
-                self.scaling.set_maximum(core.tuning.profile, maximum);
+                self.scaling.configure(&core.config, core.tuning.profile);
                 self.report_limit(core, before);
                 self.wake_pollers(core);
             }
@@ -197,6 +215,7 @@ impl<P> Queue<P> {
             let abandoned = self.pollers[poller as usize].deadline(core);
             if let Some((records, cause)) = abandoned {
                 core.fact(Fact::Returned { records, cause });
+                self.forsake_followers(core, poller, cause);
             }
             self.step(core, poller);
         }
@@ -213,33 +232,20 @@ impl<P> Queue<P> {
         });
         match outcome {
             Outcome::Success | Outcome::StateTooLarge => {
-                let crowded = self.deleting.len() >= self.scaling.limit() as usize;
-                let deletion = self.deleting.insert(Deletion {
-                    batch,
-                    lease_end,
-                    failures: 0,
-                    waiting: crowded.then_some(poller),
-                });
-                slot.state = if crowded {
-                    State::Settling
-                } else {
-                    State::Free
-                };
-                self.delete(core, deletion);
+                self.settle(core, poller, batch, lease_end);
             }
-            // Partial batch responses of queues are refused when the mapping is made.
-            Outcome::FunctionError
-            | Outcome::TooLarge
-            | Outcome::Rejected
-            | Outcome::Partial { .. } => {
+            Outcome::Partial { .. } => panic!("a queue's partial result is Event::InvokedPartly"),
+            Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
                 // Rule `sqs-function-error-waits-for-visibility`.
                 self.scaling.failed();
-                slot.state = State::Free;
                 core.batches.end(batch);
-                core.fact(Fact::Returned {
-                    records,
-                    cause: ReturnCause::FunctionError,
-                });
+                let cause = match outcome {
+                    Outcome::Rejected => ReturnCause::Reported,
+                    _ => ReturnCause::FunctionError,
+                };
+                core.fact(Fact::Returned { records, cause });
+                slot.state = State::Free;
+                self.forsake_followers(core, poller, cause);
             }
             Outcome::Throttled { retry_after } => {
                 self.scaling.failed();
@@ -250,6 +256,65 @@ impl<P> Queue<P> {
             }
         }
         self.step(core, poller);
+    }
+
+    /// Rule `sqs-partial-deletes-the-others`: reported messages wait for their visibility timeout, the others are deleted,
+    /// and concurrency stays as it is.
+    fn invoked_partly(&mut self, core: &mut Core<P>, token: Token, poller: u32, failed: &[u32]) {
+        let (batch, lease_end) = self.pollers[poller as usize].running();
+        let records = core.batches.all(batch).len() as u32;
+        let (Some(&first_failed), Some(&last)) = (failed.first(), failed.last()) else {
+            panic!("a partial result without failed messages");
+        };
+        assert!(last < records, "a failed item outside of its batch");
+        core.fact(Fact::InvokeEnded {
+            token,
+            records,
+            outcome: Outcome::Partial { first_failed },
+        });
+        core.batches.remove(batch, failed);
+        let cause = ReturnCause::Reported;
+        core.fact(Fact::Returned {
+            records: failed.len() as u32,
+            cause,
+        });
+        if core.batches.all(batch).is_empty() {
+            core.batches.end(batch);
+            self.pollers[poller as usize].state = State::Free;
+        } else {
+            self.settle(core, poller, batch, lease_end);
+        }
+        self.forsake_followers(core, poller, cause);
+        self.step(core, poller);
+    }
+
+    /// Deletes a finished batch beside whatever the poller does next, unless too many deletions are pending.
+    fn settle(&mut self, core: &mut Core<P>, poller: u32, batch: BatchId, lease_end: Time) {
+        let crowded = self.deleting.len() >= self.scaling.limit() as usize;
+        let deletion = self.deleting.insert(Deletion {
+            batch,
+            lease_end,
+            failures: 0,
+            waiting: crowded.then_some(poller),
+        });
+        self.pollers[poller as usize].state = if crowded {
+            State::Settling
+        } else {
+            State::Free
+        };
+        self.delete(core, deletion);
+    }
+
+    /// Rule `fifo-failure-takes-followers-along`: messages of a FIFO queue that were received together with failed ones, and
+    /// did not fit into their event, may be of the same groups: they must not overtake.
+    fn forsake_followers(&mut self, core: &mut Core<P>, poller: u32, cause: ReturnCause) {
+        if core.config.source != SourceKind::SqsFifo {
+            return;
+        }
+        let records = self.pollers[poller as usize].forsake(core);
+        if records > 0 {
+            core.fact(Fact::Returned { records, cause });
+        }
     }
 
     /// Lets a poller do what it can do now, or rest.
@@ -285,8 +350,16 @@ impl<P> Queue<P> {
             self.resting.push(id);
             return;
         }
+        if core.config.provisioned_pollers.is_some() {
+            if let Some(at) = self.pace.next(core.now) {
+                poller.rest_until(core, at);
+                return;
+            }
+        }
         if let Some((records_max, wait)) = poller.next_receive(core) {
             let started = core.now;
+            let pollers = self.provisioned();
+            self.pace.called(started, pollers);
             let token = Self::pend(
                 &mut self.pending,
                 Pending::Receive {
@@ -362,6 +435,13 @@ impl<P> Queue<P> {
             self.pollers[poller as usize].state = State::Free;
             self.step(core, poller);
         }
+    }
+
+    /// Provisioned pollers at work.
+    const fn provisioned(&self) -> u32 {
+        self.scaling
+            .limit()
+            .div_ceil(limits::SQS_POLLER_CONCURRENCY)
     }
 
     fn report_limit(&self, core: &mut Core<P>, before: u32) {

@@ -5,6 +5,7 @@ mod progress;
 mod shard;
 mod window;
 
+use super::batch::Batches;
 use super::slab::Slab;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
@@ -46,6 +47,11 @@ impl<P> Stream<P> {
         }
     }
 
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.in_hand(batches)).sum()
+    }
+
     pub(super) const fn is_drained(&self) -> bool {
         self.working == 0
     }
@@ -71,6 +77,9 @@ impl<P> Stream<P> {
                     outcome,
                 });
                 self.step(core, id, Lanes::One(lane));
+            }
+            Event::InvokedPartly { .. } => {
+                panic!("a stream's partial result is Outcome::Partial")
             }
             Event::Done { token } => self.done(core, token),
             Event::Failed { token, class } => {

@@ -3,11 +3,15 @@
 //! A record is encoded once, when it is received; its length is what the engine batches by, and an event is
 //! the concatenation of its records. Retries send the same bytes again.
 
+mod instant;
 mod kinesis;
 mod sqs;
+mod window;
 
+pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kinesis::{KinesisRecord, KinesisShape};
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
+pub use window::WindowFrame;
 
 use crate::engine::Record;
 use crate::engine::wire::RECORDS_ENVELOPE_LEN;
@@ -17,21 +21,21 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 const HEAD: &[u8] = b"{\"Records\":[";
-const TAIL: &[u8] = b"]}";
 
-/// The event for a batch.
+/// The event for a batch, and for a call of a tumbling window with what surrounds its records.
 ///
 /// # Panics
 /// When a record's `wire_len` is not the length of its JSON: the payload limit would then be guarded by
 /// wrong figures.
-pub fn event(records: &[Record<Payload>]) -> Bytes {
+pub fn event(records: &[Record<Payload>], window: Option<&WindowFrame<'_>>) -> Bytes {
     let commas = records.len().saturating_sub(1);
     let predicted = records
         .iter()
         .map(|record| record.meta.wire_len as usize)
         .sum::<usize>()
         + RECORDS_ENVELOPE_LEN as usize
-        + commas;
+        + commas
+        + window.map_or(0, WindowFrame::encoded_len);
     let mut out = Vec::with_capacity(predicted);
     out.extend_from_slice(HEAD);
     for (index, record) in records.iter().enumerate() {
@@ -40,7 +44,11 @@ pub fn event(records: &[Record<Payload>]) -> Bytes {
         }
         out.extend_from_slice(&record.payload.json);
     }
-    out.extend_from_slice(TAIL);
+    out.push(b']');
+    if let Some(window) = window {
+        window.encode(&mut out);
+    }
+    out.push(b'}');
     assert_eq!(
         out.len(),
         predicted,
@@ -70,7 +78,7 @@ const ESCAPES: [u8; 256] = {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends `text` as it stands between the quotes of a JSON string.
-fn push_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let plain = plain_prefix(rest);
@@ -127,7 +135,7 @@ fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends `value` in decimal digits.
-fn push_decimal(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn push_decimal(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = value;

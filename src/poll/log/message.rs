@@ -26,6 +26,10 @@ pub(crate) enum LogEvent {
         token: u64,
         outcome: LogOutcome,
     },
+    InvokedPartly {
+        token: u64,
+        failed: Vec<u32>,
+    },
     Done {
         token: u64,
     },
@@ -202,7 +206,7 @@ impl LogAction {
                 Self::Read { .. } | Self::Receive { .. },
                 LogEvent::Fetched { .. } | LogEvent::Failed { .. },
             )
-            | (Self::Invoke { .. }, LogEvent::Invoked { .. })
+            | (Self::Invoke { .. }, LogEvent::Invoked { .. } | LogEvent::InvokedPartly { .. })
             | (
                 Self::Acknowledge { .. } | Self::Checkpoint { .. } | Self::Divert { .. },
                 LogEvent::Done { .. } | LogEvent::Failed { .. },
@@ -248,6 +252,10 @@ impl LogEvent {
                     Outcome::TooLarge => LogOutcome::TooLarge,
                 },
             },
+            Event::InvokedPartly { token, failed } => Self::InvokedPartly {
+                token: token.0,
+                failed: failed.clone(),
+            },
             Event::Done { token } => Self::Done { token: token.0 },
             Event::Failed { token, class } => Self::Failed {
                 token: token.0,
@@ -274,6 +282,7 @@ impl LogEvent {
         match self {
             Self::Fetched { token, .. }
             | Self::Invoked { token, .. }
+            | Self::InvokedPartly { token, .. }
             | Self::Done { token }
             | Self::Failed { token, .. } => Some(*token),
             Self::Shards(_) | Self::Drain | Self::Disable | Self::Enable | Self::Update(_) => None,
@@ -324,6 +333,10 @@ impl LogEvent {
                     LogOutcome::ServiceError => Outcome::ServiceError,
                     LogOutcome::TooLarge => Outcome::TooLarge,
                 },
+            },
+            Self::InvokedPartly { token, failed } => Event::InvokedPartly {
+                token: Token(*token),
+                failed: failed.clone(),
             },
             Self::Done { token } => Event::Done {
                 token: Token(*token),

@@ -6,16 +6,35 @@ fn after(number: u64) -> Position {
 }
 
 fn save(store: &Store, shard: &str, from: Position, to: Position) -> Result<(), StoreError> {
+    save_window(store, shard, Delta { from, to }, None)
+}
+
+fn window(secs: u64, state: &str) -> OpenWindow {
+    OpenWindow {
+        start: Time::from_secs(secs),
+        state: Arc::from(state),
+    }
+}
+
+fn save_window(
+    store: &Store,
+    shard: &str,
+    delta: Delta,
+    window: Option<OpenWindow>,
+) -> Result<(), StoreError> {
     let mapping: Arc<str> = Arc::from("clicks");
-    match store.save(&mapping, &Arc::from(shard), Delta { from, to }) {
+    match store.save(&mapping, &Arc::from(shard), delta, window) {
         Saving::Now(result) => result,
         Saving::Later(answer) => answer.blocking_recv().expect("an answer"),
     }
 }
 
 fn position(store: &Store, shard: &str) -> Option<Position> {
-    let positions = store.load("clicks").expect("positions");
-    positions.get(shard).copied()
+    stored(store, shard).map(|stored| stored.position)
+}
+
+fn stored(store: &Store, shard: &str) -> Option<Stored> {
+    store.load("clicks").expect("checkpoints").remove(shard)
 }
 
 #[test]
@@ -86,6 +105,7 @@ fn what_is_waiting_is_written_together() {
             mapping: Arc::from("clicks"),
             shard: Arc::from(format!("{number}")),
             delta,
+            window: None,
             done,
         };
         jobs.send(job).expect("sent");
@@ -96,4 +116,93 @@ fn what_is_waiting_is_written_together() {
         Some(100)
     );
     assert!(writer::next_group(&waiting).is_none());
+}
+
+#[test]
+fn window_state_is_stored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = Store::open(&folder.path().join("store.redb")).expect("a store");
+    for store in [Store::in_memory(), file] {
+        let large = format!("{{\"s\":\"{}\"}}", "x".repeat(1_100_000));
+        let first = Delta {
+            from: Position::Horizon,
+            to: after(7),
+        };
+        save_window(&store, "a", first, Some(window(60, &large))).expect("stored");
+        save_window(&store, "b", first, Some(window(120, "{ }"))).expect("stored");
+        // What is refused leaves the state alone, too.
+        let back = Delta {
+            from: after(5),
+            to: after(6),
+        };
+        assert!(save_window(&store, "a", back, Some(window(180, "{}"))).is_err());
+        let expected = Stored {
+            position: after(7),
+            window: Some(window(60, &large)),
+        };
+        assert_eq!(stored(&store, "a"), Some(expected));
+        // The window came to its end where the position already was.
+        let ended = Delta {
+            from: after(7),
+            to: after(7),
+        };
+        save_window(&store, "a", ended, None).expect("stored");
+        let expected = Stored {
+            position: after(7),
+            window: None,
+        };
+        assert_eq!(stored(&store, "a"), Some(expected));
+        let window = stored(&store, "b").and_then(|stored| stored.window);
+        assert_eq!(window, Some(self::window(120, "{ }")));
+    }
+}
+
+#[test]
+fn a_copy_taken_at_any_moment_has_position_and_state_of_one_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.redb");
+    let store = Store::open(&path).expect("a store");
+    for number in 1..20 {
+        let delta = Delta {
+            from: after(number - 1),
+            to: after(number),
+        };
+        let window = window(60, &format!("{{\"n\":{number}}}"));
+        save_window(&store, "a", delta, Some(window.clone())).expect("stored");
+        let image = folder.path().join("image.redb");
+        std::fs::copy(&path, &image).expect("a copy");
+        let recovered = Store::open(&image).expect("a recovered store");
+        let expected = Stored {
+            position: after(number),
+            window: Some(window),
+        };
+        assert_eq!(stored(&recovered, "a"), Some(expected));
+    }
+}
+
+#[test]
+fn a_store_without_windows_is_taken_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.redb");
+    let database = Database::create(&path).expect("a file");
+    let write = database.begin_write().expect("a transaction");
+    {
+        let mut meta = write.open_table(META).expect("a table");
+        meta.insert(FORMAT_KEY, 1).expect("written");
+        let mut table = write.open_table(CHECKPOINTS).expect("a table");
+        table.insert(("clicks", "a"), "after:7").expect("written");
+    }
+    write.commit().expect("committed");
+    drop(database);
+    let store = Store::open(&path).expect("an older store");
+    assert_eq!(position(&store, "a"), Some(after(7)));
+    let delta = Delta {
+        from: after(7),
+        to: after(8),
+    };
+    save_window(&store, "a", delta, Some(window(60, "{}"))).expect("stored");
+    drop(store);
+    let store = Store::open(&path).expect("a store");
+    let window = stored(&store, "a").and_then(|stored| stored.window);
+    assert_eq!(window, Some(self::window(60, "{}")));
 }

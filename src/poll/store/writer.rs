@@ -1,7 +1,7 @@
 //! The thread that writes checkpoints.
 
 use super::position::{position_from_text, position_to_text};
-use super::{StoreError, judge};
+use super::{OpenWindow, StoreError, judge};
 use crate::engine::Delta;
 use redb::{Database, ReadableTable, TableDefinition};
 use std::path::PathBuf;
@@ -13,6 +13,10 @@ use tokio::sync::oneshot;
 pub(super) const CHECKPOINTS: TableDefinition<'_, (&str, &str), &str> =
     TableDefinition::new("checkpoints");
 
+/// Mapping and shard to the start of the window that is open there, nanoseconds since the Unix epoch, and its state.
+pub(super) const WINDOWS: TableDefinition<'_, (&str, &str), (u64, &str)> =
+    TableDefinition::new("windows");
+
 /// Checkpoints in one transaction.
 pub(super) const GROUP_MAX: usize = 4_096;
 
@@ -22,6 +26,7 @@ pub(super) struct Job {
     pub(super) mapping: Arc<str>,
     pub(super) shard: Arc<str>,
     pub(super) delta: Delta,
+    pub(super) window: Option<OpenWindow>,
     pub(super) done: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -64,6 +69,7 @@ fn write_group(
     let write = database.begin_write()?;
     let results = {
         let mut table = write.open_table(CHECKPOINTS)?;
+        let mut windows = write.open_table(WINDOWS)?;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
             let key = (&*job.mapping, &*job.shard);
@@ -73,6 +79,14 @@ fn write_group(
             let result = judge(&job.mapping, &job.shard, stored, job.delta);
             if result.is_ok() {
                 table.insert(key, position_to_text(job.delta.to).as_str())?;
+                match &job.window {
+                    Some(window) => {
+                        windows.insert(key, (window.start.as_nanos(), &*window.state))?;
+                    }
+                    None => {
+                        windows.remove(key)?;
+                    }
+                }
             }
             results.push(result);
         }

@@ -143,3 +143,17 @@ fn charts_of_any_length_and_size_are_drawn() {
         }
     }
 }
+
+#[test]
+fn events_are_shaded_and_noted() {
+    let (summary, mut series) = fixture::flash_sale();
+    let page = html(&summary, &series);
+    assert!(page.contains("Event: jobs-to-resize disabled, 16:40 to 17:40."));
+    assert!(page.contains("Event: clicks-to-checkout: BatchSize 500, at 21:40."));
+    let bands = |page: &str| page.matches("<rect").count();
+    let with = bands(&page);
+    series.events.clear();
+    let without = bands(&html(&summary, &series));
+    // Both events in every chart, the one that lasts no time too.
+    assert_eq!(with - without, 2 * page.matches("<svg ").count());
+}

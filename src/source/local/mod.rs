@@ -5,7 +5,6 @@
 //! seed, or take the lines of a file, so nothing is stored per record that is not in flight.
 
 mod content;
-mod md5;
 mod queue;
 mod stream;
 mod zipf;

@@ -1,11 +1,11 @@
 //! A queue inside the process.
 
 use super::content::{Content, ContentError};
-use super::{ACCOUNT, REGION, md5};
+use super::{ACCOUNT, REGION};
 use crate::engine::{Meta, Record, Seq, Span, Time};
 use crate::poll::encode::{SqsMessage, SqsShape, SystemAttribute};
 use crate::scenario::LocalSource;
-use crate::source::{PageBuffer, Payload, Records};
+use crate::source::{PageBuffer, Payload, Records, md5};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Mutex;

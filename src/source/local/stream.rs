@@ -48,6 +48,11 @@ impl Stream {
         })
     }
 
+    /// Its ARN, as in its records.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
     /// All shards; none of them ever closes.
     pub fn shards(&self) -> Vec<ListedShard> {
         let shard = |index| ListedShard {

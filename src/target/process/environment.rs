@@ -31,7 +31,7 @@ pub(super) struct Environment {
 /// How an invocation ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    Answered,
+    Answered(Bytes),
     Error { kind: String, message: String },
     TimedOut(Span),
     Exited(Option<ExitStatus>),
@@ -129,7 +129,7 @@ impl Drop for Environment {
 impl From<Option<Answer>> for Ended {
     fn from(answer: Option<Answer>) -> Self {
         match answer {
-            Some(Answer::Response) => Self::Answered,
+            Some(Answer::Response(body)) => Self::Answered(body),
             Some(Answer::Error { kind, message }) => Self::Error { kind, message },
             None => Self::Exited(None),
         }
@@ -140,7 +140,7 @@ impl fmt::Display for Ended {
     /// In the words of the service's error bodies.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answered => write!(f, "answered"),
+            Self::Answered(_) => write!(f, "answered"),
             Self::Error { kind, message } => write!(f, "{kind}: {message}"),
             Self::TimedOut(after) => write!(
                 f,

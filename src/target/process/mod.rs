@@ -8,7 +8,7 @@ mod environment;
 mod guard;
 mod runtime_api;
 
-use super::{RequestId, Surroundings};
+use super::{Reply, RequestId, Surroundings};
 use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError, Reuse, Start,
 };
@@ -131,11 +131,11 @@ impl Process {
     }
 
     /// Runs `event` on an environment and waits for its answer, its end, or the timeout.
-    pub async fn invoke(&self, request: RequestId, event: Bytes) -> Outcome {
+    pub async fn invoke(&self, request: RequestId, event: Bytes) -> Reply {
         let Some((mut running, idle)) = self.admit() else {
-            return Outcome::Throttled {
+            return Reply::from(Outcome::Throttled {
                 retry_after: Span::ZERO,
-            };
+            });
         };
         let spec = &self.shared.spec;
         let environment = match idle {
@@ -146,36 +146,34 @@ impl Process {
             Ok(environment) => environment,
             Err(error) => {
                 tracing::error!(function = spec.function, %request, %error, "the process does not start");
-                return Outcome::FunctionError;
+                return Reply::from(Outcome::FunctionError);
             }
         };
         let ended = environment.invoke(spec, request, event).await;
         match ended {
-            Ended::Answered => tracing::debug!(function = spec.function, %request, "answered"),
+            Ended::Answered(_) => tracing::debug!(function = spec.function, %request, "answered"),
             _ => {
                 tracing::warn!(function = spec.function, %request, error = %ended, "the invocation failed");
             }
         }
         match ended {
-            Ended::Answered => {
+            Ended::Answered(body) => {
                 running.end(Fate::Keep, Some(environment));
-                Outcome::Success
+                return Reply::success(body);
             }
             Ended::Error { .. } => {
                 running.end(Fate::Keep, Some(environment));
-                Outcome::FunctionError
             }
             Ended::TimedOut(_) => {
                 environment.end(&self.shared.guard).await;
                 running.end(Fate::Reset, None);
-                Outcome::FunctionError
             }
             Ended::Exited(_) | Ended::InitError(_) => {
                 environment.end(&self.shared.guard).await;
                 running.end(Fate::Destroy, None);
-                Outcome::FunctionError
             }
         }
+        Reply::from(Outcome::FunctionError)
     }
 
     /// Kills every environment and waits for their ends.

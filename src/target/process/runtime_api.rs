@@ -36,7 +36,7 @@ pub(super) struct Invocation {
 /// What the process answered.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Response,
+    Response(Bytes),
     Error { kind: String, message: String },
 }
 
@@ -213,7 +213,7 @@ impl Endpoint {
             .collect()
             .await;
         match body {
-            Ok(_) => self.answer(id, Answer::Response),
+            Ok(body) => self.answer(id, Answer::Response(body.to_bytes())),
             Err(_) => {
                 let message = format!(
                     "Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."

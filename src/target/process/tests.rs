@@ -129,27 +129,27 @@ async fn a_process_is_started_once_and_answers_for_itself() {
         let stranger = call(&address, "POST", "invocation/other/response", "{}").await;
         assert_eq!(stranger.0, 400);
         let path = format!("invocation/{id}/response");
-        assert_eq!(call(&address, "POST", &path, "{}").await.0, 202);
+        assert_eq!(call(&address, "POST", &path, "{\"n\":1}").await.0, 202);
         assert_eq!(call(&address, "POST", &path, "{}").await.0, 400);
     };
-    let (outcome, ()) =
+    let (reply, ()) =
         within(async { tokio::join!(process.invoke(RequestId(7), EVENT), runtime) }).await;
-    assert_eq!(outcome, Outcome::Success);
+    assert_eq!(reply, Reply::success(Bytes::from_static(b"{\"n\":1}")));
 
     // The same process takes the next event, and a second one at once is over the limit.
     let runtime = async {
         let (_, address) = endpoints(folder.path(), 1).await.remove(0);
         let (_, head, _) = call(&address, "GET", "invocation/next", "").await;
         let throttled = process.invoke(RequestId(9), EVENT).await;
-        assert!(matches!(throttled, Outcome::Throttled { .. }));
+        assert!(matches!(throttled.outcome, Outcome::Throttled { .. }));
         let id = header(&head, "Lambda-Runtime-Aws-Request-Id");
         let error = r#"{"errorType":"Boom","errorMessage":"it broke"}"#;
         let path = format!("invocation/{id}/error");
         assert_eq!(call(&address, "POST", &path, error).await.0, 202);
     };
-    let (outcome, ()) =
+    let (reply, ()) =
         within(async { tokio::join!(process.invoke(RequestId(8), EVENT), runtime) }).await;
-    assert_eq!(outcome, Outcome::FunctionError);
+    assert_eq!(reply, Reply::from(Outcome::FunctionError));
     let alive = endpoints(folder.path(), 1).await;
     assert_eq!(alive.len(), 1);
     within(process.close()).await;
@@ -166,9 +166,9 @@ async fn a_timeout_kills_the_process_and_all_that_it_started() {
         call(&address, "GET", "invocation/next", "").await;
         id
     };
-    let (outcome, id) =
+    let (reply, id) =
         within(async { tokio::join!(process.invoke(RequestId(1), EVENT), runtime) }).await;
-    assert_eq!(outcome, Outcome::FunctionError);
+    assert_eq!(reply, Reply::from(Outcome::FunctionError));
     gone(id).await;
     let child = std::fs::read_dir(folder.path())
         .expect("a folder")
@@ -195,15 +195,15 @@ async fn a_crash_is_the_functions_error_and_the_next_one_starts_afresh() {
     for script in ["exit 3", "echo oops >&2; kill -KILL $$"] {
         let process = process(script, Span::from_secs(20), 2, folder.path()).await;
         for n in 0..3 {
-            let outcome = within(process.invoke(RequestId(n), EVENT)).await;
-            assert_eq!(outcome, Outcome::FunctionError);
+            let reply = within(process.invoke(RequestId(n), EVENT)).await;
+            assert_eq!(reply, Reply::from(Outcome::FunctionError));
         }
         assert_eq!(process.shared.lock().lambda.running(FUNCTION), 0);
         within(process.close()).await;
     }
     let missing = command(&["/does/not/exist"], Span::from_secs(20), 2, folder.path()).await;
-    let outcome = within(missing.invoke(RequestId(1), EVENT)).await;
-    assert_eq!(outcome, Outcome::FunctionError);
+    let reply = within(missing.invoke(RequestId(1), EVENT)).await;
+    assert_eq!(reply, Reply::from(Outcome::FunctionError));
 }
 
 #[tokio::test]
@@ -216,9 +216,9 @@ async fn an_initialisation_error_ends_the_environment() {
         assert_eq!(call(&address, "POST", "init/error", error).await.0, 202);
         id
     };
-    let (outcome, id) =
+    let (reply, id) =
         within(async { tokio::join!(process.invoke(RequestId(1), EVENT), runtime) }).await;
-    assert_eq!(outcome, Outcome::FunctionError);
+    assert_eq!(reply, Reply::from(Outcome::FunctionError));
     gone(id).await;
 }
 

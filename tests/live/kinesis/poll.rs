@@ -9,7 +9,7 @@ use std::process::Command;
 
 const HORIZON: &str = "StartingPosition = \"TRIM_HORIZON\"\nshard_reads_per_second = 1000\npoll_interval = \"100ms\"\n";
 
-fn numbered(numbers: std::ops::Range<usize>) -> Vec<(String, Vec<u8>)> {
+pub(super) fn numbered(numbers: std::ops::Range<usize>) -> Vec<(String, Vec<u8>)> {
     numbers
         .map(|number| {
             (
@@ -21,7 +21,7 @@ fn numbered(numbers: std::ops::Range<usize>) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Shard and payload of every delivered record, in order of delivery.
-fn delivered(invocations: &[Invocation]) -> Vec<(String, String)> {
+pub(super) fn delivered(invocations: &[Invocation]) -> Vec<(String, String)> {
     let records = invocations
         .iter()
         .flat_map(|invocation| &invocation.records);
@@ -37,7 +37,7 @@ fn delivered(invocations: &[Invocation]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn poller(stream: &Stream, mapping: &str) -> Poller {
+pub(super) fn poller(stream: &Stream, mapping: &str) -> Poller {
     Poller::new(
         &stream.arn,
         server_url(KINESIS_URL),

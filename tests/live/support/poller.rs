@@ -37,6 +37,8 @@ pub(crate) struct Ended {
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
     pub(crate) records: Vec<Value>,
+    /// The whole event.
+    pub(crate) event: Value,
 }
 
 impl Poller {
@@ -168,6 +170,7 @@ impl Invocation {
         Self {
             request_id: line["requestId"].as_str().expect("a request id").to_owned(),
             records: event["Records"].as_array().expect("records").clone(),
+            event: event.clone(),
         }
     }
 }

@@ -324,6 +324,15 @@ fn esm_destination_form() {
     assert!(codes(Msk, |p| p.destination_config = to("kafka://t")).is_empty());
     assert!(
         codes(Kinesis, |p| p.destination_config =
+            to("file://failed.jsonl"))
+        .is_empty()
+    );
+    for (kind, target) in [(Kinesis, "file://"), (Msk, "file://failed.jsonl")] {
+        let found = codes(kind, |p| p.destination_config = to(target));
+        assert_eq!(found, ["esm-destination-form"], "{target}");
+    }
+    assert!(
+        codes(Kinesis, |p| p.destination_config =
             to("arn:aws:s3:::bucket"))
         .is_empty()
     );
@@ -479,6 +488,32 @@ fn esm_one_per_source_and_function() {
     assert!(
         conflict_text(Kinesis, "arn", "f", "7").starts_with("The event source arn (\" arn \")")
     );
+}
+
+#[test]
+fn esm_update_only_settings() {
+    let at_creation = MappingParameters {
+        event_source_arn: Some("arn".to_owned()),
+        starting_position: Some("LATEST".to_owned()),
+        batch_size: Some(10),
+        maximum_retry_attempts: Some(3),
+        filter_criteria: Some(vec!["{}".to_owned()]),
+        ..MappingParameters::default()
+    };
+    let changes = MappingParameters {
+        event_source_arn: Some("another".to_owned()),
+        starting_position: Some("TRIM_HORIZON".to_owned()),
+        topics: Some(vec!["t".to_owned()]),
+        batch_size: Some(500),
+        filter_criteria: Some(Vec::new()),
+        ..MappingParameters::default()
+    };
+    let expected = MappingParameters {
+        batch_size: Some(500),
+        filter_criteria: Some(Vec::new()),
+        ..at_creation.clone()
+    };
+    assert_eq!(at_creation.updated_by(changes), expected);
 }
 
 #[test]

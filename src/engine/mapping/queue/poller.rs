@@ -91,6 +91,10 @@ impl<P> Poller<P> {
         }
     }
 
+    pub(super) fn gathered(&self) -> u64 {
+        self.gathered.len() as u64
+    }
+
     pub(super) fn received(&mut self, core: &mut Core<P>, mut records: Vec<Record<P>>) {
         assert!(
             self.state == State::Receiving,
@@ -132,6 +136,14 @@ impl<P> Poller<P> {
         if until > core.now {
             self.state = State::Pausing;
             core.timers.set(self.key, until, WakeReason::ReadDue);
+        }
+    }
+
+    /// Waits for its turn to receive, if that is what it would do next.
+    pub(super) fn rest_until(&mut self, core: &mut Core<P>, at: Time) {
+        if self.state == State::Free && core.is_taking() {
+            self.state = State::Pausing;
+            core.timers.set(self.key, at, WakeReason::ReadDue);
         }
     }
 
@@ -232,6 +244,14 @@ impl<P> Poller<P> {
         };
         self.state = State::Receiving;
         Some((credit(core.config.batch_size, self.gathered.len()), wait))
+    }
+
+    /// Gives up what was gathered, and says how many messages that were.
+    pub(super) fn forsake(&mut self, core: &mut Core<P>) -> u32 {
+        let list = std::mem::replace(&mut self.gathered, core.batches.spare());
+        let records = list.len() as u32;
+        core.batches.recycle(list);
+        records
     }
 
     /// The head of what was gathered, within batch size and payload; the rest begins the next batch.

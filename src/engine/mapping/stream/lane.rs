@@ -1,6 +1,7 @@
 //! One lane of a shard: records in order, one batch of them in work.
 
 use super::super::Core;
+use super::super::batch::Batches;
 use super::window::OpenWindow;
 use crate::engine::retry;
 use crate::engine::{
@@ -9,7 +10,7 @@ use crate::engine::{
 };
 use std::collections::VecDeque;
 
-/// Records of some keys of a shard; without parallelization, all of them.
+/// Records of some keys of a shard; without parallelization, all of them (rule `stream-one-batch-per-shard`).
 ///
 /// A batch is worked on in pieces, one after the other: the whole batch at first, halves of it after a bisection, what
 /// is left of it after partial progress.
@@ -36,6 +37,8 @@ pub(super) struct Lane<P> {
     /// Ends of the pieces that wait behind the one in work, the innermost last (rule `stream-bisect-order`).
     later: Vec<u32>,
     window: Option<OpenWindow>,
+    /// The last read found the end of what there is: only then does silence mean that no record comes.
+    at_tip: bool,
     /// The last finished record that no unfinished one shares its number with.
     done: Option<Seq>,
 }
@@ -100,6 +103,7 @@ impl<P> Lane<P> {
             work: None,
             later: Vec::new(),
             window,
+            at_tip: false,
             done: None,
         }
     }
@@ -112,6 +116,11 @@ impl<P> Lane<P> {
     pub(super) fn push(&mut self, record: Record<P>) {
         self.buffered += u64::from(record.meta.wire_len) + 1;
         self.buffer.push_back(record);
+    }
+
+    /// Says whether the shard is read up to its tip.
+    pub(super) fn set_at_tip(&mut self, at_tip: bool) {
+        self.at_tip = at_tip;
     }
 
     /// Whether no record of the lane is unfinished.
@@ -127,6 +136,14 @@ impl<P> Lane<P> {
     /// Start of the open window, if a state belongs to it.
     pub(super) fn stored_window(&self) -> Option<Time> {
         self.window.as_ref().and_then(OpenWindow::stored)
+    }
+
+    /// Records that are not finished: those that wait for a batch, and what is left of the batch in work.
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        let in_work = self.work.map_or(0, |work| {
+            batches.all(work.batch).len() - work.start as usize
+        });
+        (self.buffer.len() + in_work) as u64
     }
 
     /// Records that wait for a batch.
@@ -216,7 +233,7 @@ impl<P> Lane<P> {
     /// Takes the next piece of work: the final call of a window that is over, or a batch if one of the triggers of
     /// batching holds.
     fn begin(&mut self, core: &mut Core<P>, closing: bool) -> bool {
-        let idle = self.window.is_some_and(|open| open.idle_end() <= core.now);
+        let idle = self.at_tip && self.window.is_some_and(|open| open.idle_end() <= core.now);
         if let Some(open) = self.window {
             let later = match self.buffer.front() {
                 Some(first) => first.meta.arrival >= open.end(),
@@ -229,26 +246,26 @@ impl<P> Lane<P> {
             }
         }
         let Some(first) = self.buffer.front() else {
-            if let Some(open) = self.window {
+            if let Some(open) = self.window.filter(|_| self.at_tip) {
                 let at = open.idle_end();
                 core.timers.set(self.timer, at, WakeReason::TumblingEnd);
             }
             return false;
         };
+        if self.window.is_none()
+            && let Some(length) = core.config.tumbling_window
+        {
+            self.window = Some(OpenWindow::around(first.meta.arrival, length));
+        }
         let window_end = self.window_from + core.config.window;
         let elapsed = window_end <= core.now || idle; // rule `batch-window-from-previous-invocation`
         if !(elapsed || closing || self.is_complete(core)) {
-            let at = match self.window {
+            let at = match self.window.filter(|_| self.at_tip) {
                 Some(open) => window_end.min(open.idle_end()),
                 None => window_end,
             };
             core.timers.set(self.timer, at, WakeReason::WindowEnd);
             return false;
-        }
-        if self.window.is_none()
-            && let Some(length) = core.config.tumbling_window
-        {
-            self.window = Some(OpenWindow::around(first.meta.arrival, length));
         }
         let (count, bytes) = self.fitting(core);
         self.buffered -= bytes;

@@ -105,12 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checkpoint_lowest_unfinished_moves_over_finished_records_only() {
+    fn checkpoint_lowest_unfinished() {
         let mut progress = Progress::new(Position::Horizon, None);
         for seq in [3, 5, 5, 8] {
             progress.read(Seq::from(seq));
         }
-        let mut stored = |progress: &mut Progress| {
+        let stored = |progress: &mut Progress| {
             let next = progress.next().map(|(delta, _)| delta.to);
             if next.is_some() {
                 progress.confirmed();

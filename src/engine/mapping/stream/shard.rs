@@ -1,6 +1,7 @@
 //! One shard: its reader, its lanes, and its checkpoint.
 
 use super::super::Core;
+use super::super::batch::Batches;
 use super::lane::{Lane, Todo};
 use super::progress::Progress;
 use super::window::OpenWindow;
@@ -107,6 +108,10 @@ impl<P> Shard<P> {
         }
     }
 
+    pub(super) fn in_hand(&self, batches: &Batches<P>) -> u64 {
+        self.lanes.iter().map(|lane| lane.in_hand(batches)).sum()
+    }
+
     pub(super) fn parents(&self) -> &[ShardId] {
         &self.parents
     }
@@ -194,6 +199,10 @@ impl<P> Shard<P> {
             filtered: page.filtered,
             behind: page.behind,
         });
+        let at_tip = page.behind == Span::ZERO;
+        for lane in &mut self.lanes {
+            lane.set_at_tip(at_tip);
+        }
         let last = page.records.last().map(|record| record.meta.seq);
         match self.lanes.as_mut_slice() {
             [only] => page.records.drain(..).for_each(|record| only.push(record)),
@@ -217,6 +226,9 @@ impl<P> Shard<P> {
     pub(super) fn read_failed(&mut self, core: &mut Core<P>, class: FailureClass) {
         self.reader.in_flight = false;
         self.reader.failures += 1;
+        for lane in &mut self.lanes {
+            lane.set_at_tip(false);
+        }
         let pause = match class {
             FailureClass::Throttled | FailureClass::Transient => {
                 retry::after_failures(&core.tuning, self.reader.failures)

@@ -1,7 +1,13 @@
 use super::*;
-use crate::engine::Seq;
+use crate::engine::{FailureClass, Seq};
+use crate::scenario::{Arn, Aws};
+use crate::source::ListedShard;
+use crate::source::kpl::tests::aggregate;
 use crate::source::scripted::{Scripted, error};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 const NOW: Time = Time::from_secs(1_700_000_000);
@@ -157,4 +163,135 @@ async fn missing_streams_and_odd_numbers_are_denied() {
         odd.await.expect_err("no number").class,
         FailureClass::Denied
     );
+}
+
+#[tokio::test]
+async fn kinesis_trimmed_position() {
+    let server = Scripted::start(move |call, body| match call {
+        "GetShardIterator" if body["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER" => {
+            error("InvalidArgumentException")
+        }
+        "GetShardIterator" => (200, json!({"ShardIterator": body["ShardIteratorType"]})),
+        _ => (
+            200,
+            json!({"Records": [record(70)], "NextShardIterator": "i-2", "MillisBehindLatest": 0}),
+        ),
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let reader = kinesis.reader(&Arc::from("shard"));
+    let read = kinesis.read(&reader, NOW, after(5), 100, Vec::new());
+    let page = read.await.expect("the oldest records");
+    assert_eq!(page.end, Some(Seq::from(70)));
+    assert_eq!(
+        server.calls("GetRecords")[0]["ShardIterator"],
+        "TRIM_HORIZON"
+    );
+    let next = kinesis.read(&reader, NOW, after(70), 100, Vec::new());
+    next.await.expect("the next page");
+    assert_eq!(server.calls("GetShardIterator").len(), 2);
+}
+
+/// Nothing but a position in the stream can have expired: other refusals are no reason to read everything again.
+#[tokio::test]
+async fn only_a_sequence_number_can_be_trimmed() {
+    let server = Scripted::start(|_, _| error("InvalidArgumentException")).await;
+    let kinesis = open(&server).await;
+    let reader = kinesis.reader(&Arc::from("shard"));
+    for (from, calls) in [(Position::At(NOW), 1), (after(5), 3)] {
+        let read = kinesis.read(&reader, NOW, from, 100, Vec::new()).await;
+        assert_eq!(read.expect_err("refused").class, FailureClass::Denied);
+        assert_eq!(server.calls("GetShardIterator").len(), calls);
+    }
+}
+
+#[tokio::test]
+async fn kinesis_vanished_shard() {
+    let listed = |name: &str| {
+        json!({"Shards": [{"ShardId": name, "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+            "SequenceNumberRange": {"StartingSequenceNumber": "1"}}]})
+    };
+    for (listing, is_gone) in [
+        ((200, listed("child")), true),
+        ((200, listed("shard")), false),
+        ((200, json!({"Shards": []})), false),
+        (error("ResourceNotFoundException"), false),
+    ] {
+        let server = Scripted::start(move |call, _| match call {
+            "ListShards" => listing.clone(),
+            _ => error("ResourceNotFoundException"),
+        })
+        .await;
+        let kinesis = open(&server).await;
+        let reader = kinesis.reader(&Arc::from("shard"));
+        let read = kinesis.read(&reader, NOW, after(5), 100, Vec::new()).await;
+        match read {
+            Ok(page) => assert!(is_gone && page.shard_end && page.records.is_empty()),
+            Err(error) => assert!(!is_gone && error.class == FailureClass::Denied),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_pads_its_numbers_gets_them_padded() {
+    let server = Scripted::start(|call, _| match call {
+        "ListShards" => (
+            200,
+            json!({"Shards": [{"ShardId": "shard", "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+                "SequenceNumberRange": {"StartingSequenceNumber": "0000000017"}}]}),
+        ),
+        "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+        _ => (200, json!({"Records": [], "NextShardIterator": "i"})),
+    })
+    .await;
+    let kinesis = open(&server).await;
+    kinesis.shards().await.expect("shards");
+    let reader = kinesis.reader(&Arc::from("shard"));
+    let read = kinesis.read(&reader, NOW, after(42), 100, Vec::new());
+    read.await.expect("a page");
+    let asked = &server.calls("GetShardIterator")[0];
+    assert_eq!(asked["StartingSequenceNumber"], "0000000042");
+}
+
+#[tokio::test]
+async fn every_limit_of_the_service_is_a_throttle() {
+    for code in [
+        "ProvisionedThroughputExceededException",
+        "KMSThrottlingException",
+        "LimitExceededException",
+    ] {
+        let server = Scripted::start(move |call, _| match call {
+            "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+            _ => error(code),
+        })
+        .await;
+        let kinesis = open(&server).await;
+        let reader = kinesis.reader(&Arc::from("shard"));
+        let read = kinesis.read(&reader, NOW, Position::Horizon, 100, Vec::new());
+        let throttled = read.await.expect_err("throttled");
+        assert_eq!(throttled.class, FailureClass::Throttled, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn kinesis_shared_keeps_aggregates() {
+    let data = aggregate(&[("a", b"one"), ("b", b"two")]);
+    let text = STANDARD.encode(&data);
+    let shown = text.clone();
+    let server = Scripted::start(move |call, _| match call {
+        "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+        _ => (
+            200,
+            json!({"Records": [{"SequenceNumber": "7", "ApproximateArrivalTimestamp": 1.5,
+                "Data": text, "PartitionKey": "a"}], "NextShardIterator": "i"}),
+        ),
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let reader = kinesis.reader(&Arc::from("shard"));
+    let read = kinesis.read(&reader, NOW, Position::Horizon, 100, Vec::new());
+    let page = read.await.expect("a page");
+    assert_eq!(page.records.len(), 1);
+    let record: Value = serde_json::from_slice(&page.records[0].payload.json).expect("JSON");
+    assert_eq!(record["kinesis"]["data"], shown);
 }

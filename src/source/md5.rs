@@ -1,4 +1,4 @@
-//! MD5 (RFC 1321), because SQS messages carry the digest of their body.
+//! MD5 (RFC 1321), because SQS messages and aggregated Kinesis records carry such a digest.
 
 const SHIFTS: [[u32; 4]; 4] = [
     [7, 12, 17, 22],
@@ -9,6 +9,17 @@ const SHIFTS: [[u32; 4]; 4] = [
 
 /// The digest in lower-case hexadecimal digits.
 pub(super) fn hex(data: &[u8]) -> String {
+    let mut out = String::with_capacity(32);
+    for byte in digest(data) {
+        for nibble in [byte >> 4, byte & 15] {
+            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    out
+}
+
+/// The digest.
+pub(super) fn digest(data: &[u8]) -> [u8; 16] {
     let mut state = [0x6745_2301u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let (blocks, rest) = data.as_chunks::<64>();
     for block in blocks {
@@ -24,11 +35,9 @@ pub(super) fn hex(data: &[u8]) -> String {
     for block in &tail[..used] {
         round(&mut state, block);
     }
-    let mut out = String::with_capacity(32);
-    for byte in state.iter().flat_map(|word| word.to_le_bytes()) {
-        for nibble in [byte >> 4, byte & 15] {
-            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
+    let mut out = [0; 16];
+    for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *bytes = word.to_le_bytes();
     }
     out
 }

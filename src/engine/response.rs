@@ -1,0 +1,248 @@
+//! What a function's answer means to the mapping of a stream: which records failed, and the state of a window.
+//!
+//! ```
+//! use tidegate::engine::Outcome;
+//! use tidegate::engine::response::{Expected, read};
+//!
+//! let expected = Expected { reports_failures: true, needs_state: true };
+//! let body = br#"{"state": {"sum": 12}, "batchItemFailures": [{"itemIdentifier": "4959"}]}"#;
+//! let answer = read(body, expected, |identifier| (identifier == "4959").then_some(2));
+//! assert_eq!(answer.outcome, Outcome::Partial { first_failed: 2 });
+//! assert_eq!(&body[answer.state.expect("a state")], br#"{"sum": 12}"#);
+//! ```
+
+use crate::engine::filter::scan::{Malformed, Scalar, Scan};
+use crate::engine::{Outcome, Record, Seq, limits};
+use std::ops::Range;
+
+/// What a mapping looks for in an answer. With neither, an answer is not read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// FunctionResponseTypes has ReportBatchItemFailures.
+    pub reports_failures: bool,
+    /// A tumbling window whose state is carried on. Rule `window-final-needs-no-state`: not so for its final call.
+    pub needs_state: bool,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Success, Partial, Rejected or StateTooLarge.
+    pub outcome: Outcome,
+    /// Where the text of the state is in the body, if it is to be carried on.
+    pub state: Option<Range<usize>>,
+}
+
+/// The failed records that an answer names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Report {
+    None,
+    /// The lowest index.
+    From(u32),
+    Nonsense,
+}
+
+/// The parts of an answer that somebody looks for.
+#[derive(Debug)]
+struct Parts {
+    report: Report,
+    state: Option<Range<usize>>,
+}
+
+impl Parts {
+    const NONE: Self = Self {
+        report: Report::None,
+        state: None,
+    };
+    const NONSENSE: Self = Self {
+        report: Report::Nonsense,
+        state: None,
+    };
+}
+
+/// Reads the body of an answer that is no error.
+///
+/// `index_of` gives the index in the batch of the first record with an identifier, its sequence number.
+/// The work is linear in the body's length, and nesting beyond 128 levels is no JSON (rule `response-depth`).
+pub fn read(body: &[u8], expected: Expected, index_of: impl FnMut(&str) -> Option<u32>) -> Answer {
+    // Rule `stream-partial-ignored-when-off`.
+    if expected.reports_failures || expected.needs_state {
+        let text = std::str::from_utf8(body).map_err(|_| Malformed);
+        // Rule `stream-partial-not-json`.
+        let parts = text.and_then(|text| parts(text, index_of));
+        judge(expected, parts.unwrap_or(Parts::NONSENSE))
+    } else {
+        Answer {
+            outcome: Outcome::Success,
+            state: None,
+        }
+    }
+}
+
+/// The index of the first record whose sequence number is `identifier`.
+///
+/// Rule `stream-partial-number-by-value`: digits are compared as a number, since a [`Seq`] keeps no leading zeros;
+/// anything else is no identifier. Rule `stream-partial-shared-number`: of records that share a number, the first counts.
+pub fn index_of<P>(records: &[Record<P>], identifier: &str) -> Option<u32> {
+    let seq: Seq = identifier.parse().ok()?;
+    let is_it = |index: &usize| {
+        let record = records.get(*index);
+        record.is_some_and(|record| record.meta.seq == seq)
+    };
+    // A shard is in order; should a source not keep to that, the slow way finds the record all the same.
+    let index = Some(records.partition_point(|record| record.meta.seq < seq))
+        .filter(is_it)
+        .or_else(|| records.iter().position(|record| record.meta.seq == seq))?;
+    u32::try_from(index).ok()
+}
+
+fn judge(expected: Expected, parts: Parts) -> Answer {
+    let state = parts.state.filter(|_| expected.needs_state);
+    let report = if expected.reports_failures {
+        parts.report
+    } else {
+        Report::None
+    };
+    let len = state.as_ref().map_or(0, |state| state.len() as u64);
+    let outcome = match report {
+        // Rule `window-state-required`.
+        _ if expected.needs_state && state.is_none() => Outcome::Rejected,
+        Report::Nonsense => Outcome::Rejected,
+        // Rule `window-state-size-after-failures`: records that failed come before a state that is too large.
+        Report::From(first_failed) => Outcome::Partial { first_failed },
+        // Rule `window-state-size`.
+        Report::None if len > limits::WINDOW_STATE_BYTES_MAX => Outcome::StateTooLarge,
+        Report::None => Outcome::Success,
+    };
+    Answer {
+        state: state.filter(|_| outcome != Outcome::Rejected),
+        outcome,
+    }
+}
+
+fn parts(text: &str, index_of: impl FnMut(&str) -> Option<u32>) -> Result<Parts, Malformed> {
+    let mut scan = Scan::new(text);
+    scan.blanks();
+    // Rule `stream-partial-empty-is-success`: nothing, `null`, `""`, `[]` and `{}` name no failures.
+    let parts = match scan.peek() {
+        None => Parts::NONE,
+        Some(b'{') => object(&mut scan, index_of)?,
+        Some(b'[') => {
+            if scan.open(b']')? {
+                return Ok(Parts::NONSENSE);
+            }
+            Parts::NONE
+        }
+        Some(_) if is_nothing(scan.scalar()?) => Parts::NONE,
+        Some(_) => Parts::NONSENSE,
+    };
+    scan.end()?;
+    Ok(parts)
+}
+
+fn is_nothing(scalar: Scalar<'_>) -> bool {
+    match scalar {
+        Scalar::Null => true,
+        Scalar::Text(text) => text.is(""),
+        Scalar::Number(_) | Scalar::Bool(_) => false,
+    }
+}
+
+/// Of a key that is given twice, the last one counts.
+fn object(
+    scan: &mut Scan<'_>,
+    mut index_of: impl FnMut(&str) -> Option<u32>,
+) -> Result<Parts, Malformed> {
+    let mut parts = Parts::NONE;
+    let mut more = scan.open(b'}')?;
+    while more {
+        let key = scan.key()?;
+        if key.is("batchItemFailures") {
+            parts.report = failures(scan, &mut index_of)?;
+        } else if key.is("state") {
+            let start = scan.position();
+            // Rule `window-state-is-object`.
+            let is_object = scan.peek() == Some(b'{');
+            scan.skip()?;
+            parts.state = is_object.then(|| start..scan.position());
+        } else {
+            scan.skip()?;
+        }
+        more = scan.more(b'}')?;
+    }
+    Ok(parts)
+}
+
+fn failures(
+    scan: &mut Scan<'_>,
+    index_of: &mut impl FnMut(&str) -> Option<u32>,
+) -> Result<Report, Malformed> {
+    match scan.peek() {
+        Some(b'[') => {}
+        Some(b'{') => {
+            scan.skip()?;
+            return Ok(Report::Nonsense);
+        }
+        _ => {
+            let nothing = is_nothing(scan.scalar()?);
+            return Ok(if nothing {
+                Report::None
+            } else {
+                Report::Nonsense
+            });
+        }
+    }
+    let mut report = Report::None;
+    let mut more = scan.open(b']')?;
+    while more {
+        report = match report {
+            // Rule `stream-partial-one-bad-entry`: the rest is not looked up any more.
+            Report::Nonsense => {
+                scan.skip()?;
+                Report::Nonsense
+            }
+            Report::None | Report::From(_) => match (failure(scan, index_of)?, report) {
+                // Rule `stream-partial-lowest-failed`.
+                (Some(index), Report::From(lowest)) => Report::From(lowest.min(index)),
+                (Some(index), _) => Report::From(index),
+                // Rule `stream-partial-invalid-fails-batch`.
+                (None, _) => Report::Nonsense,
+            },
+        };
+        more = scan.more(b']')?;
+    }
+    Ok(report)
+}
+
+/// The index that one entry names, if it names a record of the batch.
+fn failure(
+    scan: &mut Scan<'_>,
+    index_of: &mut impl FnMut(&str) -> Option<u32>,
+) -> Result<Option<u32>, Malformed> {
+    if scan.peek() != Some(b'{') {
+        scan.skip()?;
+        return Ok(None);
+    }
+    let mut index = None;
+    let mut more = scan.open(b'}')?;
+    while more {
+        let key = scan.key()?;
+        if key.is("itemIdentifier") && scan.peek() == Some(b'"') {
+            let identifier = match scan.scalar()? {
+                Scalar::Text(text) => text.resolved(),
+                _ => None,
+            };
+            index = identifier.and_then(|identifier| index_of(&identifier));
+        } else {
+            if key.is("itemIdentifier") {
+                index = None;
+            }
+            scan.skip()?;
+        }
+        more = scan.more(b'}')?;
+    }
+    Ok(index)
+}
+
+#[cfg(test)]
+mod tests;

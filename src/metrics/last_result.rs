@@ -1,0 +1,134 @@
+//! What AWS shows as a mapping's LastProcessingResult.
+
+use crate::engine::{Fact, FailureClass, Outcome};
+
+/// LastProcessingResult of a stream mapping: a fold over its facts. Queue mappings have none.
+///
+/// Rule `last-processing-result`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastResult {
+    /// Nothing was delivered yet.
+    #[default]
+    NoRecords,
+    /// The last delivery succeeded; a report of some failed records is a success.
+    Ok,
+    /// The function failed, or could not make sense of its batch.
+    CallFailed,
+    /// The function could not be called for a reason that is not its own.
+    ServiceError,
+    /// The source refuses to be read, or the on-failure destination to be told; facts do not say which.
+    Denied,
+}
+
+impl LastResult {
+    /// The text. AWS completes the one about access with the service's own sentence, which names role, action and ARN.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoRecords => "No records processed",
+            Self::Ok => "OK",
+            Self::CallFailed => "PROBLEM: Function call failed",
+            Self::ServiceError => {
+                "PROBLEM: internal Lambda error. Please contact Lambda customer support."
+            }
+            Self::Denied => "PROBLEM: not authorized to call the event source or the destination",
+        }
+    }
+
+    /// Whether it says that something is wrong.
+    pub const fn is_problem(self) -> bool {
+        matches!(self, Self::CallFailed | Self::ServiceError | Self::Denied)
+    }
+
+    /// Takes a fact into account. Records that expire or are given up leave the text as it is.
+    pub const fn observe(&mut self, fact: &Fact) {
+        let after = match fact {
+            Fact::InvokeEnded { outcome, .. } => match outcome {
+                Outcome::Success | Outcome::Partial { .. } | Outcome::StateTooLarge => Self::Ok,
+                Outcome::FunctionError | Outcome::Rejected | Outcome::TooLarge => Self::CallFailed,
+                Outcome::ServiceError => Self::ServiceError,
+                // Nobody was called.
+                Outcome::Throttled { .. } => return,
+            },
+            Fact::CallFailed {
+                class: FailureClass::Denied,
+            } => Self::Denied,
+            Fact::CallFailed { .. }
+            | Fact::Polled { .. }
+            | Fact::InvokeSent { .. }
+            | Fact::Deleted { .. }
+            | Fact::Returned { .. }
+            | Fact::Checkpointed { .. }
+            | Fact::Discarded { .. }
+            | Fact::WindowClosed { .. }
+            | Fact::ConcurrencyChanged { .. }
+            | Fact::ShardStarted { .. }
+            | Fact::ShardEnded { .. } => return,
+        };
+        *self = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Condition, Delivery, Meta, Seq, ShardId, Span, Time, Token};
+
+    fn ended(outcome: Outcome) -> Fact {
+        Fact::InvokeEnded {
+            token: Token(0),
+            records: 3,
+            outcome,
+        }
+    }
+
+    #[test]
+    fn last_processing_result() {
+        let meta = Meta {
+            seq: Seq::from(1),
+            group: 0,
+            arrival: Time::ZERO,
+            wire_len: 1,
+        };
+        let expired = Fact::Discarded {
+            shard: ShardId(0),
+            records: 1,
+            condition: Condition::RecordAgeExceeded,
+            invoke_count: 1,
+            first: meta,
+            last: meta,
+            destination: Delivery::NoDestination,
+        };
+        let denied = |class| Fact::CallFailed { class };
+        let story = [
+            (expired, "No records processed"),
+            (denied(FailureClass::Throttled), "No records processed"),
+            (ended(Outcome::Success), "OK"),
+            (expired, "OK"),
+            (
+                ended(Outcome::FunctionError),
+                "PROBLEM: Function call failed",
+            ),
+            (expired, "PROBLEM: Function call failed"),
+            (
+                ended(Outcome::Throttled {
+                    retry_after: Span::ZERO,
+                }),
+                "PROBLEM: Function call failed",
+            ),
+            (ended(Outcome::Partial { first_failed: 0 }), "OK"),
+            (ended(Outcome::Rejected), "PROBLEM: Function call failed"),
+            (
+                denied(FailureClass::Denied),
+                "PROBLEM: not authorized to call the event source or the destination",
+            ),
+            (ended(Outcome::StateTooLarge), "OK"),
+        ];
+        let mut last = LastResult::default();
+        assert_eq!(last.text(), "No records processed");
+        for (fact, text) in story {
+            last.observe(&fact);
+            assert_eq!(last.text(), text, "after {fact:?}");
+            assert_eq!(last.is_problem(), text.starts_with("PROBLEM: "));
+        }
+    }
+}

@@ -94,6 +94,19 @@ fn matching(c: &mut Criterion) {
             None,
             Verdict::Match,
         ),
+        // Nothing to be found before the record's last key, so that all of it is read.
+        (
+            "dynamodb, all of the record",
+            filters(
+                SourceKind::DynamoDb,
+                &[
+                    r#"{"dynamodb":{"NewImage":{"state":{"S":["OPEN"]}}},"eventSourceARN":[{"prefix":"arn:"}]}"#,
+                ],
+            ),
+            DYNAMODB,
+            None,
+            Verdict::NoMatch,
+        ),
     ];
     let mut group = c.benchmark_group("filter");
     group.throughput(Throughput::Elements(1));

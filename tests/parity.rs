@@ -39,9 +39,9 @@ fn line(at: Span, fact: &Fact, origin: Time, tokens: &mut HashMap<u64, usize>) -
         Fact::Polled {
             shard,
             records,
+            filtered,
             behind,
-            ..
-        } => format!("polled {shard:?} {records} behind {behind}"),
+        } => format!("polled {shard:?} {records}, {filtered} left out, behind {behind}"),
         Fact::InvokeSent {
             token,
             records,
@@ -120,6 +120,8 @@ fn simulate(script: &Script) -> Vec<String> {
         config: script.config.clone(),
         tuning: script.tuning,
         fan_out: false,
+        // What both can do alike is to let nothing pass.
+        matching: (!script.config.filters.is_empty()).then_some(Ratio::ZERO),
         source: 0,
         function: 0,
     }];
@@ -308,4 +310,19 @@ fn failed_messages_come_back_alike() {
     script.tuning.visibility_timeout = Span::from_secs(5);
     script.fails = true;
     same(&script);
+}
+
+#[test]
+fn records_are_left_out_alike() {
+    for (source, pattern) in [
+        (SourceKind::Kinesis, r#"{"data": {"n": [-1]}}"#),
+        (SourceKind::Sqs, r#"{"body": {"n": [-1]}}"#),
+    ] {
+        let mut script = script(source);
+        script.config.filters = vec![pattern.to_owned()];
+        if source == SourceKind::Sqs {
+            script.config.maximum_concurrency = Some(1);
+        }
+        same(&script);
+    }
 }

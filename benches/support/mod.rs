@@ -106,6 +106,7 @@ fn event_source(
         config,
         tuning,
         fan_out: false,
+        matching: None,
         source: 0,
         function: 0,
     }];

@@ -1,6 +1,7 @@
 # Sourced by scripts/servers and scripts/test: installs the pinned servers that the live tests talk
 # to, starts them on free loopback ports and stops them again. Needs bash 4.1 or newer, and python3
-# (3.10 or newer) with venv; Node.js comes from the machine if it is new enough, from PyPI otherwise.
+# (3.10 or newer) with venv; Node.js comes from the machine if it is new enough, from PyPI otherwise;
+# DynamoDB Local needs Java 17 or newer, and Maven to install it.
 #
 # shellcheck shell=bash
 
@@ -11,13 +12,16 @@ servers_root=${TIDEGATE_SERVERS_DIR:-$servers_repo/target/servers}
 # stops its own servers takes another folder with servers_claim_run_dir.
 servers_run=$servers_root/kept
 
-servers_all="ministack kinesis-mock"
+servers_all="ministack kinesis-mock dynamodb-local"
 
 kinesis_mock_version=0.6.2
 kinesis_mock_integrity="sha512-mFlmksPMQP/A3nT22N2E8WzUbJcbEdxkCnhNCx2lHj20CW4vzuVH8zn5ByRg5LS5es8tvnx2mY1DpbZ5kw9PPQ=="
 # The bundle was seen to run on 18, 20 and 22; nothing older was tried.
 node_oldest_major=18
 node_wheel_version=22.20.0
+java_oldest_version=17
+# Maven's own plugins have versions, too.
+maven_dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 
 # Names of the servers that could not be installed or started, for the closing summary.
 servers_missing=""
@@ -39,6 +43,7 @@ servers_version() {
     case $1 in
         ministack) sed -n 's/^ministack==//p' "$servers_lib/ministack.lock" ;;
         kinesis-mock) printf '%s\n' "$kinesis_mock_version" ;;
+        dynamodb-local) sed -n 's/.* DynamoDBLocal-\(.*\)\.jar$/\1/p' "$servers_lib/dynamodb-local.lock" ;;
     esac
 }
 
@@ -137,6 +142,51 @@ servers_need_node() {
         "${servers_node%/bin/node}/lib/node_modules/npm/bin/npm-cli.js")
 }
 
+servers_find_java() {
+    local candidate version
+    for candidate in "${JAVA_HOME:+$JAVA_HOME/bin/java}" java; do
+        [ -n "$candidate" ] || continue
+        version=$("$candidate" -XshowSettings:properties -version 2>&1 </dev/null |
+            sed -n 's/.*java\.specification\.version = //p')
+        if [ "${version%%.*}" -ge "$java_oldest_version" ] 2>/dev/null; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Leaves the Java program in servers_java and, when asked to (`with-maven`), sees to it that there
+# is Maven: a server that is already installed needs none.
+servers_need_java() {
+    local want_maven=${1:-}
+    if ! servers_java=$(servers_find_java); then
+        servers_apt openjdk-17-jre-headless || true
+        hash -r
+        if ! servers_java=$(servers_find_java); then
+            servers_shout "no usable Java" "DynamoDB Local needs Java $java_oldest_version or newer;" \
+                "on Debian and Ubuntu: apt-get install openjdk-17-jre-headless"
+            return 1
+        fi
+    fi
+    [ -n "$want_maven" ] || return 0
+    command -v mvn >/dev/null && return 0
+    servers_apt maven || true
+    hash -r
+    command -v mvn >/dev/null && return 0
+    servers_shout "no Maven" "DynamoDB Local is installed with Maven (mvn);" \
+        "on Debian and Ubuntu: apt-get install maven"
+    return 1
+}
+
+servers_check_sums() {
+    if command -v sha256sum >/dev/null; then
+        sha256sum --check --quiet "$1"
+    else
+        shasum -a 256 --check --quiet "$1"
+    fi
+}
+
 # Two runs at once in one tree must not install over each other, nor claim the same folder.
 servers_lock() {
     mkdir -p "$servers_root"
@@ -217,6 +267,32 @@ servers_install_kinesis_mock() {
     servers_stamp kinesis-mock "$pin"
 }
 
+servers_install_dynamodb_local() {
+    local dir=$servers_root/dynamodb-local pins
+    pins=$(cat "$servers_lib/dynamodb-local.lock")
+    if servers_stamped dynamodb-local "$pins"; then
+        servers_need_java
+        return
+    fi
+    servers_say "installing DynamoDB Local $(servers_version dynamodb-local)"
+    servers_need_java with-maven || return 1
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    cp "$servers_lib/dynamodb-local.pom.xml" "$dir/pom.xml"
+    # Where the packages come from is the business of Maven's settings; Maven Central without any.
+    servers_logged "$dir/install.log" mvn --batch-mode --file "$dir/pom.xml" \
+        "$maven_dependency_plugin:copy-dependencies" -DincludeScope=runtime \
+        "-DoutputDirectory=$dir/lib" || return 1
+    # Every file that was pinned, unchanged, and none besides.
+    if ! (cd "$dir/lib" && servers_check_sums "$servers_lib/dynamodb-local.lock") >>"$dir/install.log" 2>&1 ||
+        [ "$(cd "$dir/lib" && ls | wc -l)" -ne "$(wc -l <"$servers_lib/dynamodb-local.lock")" ]; then
+        tail -n 20 "$dir/install.log" >&2
+        servers_shout "DynamoDB Local's packages are not the ones that were pinned"
+        return 1
+    fi
+    servers_stamp dynamodb-local "$pins"
+}
+
 # Installs what is missing. Returns 0 even if one
 # cannot be had: it is then named in servers_missing.
 servers_install() {
@@ -272,13 +348,14 @@ servers_free_port() {
     done
 }
 
+# Whether the server answers with this status, 200 if none is given.
 servers_http_ok() {
-    local port=$1 path=$2 status="" fd
+    local port=$1 path=$2 wanted=${3:-200} status="" fd
     { exec {fd}<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
     printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$path" >&"$fd"
     read -r -t 2 status <&"$fd" || status=""
     exec {fd}>&-
-    case $status in "HTTP/1."[01]" 200"*) return 0 ;; *) return 1 ;; esac
+    case $status in "HTTP/1."[01]" $wanted"*) return 0 ;; *) return 1 ;; esac
 }
 
 # Replaces this (background) shell by the server. The environment is emptied: credentials, regions
@@ -312,6 +389,12 @@ servers_exec() {
                 DEREGISTER_STREAM_CONSUMER_DURATION=100ms \
                 "$servers_node" --require "$servers_lib/loopback-only.cjs" main.js
             ;;
+        dynamodb-local)
+            cd "$servers_root/dynamodb-local" || exit 1
+            exec "${clean[@]}" "$servers_java" -Xmx256m -XX:+UseSerialGC "-Dport=$1" \
+                "-Djava.io.tmpdir=$servers_run/tmp" -Djava.library.path=lib -cp 'lib/*' \
+                org.eclipse.jetty.xml.XmlConfiguration "$servers_lib/dynamodb-local.xml"
+            ;;
     esac
 }
 
@@ -319,6 +402,8 @@ servers_ready() {
     case $1 in
         ministack) servers_http_ok "$2" /_ministack/ready ;;
         kinesis-mock) servers_http_ok "$2" /healthcheck ;;
+        # It has no page that says so: that it refuses a request without an action shows that it is up.
+        dynamodb-local) servers_http_ok "$2" / 400 ;;
     esac
 }
 
@@ -480,12 +565,16 @@ servers_env() {
     if servers_running kinesis-mock; then
         printf 'TIDEGATE_TEST_KINESIS_URL=http://127.0.0.1:%s\n' "${ports%% *}"
     fi
+    if servers_running dynamodb-local; then
+        printf 'TIDEGATE_TEST_DYNAMODB_URL=http://127.0.0.1:%s\n' "${ports%% *}"
+    fi
 }
 
 servers_export_env() {
     local line
     # A variable left over from another shell would send tests to a server that is not this one.
-    unset TIDEGATE_TEST_MINISTACK_URL TIDEGATE_TEST_SQS_URL TIDEGATE_TEST_KINESIS_URL
+    unset TIDEGATE_TEST_MINISTACK_URL TIDEGATE_TEST_SQS_URL TIDEGATE_TEST_KINESIS_URL \
+        TIDEGATE_TEST_DYNAMODB_URL
     while IFS= read -r line; do
         # shellcheck disable=SC2163
         [ -n "$line" ] && export "$line"

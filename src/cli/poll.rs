@@ -134,8 +134,12 @@ fn text(summary: &RunSummary) -> String {
     } else {
         "not drained: what was in flight will be delivered again"
     };
+    let filtered = match summary.filtered {
+        0 => String::new(),
+        some => format!("filtered     {some:>12}\n"),
+    };
     format!(
-        "records      {:>12}   {:.0}/s\npolled       {:>12}\ninvocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{secs:.1} s, {drained}\n",
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{secs:.1} s, {drained}\n",
         summary.records,
         summary.records as f64 / secs,
         summary.polled,

@@ -61,6 +61,7 @@ impl MappingRecorder {
             Fact::Polled {
                 records, filtered, ..
             } => {
+                // Rule `filtered-counts`: what the filters left out was polled all the same.
                 bin.polled += u64::from(records);
                 bin.filtered += u64::from(filtered);
                 self.total.reads += 1;

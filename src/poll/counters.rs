@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Counters {
     /// Records read or received (PolledEventCount).
     pub polled: AtomicU64,
+    /// Records that the filters left out (FilteredOutEventCount).
+    pub filtered: AtomicU64,
     /// Records sent to functions, once per delivery (InvokedEventCount).
     pub invoked: AtomicU64,
     /// Invocations started.
@@ -28,7 +30,7 @@ pub struct Counters {
     pub diverted: AtomicU64,
     /// Invocation records that an on-failure destination did not take (DestinationDeliveryFailures).
     pub destination_failures: AtomicU64,
-    /// Records that are finished for good: succeeded on a stream, deleted from a queue, or given up.
+    /// Records that are finished for good: succeeded or left out on a stream, deleted from a queue, or given up.
     pub finished: AtomicU64,
     /// Calls to sources and stores that failed.
     pub call_failures: AtomicU64,
@@ -39,8 +41,9 @@ impl Counters {
     pub fn line(&self) -> String {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         format!(
-            "polled {} finished {} invocations {} errors {} throttles {} returned {} discarded {} diverted {} destination failures {} call failures {}",
+            "polled {} filtered {} finished {} invocations {} errors {} throttles {} returned {} discarded {} diverted {} destination failures {} call failures {}",
             get(&self.polled),
+            get(&self.filtered),
             get(&self.finished),
             get(&self.invocations),
             get(&self.errors),

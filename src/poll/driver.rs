@@ -15,6 +15,8 @@ const INPUTS_PER_WAKE_MAX: u32 = 256;
 pub(crate) const LIST_INTERVAL: Span = Span::from_secs(60);
 /// When they are listed again after a failure, or after an ended shard whose children are not shown yet.
 const LIST_AGAIN: Span = Span::from_secs(5);
+/// How often an ended shard lets the list be made so soon: some shards have no children.
+const LISTS_FOR_CHILDREN: u32 = 12;
 
 /// What the run asks of its mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(crate) struct Driver {
     pub(crate) wake: Option<(Time, WakeReason)>,
     pub(crate) next_list: Option<Time>,
     pub(crate) is_draining: bool,
+    /// Lists that are still made soon because a shard ended and no child of it was shown.
+    pub(crate) lists_for_children: u32,
     /// What the stream listed when it was opened.
     pub(crate) first_shards: Vec<Shard>,
 }
@@ -182,6 +186,7 @@ impl Driver {
         }
         if self.io.shard_ended && !self.is_draining {
             self.io.shard_ended = false;
+            self.lists_for_children = LISTS_FOR_CHILDREN;
             self.next_list = None;
             self.io.list_shards();
         }
@@ -197,11 +202,12 @@ impl Driver {
         match result {
             Ok(listed) => {
                 let new = self.io.admit(&listed);
-                let pause = if new.is_empty() {
-                    LIST_INTERVAL
-                } else {
-                    LIST_AGAIN
+                let is_soon = new.is_empty() && self.lists_for_children > 0;
+                self.lists_for_children = match is_soon {
+                    true => self.lists_for_children - 1,
+                    false => 0,
                 };
+                let pause = if is_soon { LIST_AGAIN } else { LIST_INTERVAL };
                 self.next_list = Some(now + pause);
                 if !new.is_empty() {
                     tracing::info!(mapping = %self.io.name, shards = new.len(), "new shards");

@@ -13,7 +13,7 @@ use crate::poll::shards::ShardBook;
 use crate::poll::store::{OpenWindow, Saving, Store};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, encode};
-use crate::source::{CallError, ListedShard, Payload, Records};
+use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -44,6 +44,7 @@ pub(crate) struct Io {
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) readers: Vec<Reader>,
+    pub(crate) keep: Arc<Keep>,
     pub(crate) book: ShardBook,
     pub(crate) windows: Windows,
     pub(crate) target: Arc<Target>,
@@ -139,10 +140,20 @@ impl Effects<Payload> for Io {
         }
         let counters = &self.counters;
         match fact {
-            Fact::Polled { records, .. } if records > 0 => {
+            Fact::Polled {
+                shard,
+                records,
+                filtered,
+                ..
+            } if records > 0 => {
                 add(&counters.polled, u64::from(records));
+                add(&counters.filtered, u64::from(filtered));
                 self.tally.outstanding += u64::from(records);
                 self.tally.last_records = now;
+                // A stream is done with what its filters left out; a queue when that is deleted.
+                if shard.is_some() {
+                    self.finished(filtered);
+                }
             }
             Fact::InvokeSent { records, .. } => {
                 add(&counters.invoked, u64::from(records));
@@ -225,7 +236,8 @@ impl Io {
             if let Some(state) = self.book.take_state(shard.id) {
                 self.windows.restore(shard.id, state);
             }
-            self.readers.extend(self.feed.reader(shard.id.0, &name));
+            let reader = self.feed.reader(shard.id.0, &name, &self.keep);
+            self.readers.extend(reader);
         }
         shards
     }
@@ -251,8 +263,22 @@ impl Io {
     ) -> Option<Event<Payload>> {
         match (&self.feed, self.readers.get_mut(shard.0 as usize)) {
             (Feed::Stream { stream, .. }, Some(Reader::Local(reader))) => {
-                let page = stream.read(reader, now, from, records_max, records);
+                let page = stream.read(reader, now, from, records_max, records, &self.keep);
                 Some(Event::Fetched { token, page })
+            }
+            (Feed::DynamoDb(dynamodb), Some(Reader::DynamoDb(reader))) => {
+                let (dynamodb, reader) = (dynamodb.clone(), reader.clone());
+                let name = self.name.clone();
+                self.tasks.spawn(async move {
+                    let result = dynamodb
+                        .read(&reader, now, from, records_max, records)
+                        .await;
+                    Input::Event(match result {
+                        Ok(page) => Event::Fetched { token, page },
+                        Err(error) => failed(&name, token, &error),
+                    })
+                });
+                None
             }
             (Feed::Kinesis(kinesis), Some(Reader::Kinesis(reader))) => {
                 let (kinesis, reader, name) = (kinesis.clone(), reader.clone(), self.name.clone());
@@ -278,33 +304,42 @@ impl Io {
         wait: Span,
     ) -> Option<Event<Payload>> {
         let draining = self.draining.subscribe();
+        let keep = self.keep.clone();
         match &self.feed {
             Feed::Queue { queue, shape } => {
-                let records = queue.receive(shape, now, records_max, records);
-                if !records.is_empty() || wait == Span::ZERO {
-                    return Some(feed::received(token, records));
+                let page = queue.receive(shape, now, records_max, records, &keep);
+                if feed::has_messages(&page) || wait == Span::ZERO {
+                    return Some(Event::Fetched { token, page });
                 }
                 let (queue, shape, clock) = (queue.clone(), shape.clone(), self.clock);
                 self.tasks.spawn(async move {
-                    let records =
-                        feed::await_messages(queue, shape, clock, records_max, wait, draining)
-                            .await;
-                    Input::Event(feed::received(token, records))
+                    let page = feed::await_messages(
+                        queue,
+                        shape,
+                        clock,
+                        records_max,
+                        wait,
+                        keep,
+                        draining,
+                    )
+                    .await;
+                    Input::Event(Event::Fetched { token, page })
                 });
                 None
             }
             Feed::Sqs(sqs) => {
                 let (sqs, name) = (sqs.clone(), self.name.clone());
                 self.tasks.spawn(async move {
-                    let result = feed::receive(&sqs, records_max, wait, records, draining).await;
+                    let result =
+                        feed::receive(&sqs, records_max, wait, records, &keep, draining).await;
                     Input::Event(match result {
-                        Ok(records) => feed::received(token, records),
+                        Ok(page) => Event::Fetched { token, page },
                         Err(error) => failed(&name, token, &error),
                     })
                 });
                 None
             }
-            Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to receive messages")
             }
         }
@@ -402,7 +437,7 @@ impl Io {
                 });
                 None
             }
-            Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to delete messages")
             }
         }

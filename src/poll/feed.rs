@@ -1,12 +1,13 @@
 //! What a mapping reads from.
 
-use crate::engine::{Event, Page, Position, Span, Time, Token};
+use crate::engine::{Page, Position, Span, Time};
 use crate::poll::Clock;
 use crate::poll::encode::SqsShape;
+use crate::source::dynamodb::{self, DynamoDb};
 use crate::source::kinesis::{self, Kinesis};
 use crate::source::local::{self, Queue, Stream};
 use crate::source::sqs::Sqs;
-use crate::source::{CallError, ListedShard, Payload, Records};
+use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ const DRAIN_RECEIVE_GRACE: Duration = Duration::from_secs(2);
 /// The source of one mapping.
 #[derive(Clone, Debug)]
 pub(crate) enum Feed {
+    DynamoDb(Arc<DynamoDb>),
     Kinesis(Arc<Kinesis>),
     Sqs(Arc<Sqs>),
     Stream {
@@ -33,6 +35,7 @@ pub(crate) enum Feed {
 /// The reader of one shard.
 #[derive(Debug)]
 pub(crate) enum Reader {
+    DynamoDb(Arc<dynamodb::Reader>),
     Kinesis(Arc<kinesis::Reader>),
     Local(local::Reader),
 }
@@ -40,16 +43,20 @@ pub(crate) enum Reader {
 impl Feed {
     /// Whether the source has shards, which may change while it is read.
     pub(crate) const fn has_shards(&self) -> bool {
-        matches!(self, Self::Kinesis(_) | Self::Stream { .. })
+        matches!(
+            self,
+            Self::DynamoDb(_) | Self::Kinesis(_) | Self::Stream { .. }
+        )
     }
 
     /// Whether new shards may appear.
     pub(crate) const fn reshards(&self) -> bool {
-        matches!(self, Self::Kinesis(_))
+        matches!(self, Self::DynamoDb(_) | Self::Kinesis(_))
     }
 
     pub(crate) async fn shards(&self) -> Result<Vec<ListedShard>, CallError> {
         match self {
+            Self::DynamoDb(dynamodb) => dynamodb.shards().await,
             Self::Kinesis(kinesis) => kinesis.shards().await,
             Self::Stream { stream, .. } => Ok(stream.shards()),
             Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
@@ -57,9 +64,12 @@ impl Feed {
     }
 
     /// The reader of the shard with this index.
-    pub(crate) fn reader(&self, index: u32, name: &Arc<str>) -> Option<Reader> {
+    pub(crate) fn reader(&self, index: u32, name: &Arc<str>, keep: &Arc<Keep>) -> Option<Reader> {
         match self {
-            Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name)))),
+            Self::DynamoDb(dynamodb) => {
+                Some(Reader::DynamoDb(Arc::new(dynamodb.reader(name, keep))))
+            }
+            Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name, keep)))),
             Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
             Self::Sqs(_) | Self::Queue { .. } => None,
         }
@@ -68,10 +78,10 @@ impl Feed {
     /// Whether nothing will ever come any more; only local sources can tell.
     pub(crate) fn is_exhausted(&self, readers: &[Reader]) -> bool {
         match self {
-            Self::Kinesis(_) | Self::Sqs(_) => false,
+            Self::DynamoDb(_) | Self::Kinesis(_) | Self::Sqs(_) => false,
             Self::Stream { stream, .. } => readers.iter().all(|reader| match reader {
                 Reader::Local(reader) => stream.is_exhausted(reader),
-                Reader::Kinesis(_) => false,
+                Reader::DynamoDb(_) | Reader::Kinesis(_) => false,
             }),
             Self::Queue { queue, .. } => queue.is_exhausted(),
         }
@@ -84,11 +94,12 @@ pub(crate) async fn receive(
     records_max: u32,
     wait: Span,
     records: Records,
+    keep: &Keep,
     draining: watch::Receiver<bool>,
-) -> Result<Records, CallError> {
+) -> Result<Page<Payload>, CallError> {
     tokio::select! {
-        result = sqs.receive(records_max, wait, records) => result,
-        () = abandoned(draining) => Ok(Records::new()),
+        result = sqs.receive(records_max, wait, records, keep) => result,
+        () = abandoned(draining) => Ok(Page::default()),
     }
 }
 
@@ -109,32 +120,27 @@ pub(crate) async fn await_messages(
     clock: Clock,
     records_max: u32,
     wait: Span,
+    keep: Arc<Keep>,
     draining: watch::Receiver<bool>,
-) -> Records {
+) -> Page<Payload> {
     let deadline = clock.now() + wait;
     loop {
         let next = queue.next_visible().unwrap_or(Time::MAX).min(deadline);
         tokio::select! {
             () = tokio::time::sleep_until(clock.instant(next)) => {}
-            () = drained(draining.clone()) => return Records::new(),
+            () = drained(draining.clone()) => return Page::default(),
         }
         let now = clock.now();
-        let records = queue.receive(&shape, now, records_max, Records::new());
-        if !records.is_empty() || now >= deadline {
-            return records;
+        let page = queue.receive(&shape, now, records_max, Records::new(), &keep);
+        if has_messages(&page) || now >= deadline {
+            return page;
         }
     }
 }
 
-/// The answer to a receive.
-pub(crate) fn received(token: Token, records: Records) -> Event<Payload> {
-    Event::Fetched {
-        token,
-        page: Page {
-            records,
-            ..Page::default()
-        },
-    }
+/// Whether a receive found anything, be it only for its deletion.
+pub(crate) fn has_messages(page: &Page<Payload>) -> bool {
+    !(page.records.is_empty() && page.rejected.is_empty())
 }
 
 /// Where a shard starts that the mapping did not know.

@@ -90,10 +90,12 @@ impl Default for RunOptions {
 /// What a run did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunSummary {
-    /// Records finished for good: succeeded, deleted or given up.
+    /// Records finished for good: succeeded, left out by filters, deleted or given up.
     pub records: u64,
     /// Records read or received.
     pub polled: u64,
+    /// Records that the filters left out.
+    pub filtered: u64,
     /// Invocations started.
     pub invocations: u64,
     /// Invocations that ended with the function's error.
@@ -192,6 +194,7 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
     let summary = RunSummary {
         records: counters::get(&counters.finished),
         polled: counters::get(&counters.polled),
+        filtered: counters::get(&counters.filtered),
         invocations: counters::get(&counters.invocations),
         errors: counters::get(&counters.errors),
         throttles: counters::get(&counters.throttles),
@@ -287,6 +290,10 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 mod tests;
 #[cfg(test)]
 mod tests_divert;
+#[cfg(test)]
+mod tests_filters;
+#[cfg(test)]
+mod tests_lineage;
 #[cfg(test)]
 mod tests_reshard;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Opening everything that a run needs, before anything is read.
 
 use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
+use crate::engine::filter::PatternError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
@@ -12,10 +13,11 @@ use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::source::dynamodb::DynamoDb;
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
-use crate::source::{AwsError, CallError};
+use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Surroundings, Target, TargetError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,6 +60,9 @@ pub enum SourceCause {
     /// A parameter that this version cannot carry out.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A mistake in a filter pattern.
+    #[error(transparent)]
+    Filter(Box<PatternError>),
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -71,8 +76,14 @@ pub enum SourceCause {
     #[error(transparent)]
     Destination(#[from] DestinationError),
     /// A kind of source that has no client here.
-    #[error("`{0}` is not a Kinesis stream or an SQS queue")]
+    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream or an SQS queue")]
     Kind(String),
+}
+
+impl From<PatternError> for SourceCause {
+    fn from(error: PatternError) -> Self {
+        Self::Filter(Box::new(error))
+    }
 }
 
 pub(crate) struct Opened {
@@ -176,6 +187,7 @@ impl<E: Into<SourceCause>> From<E> for Cause {
 impl Shared<'_> {
     async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
+        let keep = Keep::matching(config.source, &config.filters)?;
         let (feed, tuning) = self.feed(mapping).await?;
         let outlet = self.outlet(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
@@ -196,6 +208,7 @@ impl Shared<'_> {
             outlet,
             clock: self.clock,
             readers: Vec::new(),
+            keep: Arc::new(keep),
             book: ShardBook::new(stored, config.starting_position),
             windows: Windows::new(self.source_arn(mapping)),
             target: self.targets[mapping.target].clone(),
@@ -229,6 +242,7 @@ impl Shared<'_> {
             opened: now,
             wake: None,
             is_draining: false,
+            lists_for_children: 0,
             first_shards: shards,
         };
         Ok(driver)
@@ -263,6 +277,10 @@ impl Shared<'_> {
                         }
                         let kinesis = Kinesis::open(arn, endpoint, &self.file.aws, &role).await?;
                         Feed::Kinesis(Arc::new(kinesis))
+                    }
+                    SourceKind::DynamoDb => {
+                        let dynamodb = DynamoDb::open(arn, endpoint, &self.file.aws).await?;
+                        Feed::DynamoDb(Arc::new(dynamodb))
                     }
                     SourceKind::Sqs | SourceKind::SqsFifo => {
                         let sqs = Sqs::open(arn, endpoint, &self.file.aws, has_window).await?;

@@ -133,7 +133,11 @@ fn resource_of<'a>(
             None => Ok((SourceKind::Kinesis, after("stream/")?, None)),
             Some((stream, consumer)) => Ok((SourceKind::Kinesis, stream, Some(consumer))),
         },
-        "dynamodb" => Ok((SourceKind::DynamoDb, first(after("table/")?, '/'), None)),
+        // A table has no records to read, only its streams do.
+        "dynamodb" => match after("table/")?.split_once("/stream/") {
+            Some((table, label)) if !label.is_empty() => Ok((SourceKind::DynamoDb, table, None)),
+            _ => Err(ArnError::Resource),
+        },
         "kafka" => Ok((SourceKind::Msk, first(after("cluster/")?, '/'), None)),
         "rds" => Ok((SourceKind::DocumentDb, after("cluster:")?, None)),
         // The ARN of a broker does not tell which engine it runs; mappings tell by their parameters.
@@ -169,6 +173,14 @@ mod tests {
             let text = format!("{stream}/consumer/{tail}");
             assert_eq!(Arn::parse(&text), Err(ArnError::Consumer), "{text}");
         }
+        // DynamoDB Local names a Region and an account of its own.
+        let local =
+            "arn:aws:dynamodb:ddblocal:000000000000:table/orders/stream/2026-11-21T09:36:01.253";
+        let local = Arn::parse(local).expect("a stream of DynamoDB Local");
+        assert_eq!(
+            (local.kind, local.name.as_str(), local.region.as_str()),
+            (SourceKind::DynamoDb, "orders", "ddblocal")
+        );
         for (text, error) in [
             ("clicks", ArnError::Shape),
             ("arn:aws:sqs:us-east-1:12345:q", ArnError::Account),
@@ -179,6 +191,14 @@ mod tests {
                 ArnError::Resource,
             ),
             ("arn:aws:sqs:us-east-1:123456789012:a/b", ArnError::Resource),
+            (
+                "arn:aws:dynamodb:us-east-1:123456789012:table/orders",
+                ArnError::Resource,
+            ),
+            (
+                "arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/",
+                ArnError::Resource,
+            ),
         ] {
             assert_eq!(Arn::parse(text), Err(error), "{text}");
         }

@@ -1,6 +1,8 @@
 //! What is wrong with a file: collected, sorted, and shown all at once.
 
 use super::text::SourceText;
+use crate::engine::config;
+use crate::engine::filter;
 use std::ops::Range;
 
 /// How bad it is.
@@ -80,8 +82,9 @@ impl Diagnostic {
     pub(crate) fn new(code: &'static str, message: impl Into<Box<str>>) -> Self {
         debug_assert!(
             CODES.contains(&code)
-                || crate::engine::config::RULES
+                || config::RULES
                     .iter()
+                    .chain(filter::RULES)
                     .any(|rule| rule.id == code),
             "{code} is in no list of codes"
         );
@@ -142,6 +145,11 @@ impl Diagnostics {
             items: Vec::new(),
             dropped: 0,
         }
+    }
+
+    /// The text of the main file.
+    pub(crate) fn main_text(&self) -> &str {
+        &self.files[0].text
     }
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {

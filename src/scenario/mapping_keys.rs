@@ -2,6 +2,7 @@
 
 use super::convert::{boolean, list, string, text, whole};
 use super::diagnostic::Diagnostic;
+use super::inside;
 use super::node::{Entry, Value};
 use super::read::{At, Cx, Table};
 use super::timestamp;
@@ -67,16 +68,27 @@ pub(crate) fn parameters(table: &mut Table<'_>, cx: &mut Cx, clock: Clock) -> Ma
     }
 }
 
-/// The finding for a broken rule, at the key that breaks it or, when that is absent, at the table.
-pub(crate) fn finding(table: &Table<'_>, violation: &Violation) -> Diagnostic {
+/// The finding for a broken rule, at the key that breaks it or, when that is absent, at the table. `file` is the text
+/// of the whole file.
+pub(crate) fn finding(table: &Table<'_>, violation: &Violation, file: &str) -> Diagnostic {
     let message = if violation.aws_text {
         format!("AWS refuses it: {}", violation.message)
     } else {
         violation.message.clone()
     };
+    let (place, label) = match pattern_of(table, violation) {
+        None => (place(table, violation.parameter), violation.found.clone()),
+        Some((written, pattern, part)) => match inside::place(file, written, pattern, part) {
+            Some(place) => (place, violation.found.clone()),
+            None => {
+                let label = format!("byte {} of the pattern: {}", part.start, violation.found);
+                (written.clone(), label)
+            }
+        },
+    };
     let mut diagnostic = Diagnostic::new(violation.code, message)
-        .at(&place(table, violation.parameter))
-        .label(violation.found.as_str());
+        .at(&place)
+        .label(label);
     if !violation.allowed.is_empty() {
         diagnostic = diagnostic.allowed(violation.allowed.as_str());
     }
@@ -94,6 +106,23 @@ pub(crate) fn is_repetition(table: &Table<'_>, violation: &Violation) -> bool {
         "esm-starting-position-required",
     ];
     required.contains(&violation.code) && table.peek(violation.parameter).is_some()
+}
+
+/// The pattern that a violation is about: where it is written, its text, and the bytes of that text that are meant.
+fn pattern_of<'n>(
+    table: &Table<'n>,
+    violation: &'n Violation,
+) -> Option<(&'n Range<usize>, &'n str, &'n Range<usize>)> {
+    let part = violation.part.as_ref()?;
+    let filters = table.peek(violation.parameter)?.node.get("Filters")?;
+    let Value::List(nodes) = &filters.node.value else {
+        return None;
+    };
+    let node = &nodes.get(part.index)?.get("Pattern")?.node;
+    match &node.value {
+        Value::String(pattern) => Some((&node.span, pattern, &part.span)),
+        _ => None,
+    }
 }
 
 pub(crate) fn place(table: &Table<'_>, parameter: &str) -> Range<usize> {

@@ -1,7 +1,7 @@
 //! `[[mapping]]`: event source mappings, in scenarios and in poller files.
 
 use super::availability::{MAPPING, not_yet};
-use super::convert::{Named, duration_in, integer, name, unique};
+use super::convert::{Named, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::mapping_keys::{Clock, finding, is_repetition, parameters, place};
@@ -11,7 +11,7 @@ use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
 use super::traffic;
 use crate::engine::config::{MappingParameters, conflict_text};
-use crate::engine::{MappingConfig, Profile, SourceKind, Span, Tuning, check};
+use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning, check};
 use std::ops::Range;
 
 /// What a mapping of a scenario may refer to.
@@ -89,18 +89,15 @@ fn mapping(
     let info = source.map(|index| &world.sources[index]);
     let visibility = info.and_then(|info| info.visibility_timeout);
     let kind = info.and_then(|info| info.kind);
-    let usual = match kind {
-        Some(kind) => Tuning::for_source(world.profile, kind),
-        None => Tuning::new(world.profile),
-    };
     let fan_out = fan_out(&mut table, cx, kind);
-    let mut tuning = tuning(&mut table, cx, usual, visibility);
+    let mut tuning = tuning(&mut table, cx, world.profile, kind, visibility);
     if fan_out {
         tuning = tuning.pushed();
     }
     if let (Some(source), true) = (source, written.enabled != Some(false)) {
         readers.add(source, fan_out, place(&table, "EventSource"));
     }
+    let matching = matching(&mut table, cx, &written);
     let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;
@@ -116,6 +113,7 @@ fn mapping(
                 config: config?,
                 tuning,
                 fan_out,
+                matching,
                 source: source?,
                 function: function?,
             },
@@ -170,6 +168,42 @@ pub(crate) fn settle(
     (mappings, settled)
 }
 
+/// The share of records that pass the filters. Modelled records have no contents that patterns could be asked about.
+fn matching(table: &mut Table<'_>, cx: &mut Cx, written: &MappingParameters) -> Option<Ratio> {
+    let share = table.opt(cx, "matching", ratio);
+    let filters = table.peek("FilterCriteria");
+    let has_filters = match &written.filter_criteria {
+        Some(patterns) => !patterns.is_empty(),
+        // What is there and could not be read was reported.
+        None => filters.is_some(),
+    };
+    match (filters, table.peek("matching")) {
+        (Some(filters), None) if has_filters => {
+            cx.push(
+                Diagnostic::new(
+                    "missing-key",
+                    "a simulated mapping with filters needs `matching`",
+                )
+                .at(&filters.key_span)
+                .label("asks for the contents of records, and those of a scenario have none")
+                .help(
+                    "add `matching = \"25%\"`, the share of records that the filters let through",
+                ),
+            );
+        }
+        (_, Some(matching)) if !has_filters => {
+            cx.push(
+                Diagnostic::new("missing-key", "`matching` needs filters")
+                    .at(&matching.key_span)
+                    .label("says which share of the records passes the filters, and there are none")
+                    .help("add `FilterCriteria` with the patterns, or remove `matching`"),
+            );
+        }
+        _ => {}
+    }
+    share
+}
+
 /// Applies AWS's rules, then those of this version.
 pub(crate) fn checked(
     table: &Table<'_>,
@@ -195,20 +229,25 @@ pub(crate) fn checked(
         let common = ["FunctionName", "EventSource"].contains(&violation.parameter);
         let relevant = kind.is_some() || common;
         if relevant && !is_repetition(table, violation) {
-            cx.push(finding(table, violation));
+            let finding = finding(table, violation, cx.diagnostics.main_text());
+            cx.push(finding);
         }
     }
     None
 }
 
-/// The keys that AWS has no parameter for; `usual` is what holds without them.
+/// The keys that AWS has no parameter for.
 pub(crate) fn tuning(
     table: &mut Table<'_>,
     cx: &mut Cx,
-    usual: Tuning,
+    profile: Profile,
+    kind: Option<SourceKind>,
     visibility: Option<Span>,
 ) -> Tuning {
-    let mut tuning = usual;
+    let mut tuning = match kind {
+        Some(kind) => Tuning::for_source(profile, kind),
+        None => Tuning::new(profile),
+    };
     let waits = || duration_in(Span::from_millis(1)..=Span::from_secs(3_600));
     let take = |value: Option<Span>, field: &mut Span| *field = value.unwrap_or(*field);
     take(

@@ -18,6 +18,7 @@ mod events;
 mod faults;
 mod functions;
 mod gates;
+mod inside;
 mod lineage;
 mod load;
 mod local;

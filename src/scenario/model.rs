@@ -301,6 +301,8 @@ pub struct Mapping {
     pub tuning: Tuning,
     /// Kinesis: a consumer with enhanced fan-out.
     pub fan_out: bool,
+    /// The share of records that pass the filters; `None` where there are none.
+    pub matching: Option<Ratio>,
     /// Index into [`Scenario::sources`].
     pub source: usize,
     /// Index into [`Scenario::functions`].

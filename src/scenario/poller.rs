@@ -1,7 +1,7 @@
 //! A whole poller file: from text to [`PollerFile`].
 
 use super::arn::Arn;
-use super::availability::{SOURCES, not_yet};
+use super::availability::{POLLED, not_yet};
 use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
@@ -17,7 +17,7 @@ use super::poller_model::{
 use super::read::{At, Cx, Table};
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
-use crate::engine::{FunctionName, Profile, Span, Tuning};
+use crate::engine::{FunctionName, Profile, Span};
 use std::path::Path;
 
 /// A poller file and what is odd about it.
@@ -226,11 +226,7 @@ fn mapping(
             (local.map(|local| local.kind), visibility)
         }
     };
-    let usual = kind.map_or_else(
-        || Tuning::new(world.profile),
-        |kind| Tuning::for_source(world.profile, kind),
-    );
-    let tuning = tuning(&mut table, cx, usual, visibility);
+    let tuning = tuning(&mut table, cx, world.profile, kind, visibility);
     let mut config = checked(&table, cx, kind, &written);
     if let Some(config) = &mut config {
         config.on_failure = config
@@ -331,13 +327,17 @@ fn source(
                 Diagnostic::new("bad-arn", "`EventSourceArn` does not name an event source")
                     .at(&entry.node.span)
                     .label(error.to_string())
-                    .allowed("arn:aws:sqs:REGION:ACCOUNT:QUEUE, or arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM, with /consumer/NAME:TIMESTAMP for enhanced fan-out"),
+                    .allowed(
+                        "arn:aws:sqs:REGION:ACCOUNT:QUEUE, arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM (with \
+                         /consumer/NAME:TIMESTAMP for enhanced fan-out), or \
+                         arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE/stream/LABEL",
+                    ),
             );
             return None;
         }
     };
-    if !SOURCES.contains(&arn.kind) {
-        let advice = "use a Kinesis stream or an SQS standard queue";
+    if !POLLED.contains(&arn.kind) {
+        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS standard queue";
         cx.push(not_yet(
             &format!("a source of type {}", arn.kind),
             &entry.node.span,

@@ -215,7 +215,7 @@ impl World<'_> {
                 break;
             };
             self.inner.records += records.len() as u64;
-            let page = queue_page(records);
+            let page = self.inner.queue_page(waiter.mapping, records);
             let token = waiter.token;
             self.feed(waiter.mapping, Event::Fetched { token, page });
         }
@@ -244,6 +244,26 @@ impl World<'_> {
 }
 
 impl Inner<'_> {
+    /// What `mapping` sees of a receive.
+    fn queue_page(&self, mapping: u32, records: Vec<Record<()>>) -> Page<()> {
+        let page = Page {
+            records,
+            ..Page::default()
+        };
+        match &self.matching[mapping as usize] {
+            Some(matching) => matching.of_queue(page),
+            None => page,
+        }
+    }
+
+    /// What `mapping` sees of a page.
+    pub(super) fn stream_page(&self, mapping: u32, page: Page<()>) -> Page<()> {
+        match &self.matching[mapping as usize] {
+            Some(matching) => matching.of_stream(page),
+            None => page,
+        }
+    }
+
     fn schedule_queue_wake(&mut self, source: u32) {
         let Model::Sqs(queue) = &mut self.sources[source as usize].model else {
             return;
@@ -343,6 +363,7 @@ impl SimEffects<'_, '_> {
         match stream.poll(reader, shard.0, from, now, records_max, list) {
             Ok(page) => {
                 self.inner.records += page.records.len() as u64;
+                let page = self.inner.stream_page(self.mapping, page);
                 self.answer(token, page)
             }
             Err(_) => {
@@ -379,7 +400,8 @@ impl SimEffects<'_, '_> {
         match queue.receive(now, waiter, machine.spare_list()) {
             Received::Messages(records) => {
                 self.inner.records += records.len() as u64;
-                self.answer(token, queue_page(records))
+                let page = self.inner.queue_page(mapping, records);
+                self.answer(token, page)
             }
             Received::Waits => {
                 let source = self.inner.scenario.mappings[mapping as usize].source;
@@ -446,12 +468,5 @@ impl SimEffects<'_, '_> {
         };
         inner.schedule(inner.now + course.busy(), pending);
         None
-    }
-}
-
-fn queue_page(records: Vec<Record<()>>) -> Page<()> {
-    Page {
-        records,
-        ..Page::default()
     }
 }

@@ -8,6 +8,7 @@ mod direct;
 pub mod dist;
 mod esm;
 mod exp;
+mod filtering;
 mod function;
 mod run;
 pub mod services;

@@ -40,6 +40,7 @@ impl World<'_> {
         };
         let page = stream.push(reader, shard.0, from, now, records_max, list);
         self.inner.records += page.records.len() as u64;
+        let page = self.inner.stream_page(mapping, page);
         self.inner.shard_ended = page.shard_end;
         self.feed(mapping, Event::Fetched { token, page });
     }

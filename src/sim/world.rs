@@ -4,6 +4,7 @@ use super::calendar::{Calendar, EventSet};
 use super::destination::Destination;
 use super::direct::Call;
 use super::esm::SourceState;
+use super::filtering::Matching;
 use super::function::FunctionModel;
 use super::tournament::Tournament;
 use crate::engine::lambda::{
@@ -39,6 +40,8 @@ pub(super) struct Inner<'s> {
     pub(super) retries: engine::Rng,
     pub(super) sources: Vec<SourceState>,
     pub(super) destinations: Vec<Destination>,
+    /// The filters of each mapping, if it has any.
+    pub(super) matching: Vec<Option<Matching>>,
     pub(super) mapping_recorders: Vec<MappingRecorder>,
     /// The wake-up of each mapping that is in the calendar.
     pub(super) mapping_wakes: Vec<Option<Time>>,
@@ -173,6 +176,11 @@ impl<'s> World<'s> {
             retries: engine::Rng::stream(seed, "traffic/retries"),
             sources: SourceState::all(scenario, seed),
             destinations: Destination::all(scenario, seed),
+            matching: scenario
+                .mappings
+                .iter()
+                .map(|mapping| Matching::new(mapping, seed))
+                .collect(),
             mapping_recorders: scenario
                 .mappings
                 .iter()

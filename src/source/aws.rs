@@ -81,6 +81,13 @@ impl Connection {
         Ok(Self { config })
     }
 
+    /// Settings of a client of DynamoDB Streams.
+    pub fn dynamodb_streams(&self) -> aws_sdk_dynamodbstreams::Config {
+        aws_sdk_dynamodbstreams::config::Builder::from(&self.config)
+            .timeout_config(call_timeout())
+            .build()
+    }
+
     /// Settings of a Kinesis client.
     pub fn kinesis(&self) -> aws_sdk_kinesis::Config {
         aws_sdk_kinesis::config::Builder::from(&self.config)
@@ -144,10 +151,12 @@ where
     let status = error
         .raw_response()
         .map(|response| response.status().as_u16());
-    let text = match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
+    let text = match (error.code(), error.message(), status) {
+        (Some(code), Some(message), _) => format!("{code}: {message}"),
+        (Some(code), None, _) => code.to_owned(),
+        // What the client says of an answer that it cannot read has the answer in it, records and all.
+        (None, _, Some(status)) => format!("an answer with the status {status} makes no sense"),
+        (None, _, None) => DisplayErrorContext(error).to_string(),
     };
     CallError {
         class: classify(error.code(), status),

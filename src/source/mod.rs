@@ -1,7 +1,9 @@
-//! Event sources: Kinesis streams and SQS queues, real ones and ones inside the process.
+//! Event sources: Kinesis streams, DynamoDB streams and SQS queues, real ones and ones inside the process.
 
 mod aws;
 mod draw;
+pub mod dynamodb;
+mod filtering;
 pub mod kinesis;
 mod kpl;
 pub mod local;
@@ -15,6 +17,7 @@ pub mod sqs;
 pub use aws::{AwsError, Connection};
 pub(crate) use aws::{call_error, classify};
 pub use draw::Draw;
+pub use filtering::Keep;
 
 use crate::engine::{FailureClass, Record};
 use bytes::Bytes;
@@ -78,6 +81,21 @@ impl PageBuffer {
         self.ends.push(self.json.len());
         // One record is at most 10 MiB of data: its length is far below 4 GiB.
         u32::try_from(self.json.len() - before).unwrap_or(u32::MAX)
+    }
+
+    /// The record that was pushed last.
+    pub(crate) fn last(&self) -> &[u8] {
+        match self.ends.as_slice() {
+            [] => &[],
+            [end] => &self.json[..*end],
+            [.., start, end] => &self.json[*start..*end],
+        }
+    }
+
+    /// Takes the record back that was pushed last.
+    pub(crate) fn undo(&mut self) {
+        self.ends.pop();
+        self.json.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
     /// Gives every record of `records` its part of the buffer, in order.

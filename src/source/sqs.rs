@@ -1,8 +1,8 @@
 //! SQS queues.
 
 use super::aws::call_error;
-use super::{AwsError, CallError, Connection, PageBuffer, Payload, Records};
-use crate::engine::{FailureClass, Meta, Record, Seq, Span, Time, limits, stream_key};
+use super::{AwsError, CallError, Connection, Keep, PageBuffer, Payload, Records};
+use crate::engine::{FailureClass, Meta, Page, Record, Seq, Span, Time, limits, stream_key};
 use crate::poll::encode::{
     AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute,
 };
@@ -93,7 +93,8 @@ impl Sqs {
         self.visibility_timeout
     }
 
-    /// Receives at most `records_max` messages, waiting up to `wait` (whole seconds) for the first one.
+    /// Receives at most `records_max` messages, waiting up to `wait` (whole seconds) for the first one. Those that
+    /// `keep` does not admit are rejected: they carry nothing but what deleting them takes.
     ///
     /// # Errors
     /// When the call failed.
@@ -102,7 +103,8 @@ impl Sqs {
         records_max: u32,
         wait: Span,
         records: Records,
-    ) -> Result<Records, CallError> {
+        keep: &Keep,
+    ) -> Result<Page<Payload>, CallError> {
         let count = records_max.min(limits::SQS_CALL_MESSAGES_MAX);
         let secs = wait.min(limits::SQS_LONG_POLL).as_millis() / 1_000;
         let output = self
@@ -116,10 +118,10 @@ impl Sqs {
             .send()
             .await
             .map_err(|error| call_error("ReceiveMessage", &error))?;
-        Ok(self.page(output.messages.unwrap_or_default(), records))
+        Ok(self.page(output.messages.unwrap_or_default(), records, keep))
     }
 
-    fn page(&self, messages: Vec<Message>, mut records: Records) -> Records {
+    fn page(&self, messages: Vec<Message>, mut records: Records, keep: &Keep) -> Page<Payload> {
         let text_len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let guess = messages
             .iter()
@@ -128,32 +130,42 @@ impl Sqs {
             })
             .sum();
         let mut buffer = PageBuffer::with_capacity(guess);
+        let mut rejected = Records::new();
         for mut message in messages {
-            let (wire_len, arrival, group) = {
+            let (encoded, arrival, group) = {
                 let view = view(&message);
-                let wire_len = buffer.push(|out| self.shape.encode(out, &view));
+                let data = Some(view.body.as_bytes());
+                let encoded = keep.push(&mut buffer, data, |out| self.shape.encode(out, &view));
                 let millis = view
                     .get(SystemAttribute::SentTimestamp)
                     .and_then(|text| text.parse().ok());
                 let group = view
                     .get(SystemAttribute::MessageGroupId)
                     .map_or(0, |group| stream_key(0, group));
-                (wire_len, Time::from_millis(millis.unwrap_or(0)), group)
+                (encoded, Time::from_millis(millis.unwrap_or(0)), group)
             };
             let meta = Meta {
                 seq: Seq::from(self.ordinal.fetch_add(1, Relaxed)),
                 group,
                 arrival,
-                wire_len,
+                wire_len: encoded.unwrap_or(0),
             };
             let payload = Payload {
                 json: bytes::Bytes::new(),
                 receipt: message.receipt_handle.take().unwrap_or_default(),
             };
-            records.push(Record { meta, payload });
+            let list = match encoded {
+                Some(_) => &mut records,
+                None => &mut rejected,
+            };
+            list.push(Record { meta, payload });
         }
         buffer.hand_out(&mut records);
-        records
+        Page {
+            records,
+            rejected,
+            ..Page::default()
+        }
     }
 
     /// Deletes messages by their receipt handles, ten per call.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::SourceKind;
 use crate::source::scripted::{Scripted, error};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicU32;
@@ -41,9 +42,10 @@ async fn messages_are_received_with_all_that_belongs_to_them() {
     let sqs = open(&server).await.expect("a queue");
     assert_eq!(sqs.visibility_timeout(), Span::from_secs(45));
     let records = sqs
-        .receive(25, Span::from_millis(3_900), Vec::new())
+        .receive(25, Span::from_millis(3_900), Vec::new(), &Keep::default())
         .await
-        .expect("messages");
+        .expect("messages")
+        .records;
     let request = &server.calls("ReceiveMessage")[0];
     assert_eq!(request["MaxNumberOfMessages"], 10);
     assert_eq!(request["WaitTimeSeconds"], 3);
@@ -108,7 +110,9 @@ async fn failures_are_classified_and_never_hidden_by_retries() {
     let sqs = open(&server).await.expect("a queue");
     let mut classes = Vec::new();
     for _ in 0..3 {
-        let failed = sqs.receive(10, Span::ZERO, Vec::new()).await;
+        let failed = sqs
+            .receive(10, Span::ZERO, Vec::new(), &Keep::default())
+            .await;
         classes.push(failed.expect_err("as scripted").class);
     }
     use FailureClass::{Denied, Throttled, Transient};
@@ -127,4 +131,53 @@ async fn a_queue_that_is_not_there_is_said_at_once() {
         Err(SqsError::Call(failed)) => assert_eq!(failed.class, FailureClass::Denied),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn messages_that_do_not_match_are_rejected_with_their_receipts() {
+    let server = Scripted::start(|call, _| {
+        opening(call).unwrap_or_else(|| {
+            let with = |receipt: &str, body: &str, region: &str| {
+                json!({"MessageId": "m", "ReceiptHandle": receipt, "Body": body, "MD5OfBody": "5d41",
+                    "Attributes": {"SentTimestamp": "1545082649183", "SenderId": "AIDA"},
+                    "MD5OfMessageAttributes": "0048",
+                    "MessageAttributes": {"region": {"StringValue": region, "DataType": "String"}}})
+            };
+            let messages = [
+                with("r-1", r#"{"kind":"order"}"#, "eu"),
+                with("r-2", r#"{"kind":"refund"}"#, "eu"),
+                with("r-3", r#"{"kind":"order""#, "us"),
+                with("r-4", r#"{"kind":"order"}"#, "us"),
+            ];
+            (200, json!({"Messages": messages}))
+        })
+    })
+    .await;
+    let sqs = open(&server).await.expect("a queue");
+    let split = async |pattern: &str| {
+        let keep = Keep::matching(SourceKind::Sqs, &[pattern.to_owned()]).expect("a pattern");
+        let page = sqs
+            .receive(10, Span::ZERO, Vec::new(), &keep)
+            .await
+            .expect("messages");
+        assert!(page.rejected.iter().all(|it| it.payload.json.is_empty()));
+        let receipts = |records: Records| -> String {
+            let receipts = records.into_iter().map(|record| record.payload.receipt);
+            receipts.collect::<Vec<_>>().join(" ")
+        };
+        (receipts(page.records), receipts(page.rejected))
+    };
+    let pair = |kept: &str, rejected: &str| (kept.to_owned(), rejected.to_owned());
+    assert_eq!(
+        split(r#"{"body":{"kind":["order"]}}"#).await,
+        pair("r-1 r-4", "r-2 r-3")
+    );
+    let attribute = r#"{"messageAttributes":{"region":{"stringValue":["us"]}}}"#;
+    assert_eq!(split(attribute).await, pair("r-3 r-4", "r-1 r-2"));
+    let both = r#"{"body":{"kind":["order"]},"attributes":{"SenderId":[{"prefix":"AI"}]}}"#;
+    assert_eq!(split(both).await, pair("r-1 r-4", "r-2 r-3"));
+    assert_eq!(
+        split(r#"{"body":["x"]}"#).await,
+        pair("", "r-1 r-2 r-3 r-4")
+    );
 }

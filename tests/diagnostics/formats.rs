@@ -61,3 +61,19 @@ fn mistakes_in_named_files_are_shown_there() {
     super::snapshot!(with_files("1,two\n", "\n"));
     super::snapshot!(with_files("1,2,3\n", "1ms\n"));
 }
+
+#[test]
+fn a_filter_pattern_is_pointed_into_in_every_format() {
+    let pattern = r#"{"body": {"kind": "order"}}"#;
+    let json = format!(
+        r#"{{"duration": "10m", "function": [{{"name": "f", "duration": "1ms"}}],
+ "source": [{{"name": "orders", "type": "sqs", "producer": []}}],
+ "mapping": [{{"name": "m", "EventSource": "orders", "FunctionName": "f", "matching": "5%",
+   "FilterCriteria": {{"Filters": [{{"Pattern": {pattern:?}}}]}}}}]}}"#
+    );
+    super::snapshot!(told_as("bad.json", &json));
+    let yaml = format!(
+        "duration: 10m\nfunction:\n  - name: f\n    duration: 1ms\nsource:\n  - name: orders\n    type: sqs\n    producer: []\nmapping:\n  - name: m\n    EventSource: orders\n    FunctionName: f\n    matching: 5%\n    FilterCriteria:\n      Filters:\n        - Pattern: '{pattern}'\n        - Pattern: |\n            {pattern}\n"
+    );
+    super::snapshot!(told_as("bad.yaml", &yaml));
+}

@@ -1,6 +1,7 @@
 //! Bad poller files.
 
 use super::poller_told;
+use tidegate::engine::{SourceKind, Span};
 use tidegate::scenario::{ErrorSign, MappingSource, SourceText, TargetKind, parse_poller};
 
 #[test]
@@ -78,7 +79,7 @@ EventSourceArn = "arn:aws:sqs:us-east-1:12:q"
 FunctionName = "g"
 [[mapping]]
 name = "b"
-EventSourceArn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026"
+EventSourceArn = "arn:aws:kafka:us-east-1:123456789012:cluster/c/1"
 FunctionName = "f"
 StartingPosition = "LATEST"
 [[mapping]]
@@ -87,6 +88,51 @@ EventSource = "qq"
 FunctionName = "f"
 "#;
     super::snapshot!(poller_told(text));
+}
+
+#[test]
+fn streams_of_tables_are_checked() {
+    let text = r#"
+[[target]]
+function = "f"
+type = "lambda"
+[[mapping]]
+name = "table"
+EventSourceArn = "arn:aws:dynamodb:us-east-1:123456789012:table/orders"
+FunctionName = "f"
+StartingPosition = "LATEST"
+[[mapping]]
+name = "instant"
+EventSourceArn = "arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/2026-11-21T06:00:00.000"
+FunctionName = "f"
+StartingPosition = "AT_TIMESTAMP"
+StartingPositionTimestamp = 2026-11-21T06:00:00Z
+"#;
+    super::snapshot!(poller_told(text));
+}
+
+#[test]
+fn a_stream_of_a_table_is_read_at_its_own_pace() {
+    let text = r#"
+[aws]
+region = "us-east-1"
+endpoint_url = "http://localhost:8000"
+[[target]]
+function = "f"
+type = "mock"
+[[mapping]]
+name = "changes"
+EventSourceArn = "arn:aws:dynamodb:ddblocal:000000000000:table/orders/stream/2026-11-21T09:36:01.253"
+FunctionName = "f"
+StartingPosition = "TRIM_HORIZON"
+page_records = 500
+"#;
+    let loaded =
+        parse_poller(SourceText::new("p.toml", text)).unwrap_or_else(|report| panic!("{report}"));
+    let mapping = &loaded.file.mappings[0];
+    assert_eq!(mapping.config.source, SourceKind::DynamoDb);
+    assert_eq!(mapping.tuning.poll_interval, Span::from_millis(250));
+    assert_eq!(mapping.tuning.page_records_max, 500);
 }
 
 #[test]

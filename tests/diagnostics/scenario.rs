@@ -234,3 +234,29 @@ fn changes_are_checked_like_the_file() {
         parse_changed(SourceText::new("bad.toml", GOOD), &changes).expect_err("bad changes");
     super::snapshot!(format!("\n{report}"));
 }
+
+bad!(
+    filter_patterns,
+    mapped(
+        "orders",
+        "matching = \"25%\"\nFilterCriteria = { Filters = [\n  { Pattern = '{\"body\": {\"kind\": \"order\", \"n\": []}}' },\n  { Pattern = \"{\\\"body\\\": {\\\"n\\\": [{\\\"numerc\\\": [1]}]}}\" },\n  { Pattern = \"order\" },\n  { Pattern = \"\"\"{\"body\":\n    {\"path\": [{\"wildcard\": \"*.png\"}]}}\"\"\" },\n  { Pattern = \"{\\u0022body\\u0022: [}\" },\n] }\n"
+    )
+);
+bad!(
+    too_many_and_too_long_filters,
+    mapped(
+        "clicks",
+        &format!(
+            "StartingPosition = \"LATEST\"\nmatching = \"1/4\"\nTumblingWindowInSeconds = 60\n[[mapping.FilterCriteria.Filters]]\nPattern = '{{\"data\": [\"x\"]}}{}'\n{}",
+            " ".repeat(4_090),
+            "[[mapping.FilterCriteria.Filters]]\nPattern = '{\"data\": {\"n\": [1]}}'\n".repeat(5)
+        )
+    )
+);
+bad!(
+    filters_and_the_share_that_passes_need_each_other,
+    mapped(
+        "orders",
+        "FilterCriteria = { Filters = [{ Pattern = '{\"body\": {\"n\": [1]}}' }] }\n[[mapping]]\nname = \"n\"\nEventSource = \"clicks\"\nFunctionName = \"f\"\nStartingPosition = \"LATEST\"\nFilterCriteria = { Filters = [] }\nmatching = \"5%\"\n[[mapping]]\nname = \"o\"\nEventSource = \"orders\"\nFunctionName = \"f:live\"\nmatching = 5\n"
+    )
+);

@@ -36,10 +36,14 @@ pub(crate) fn record_verdict(record: &Value) -> Verdict {
     }
 }
 
-/// The text of an SQS body or of Kinesis data; bytes that are no text are shown as far as they are.
+/// The text of an SQS body or of Kinesis data, or all of a DynamoDB change; bytes that are no text are shown as far as they
+/// are.
 fn payload(record: &Value) -> Option<String> {
     if let Some(body) = record.get("body").and_then(Value::as_str) {
         return Some(body.to_owned());
+    }
+    if let Some(change) = record.get("dynamodb") {
+        return Some(change.to_string());
     }
     let data = record.pointer("/kinesis/data").and_then(Value::as_str)?;
     let bytes = STANDARD.decode(data).ok()?;

@@ -1,6 +1,7 @@
 //! What the poller relies upon in Kinesis, seen to hold in the server that its tests run against.
 
 mod fanout;
+mod filters;
 mod poll;
 mod windows;
 

@@ -8,6 +8,7 @@
 )]
 
 mod destinations;
+mod dynamodb;
 mod function;
 mod kinesis;
 mod sqs;

@@ -1,5 +1,6 @@
 //! What the poller relies upon in SQS, seen to hold in the server that its tests run against.
 
+mod filters;
 mod lambda_target;
 mod poll;
 

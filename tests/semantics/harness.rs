@@ -50,18 +50,21 @@ impl Call<'_> {
     }
 }
 
+/// Says which messages of a call failed.
+pub(crate) type Reports = Box<dyn FnMut(&Call<'_>) -> Vec<u32>>;
+
 /// The world that answers. Everything takes no time unless told otherwise.
 pub(crate) struct World {
     /// What each shard holds (or, for a queue, the first entry), oldest first.
     pub(crate) shards: Vec<Vec<Record<&'static str>>>,
     /// Shards that are closed.
     pub(crate) closed: Vec<u32>,
-    /// Records that a page covers but does not hold, as a filter would do it.
+    /// Records that the filters leave out.
     pub(crate) left_out: Vec<&'static str>,
     pub(crate) function: Box<dyn FnMut(&Call<'_>) -> Outcome>,
     pub(crate) invoke_takes: Span,
     /// Queues: messages that the function reports as failed, by index.
-    pub(crate) reports: Box<dyn FnMut(&Call<'_>) -> Vec<u32>>,
+    pub(crate) reports: Reports,
     /// Answers to stores and deletions by their number; `None` means done.
     pub(crate) confirm: Box<dyn FnMut(u32) -> Option<FailureClass>>,
     /// How the next reads and receives fail, the last entry first.
@@ -413,17 +416,27 @@ impl World {
             .max(begin);
         let end = arrived.min(begin + records_max as usize);
         let covered = &held[begin..end];
-        let kept = covered
-            .iter()
-            .filter(|record| !self.left_out.contains(&record.payload));
+        let (records, left_out) = self.split(covered);
         Page {
-            records: kept.cloned().collect(),
+            records,
+            filtered: left_out.len() as u32,
             bytes: covered.len() as u64 * self.read_bytes,
             end: covered.last().map(|record| record.meta.seq),
             behind: Span::from_millis(u64::from(end < arrived)),
             shard_end: end == held.len() && self.closed.contains(&shard.0),
             ..Page::default()
         }
+    }
+
+    /// What the filters let through, and what they leave out.
+    fn split(
+        &self,
+        records: &[Record<&'static str>],
+    ) -> (Vec<Record<&'static str>>, Vec<Record<&'static str>>) {
+        let mut records = records.to_vec();
+        let left_out = |record: &mut Record<_>| self.left_out.contains(&record.payload);
+        let rejected = records.extract_if(.., left_out).collect();
+        (records, rejected)
     }
 
     fn confirmed(&mut self, token: tidegate::engine::Token) -> Option<Event<&'static str>> {
@@ -489,10 +502,11 @@ impl Effects<&'static str> for World {
                 let answered = first.max(now).min(now + wait);
                 let visible = queue.partition_point(|message| message.meta.arrival <= answered);
                 let count = visible.min(records_max as usize);
-                let records = queue[..count].to_vec();
+                let (records, rejected) = self.split(&queue[..count]);
                 self.received += count;
                 let page = Page {
                     records,
+                    rejected,
                     ..Page::default()
                 };
                 let event = Event::Fetched { token, page };

@@ -3,16 +3,15 @@
 use super::check::shorten;
 use super::rule::Violation;
 use super::{MappingParameters, SourceKind, connection};
+use crate::engine::filter::Filters;
 
-const FILTERS_MAX: usize = 5;
-const FILTER_CHARS_MAX: usize = 4_096;
 const DESTINATION_CHARS_MAX: usize = 350;
 
 pub(super) fn check(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec<Violation>) {
     destination(kind, parameters, found);
     response_types(parameters, found);
     tumbling(parameters, found);
-    filters(parameters, found);
+    filters(kind, parameters, found);
     if kind.is_kafka() && parameters.provisioned_poller_config.is_none() {
         without_pollers(parameters, found);
     }
@@ -144,41 +143,15 @@ fn tumbling(parameters: &MappingParameters, found: &mut Vec<Violation>) {
     }
 }
 
-fn filters(parameters: &MappingParameters, found: &mut Vec<Violation>) {
+/// Every mistake of every pattern, each with the code of its own rule and its place inside the pattern.
+fn filters(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec<Violation>) {
     let filters = parameters.filter_criteria.as_deref().unwrap_or_default();
-    if filters.len() > FILTERS_MAX {
-        found.push(
-            Violation::new("FilterCriteria", "esm-filter-count", "too many filters")
-                .found(format!("found {}", filters.len()))
-                .allowed("0 to 5 filters"),
-        );
-    }
-    for (i, pattern) in filters.iter().enumerate() {
-        let chars = pattern.chars().count();
-        if chars > FILTER_CHARS_MAX {
-            found.push(
-                Violation::new(
-                    "FilterCriteria",
-                    "esm-filter-length",
-                    "a filter pattern is too long",
-                )
-                .found(format!("pattern {} has {chars} characters", i + 1))
-                .allowed("up to 4,096 characters"),
-            );
-        }
-        let trimmed = pattern.trim();
-        if !(trimmed.starts_with('{') && trimmed.ends_with('}')) {
-            found.push(
-                Violation::new(
-                    "FilterCriteria",
-                    "esm-filter-form",
-                    "Invalid filter pattern definition.",
-                )
-                .verbatim()
-                .found(format!("pattern {} is `{}`", i + 1, shorten(pattern)))
-                .allowed("a JSON object, such as {\"data\": {\"kind\": [\"order\"]}}"),
-            );
-        }
+    let patterns: Vec<&str> = filters.iter().map(String::as_str).collect();
+    // DocumentDB takes no FilterCriteria at all, which `esm-parameter-not-accepted` says.
+    if kind != SourceKind::DocumentDb
+        && let Err(errors) = Filters::compile(kind, &patterns)
+    {
+        found.extend(errors.into_iter().map(Violation::of_pattern));
     }
     if parameters.kms_key_arn.is_some() && filters.is_empty() {
         found.push(

@@ -21,7 +21,7 @@ pub use parameters::{
     DestinationConfig, DocumentDbEventSourceConfig, KafkaEventSourceConfig, MappingParameters,
     ProvisionedPollerConfig, ScalingConfig, SourceAccessConfiguration,
 };
-pub use rule::{Evidence, RULES, Rule, Violation, conflict_text};
+pub use rule::{Evidence, Part, RULES, Rule, Violation, conflict_text};
 pub use table::{INTEGERS, IntegerLimits, IntegerRow};
 pub use update::CREATE_ONLY;
 
@@ -205,7 +205,7 @@ impl Tuning {
         }
     }
 
-    /// The values for one kind of source.
+    /// The values for one kind of source (rule `dynamodb-reads-per-second`).
     pub const fn for_source(profile: Profile, source: SourceKind) -> Self {
         let common = Self::new(profile);
         match source {

@@ -1,6 +1,8 @@
 //! Rules with their evidence, and what a broken one says.
 
 use super::SourceKind;
+use crate::engine::filter::{self, PatternError};
+use std::ops::Range;
 
 /// How sure we are of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub struct Rule {
 pub struct Violation {
     /// The parameter to look at, AWS's name, with a dot before the inner name of a structure.
     pub parameter: &'static str,
-    /// Id of the rule.
+    /// Id of the rule, one of [`RULES`] or of [`filter::RULES`].
     pub code: &'static str,
     /// What was found, for a label.
     pub found: String,
@@ -41,6 +43,17 @@ pub struct Violation {
     pub allowed: String,
     /// What to try.
     pub hint: Option<String>,
+    /// The part of the parameter that is meant, where it is one of several texts.
+    pub part: Option<Part>,
+}
+
+/// A place inside a parameter that is a list of texts, such as the patterns of FilterCriteria.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which text, counted from 0.
+    pub index: usize,
+    /// Bytes of that text.
+    pub span: Range<usize>,
 }
 
 impl Violation {
@@ -50,7 +63,10 @@ impl Violation {
         message: impl Into<String>,
     ) -> Self {
         debug_assert!(
-            RULES.iter().any(|rule| rule.id == code),
+            RULES
+                .iter()
+                .chain(filter::RULES)
+                .any(|rule| rule.id == code),
             "{code} is not in the table of rules"
         );
         Self {
@@ -61,6 +77,22 @@ impl Violation {
             aws_text: false,
             allowed: String::new(),
             hint: None,
+            part: None,
+        }
+    }
+
+    /// A mistake in a filter pattern.
+    pub(super) fn of_pattern(error: PatternError) -> Self {
+        let part = Part {
+            index: error.pattern,
+            span: error.span,
+        };
+        Self {
+            found: error.found,
+            allowed: error.allowed,
+            aws_text: error.aws_text,
+            part: Some(part),
+            ..Self::new("FilterCriteria", error.code, error.message)
         }
     }
 
@@ -108,7 +140,7 @@ const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule 
 use Evidence::{Documented, Recorded};
 
 /// Every rule that [`check`](super::check()) and the readers of files apply to mappings.
-pub const RULES: [Rule; 46] = [
+pub const RULES: [Rule; 43] = [
     rule(
         "esm-parameter-not-accepted",
         Documented,
@@ -228,17 +260,6 @@ pub const RULES: [Rule; 46] = [
         "esm-tumbling-no-filters",
         Recorded,
         "a tumbling window refuses filters",
-    ),
-    rule("esm-filter-count", Documented, "at most 5 filters"),
-    rule(
-        "esm-filter-length",
-        Documented,
-        "a filter pattern has at most 4,096 characters",
-    ),
-    rule(
-        "esm-filter-form",
-        Recorded,
-        "a filter pattern is a JSON object",
     ),
     rule(
         "esm-key-needs-filters",

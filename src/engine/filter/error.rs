@@ -43,8 +43,9 @@ impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} pattern {}, byte {}: {}; allowed: {}",
+            "{}{} pattern {}, byte {}: {}; allowed: {}",
             self.message,
+            if self.aws_text { "" } else { ":" }, // AWS's text ends with a full stop
             self.pattern + 1,
             self.span.start,
             self.found,

@@ -4,6 +4,8 @@
 //! message points at its place. Records are never read this way: see [`scan`](super::scan).
 
 use super::error::Fault;
+use super::lexis::{self, Broken};
+use super::text::Text;
 use std::ops::Range;
 
 /// Deepest nesting of lists and objects in a pattern (rule `filter-depth`).
@@ -216,122 +218,38 @@ impl Reader<'_, '_> {
         Ok(value)
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
-        if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            return Err(self.unexpected("a digit"));
-        }
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.pos += 1;
-        }
-        Ok(())
+    fn broken(&mut self, broken: Broken) -> Fault {
+        self.pos = broken.at;
+        self.unexpected(broken.allowed)
     }
 
     fn number(&mut self) -> Result<String, Fault> {
         let start = self.pos;
-        if self.peek() == Some(b'-') {
-            self.pos += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.pos += 1;
-            if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return Err(self.unexpected("a number without leading zeros"));
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.pos += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.pos += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.pos += 1;
-            }
-            self.digits()?;
-        }
+        let end = lexis::number(self.text.as_bytes(), start);
+        self.pos = end.map_err(|broken| self.broken(broken))?;
         Ok(self.text[start..self.pos].to_owned())
     }
 
     fn string(&mut self) -> Result<String, Fault> {
-        let mut out = String::new();
-        self.pos += 1;
+        let inside = self.pos + 1;
+        let found = lexis::string(self.text.as_bytes(), self.pos);
+        let (end, escaped) = found.map_err(|broken| self.broken(broken))?;
+        self.pos = end;
+        let mut points = Text::new(&self.text[inside..end - 1], escaped).points();
+        let mut characters = String::new();
         loop {
-            let rest = &self.text[self.pos..];
-            let plain = rest
-                .find(|c: char| c == '"' || c == '\\' || c < ' ')
-                .unwrap_or(rest.len());
-            out.push_str(&rest[..plain]);
-            self.pos += plain;
-            match self.peek() {
-                Some(b'"') => {
-                    self.pos += 1;
-                    return Ok(out);
-                }
-                Some(b'\\') => out.push(self.escape()?),
-                Some(_) => return Err(self.unexpected("an escape such as \\n or \\u0009")),
-                None => return Err(self.unexpected("a closing quote")),
-            }
+            let start = end - 1 - points.rest_len();
+            let Some(point) = points.next() else {
+                return Ok(characters);
+            };
+            characters.push(char::from_u32(point).ok_or_else(|| {
+                Fault::new(
+                    start..end - 1 - points.rest_len(),
+                    "filter-json",
+                    "half a surrogate pair",
+                    "both halves, or the character itself",
+                )
+            })?);
         }
-    }
-
-    fn escape(&mut self) -> Result<char, Fault> {
-        const ALLOWED: &str = "one of the escapes \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX";
-        let start = self.pos;
-        self.pos += 1;
-        let known = match self.peek() {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => {
-                self.pos += 1;
-                return self.code_point(start);
-            }
-            _ => return Err(self.unexpected(ALLOWED)),
-        };
-        self.pos += 1;
-        Ok(known)
-    }
-
-    fn code_point(&mut self, start: usize) -> Result<char, Fault> {
-        let first = self.four_digits()?;
-        let code = if (0xd800..0xdc00).contains(&first) && self.text[self.pos..].starts_with("\\u")
-        {
-            self.pos += 2;
-            let second = self.four_digits()?;
-            // An impossible second half leaves a lone surrogate, which is no character either.
-            match second.checked_sub(0xdc00) {
-                Some(low) if low < 0x400 => 0x10000 + ((first - 0xd800) << 10) + low,
-                _ => first,
-            }
-        } else {
-            first
-        };
-        char::from_u32(code).ok_or_else(|| {
-            Fault::new(
-                start..self.pos,
-                "filter-json",
-                "half a surrogate pair",
-                "both halves, or the character itself",
-            )
-        })
-    }
-
-    fn four_digits(&mut self) -> Result<u32, Fault> {
-        let mut code = 0;
-        for _ in 0..4 {
-            let digit = self
-                .peek()
-                .and_then(|byte| char::from(byte).to_digit(16))
-                .ok_or_else(|| self.unexpected("four hexadecimal digits"))?;
-            code = code * 16 + digit;
-            self.pos += 1;
-        }
-        Ok(code)
     }
 }

@@ -32,6 +32,7 @@ mod bits;
 mod build;
 mod error;
 mod json;
+mod lexis;
 mod numeric;
 mod operator;
 mod pattern;
@@ -64,7 +65,9 @@ pub const PATTERN_CHARS_MAX: usize = 4_096;
 #[derive(Clone, Copy, Debug)]
 pub struct View<'r> {
     /// The record as one JSON object, as it is in the function's event. Of sources whose data is given apart, the
-    /// data may be left out of it. Looked at only if a pattern names a key other than the data key.
+    /// data may be left out of it. Looked at only if a pattern names a key other than the data key,
+    /// and only as far as something can still be found: it must be JSON in which no object names a key twice, as the
+    /// driver's own encoder writes it.
     pub metadata: &'r [u8],
     /// The data, decoded from base64 where the event has it so, for the sources that have a data key:
     /// `data` for Kinesis, ActiveMQ and RabbitMQ, `body` for SQS, `value` for Kafka. `None` if the record has none,
@@ -113,6 +116,11 @@ impl Filters {
         })
     }
 
+    /// Whether any pattern names a key other than the data key, so that [`View::metadata`] is looked at.
+    pub const fn reads_metadata(&self) -> bool {
+        self.table.metadata.is_used()
+    }
+
     /// What the patterns say about a record. Reads the record once (rarely twice) and allocates nothing.
     pub fn matches(&self, record: &View<'_>) -> Verdict {
         if self.is_empty {
@@ -132,7 +140,7 @@ fn refused(filters_max: usize, source: SourceKind, patterns: &[&str]) -> Option<
             "a filter on DocumentDB",
             "filters on every other source",
         );
-        return Some((0, fault.ours("DocumentDB has no filters.")));
+        return Some((0, fault.ours("DocumentDB has no filters")));
     }
     // Rule `filter-count`.
     let extra = patterns.get(filters_max)?;
@@ -142,7 +150,7 @@ fn refused(filters_max: usize, source: SourceKind, patterns: &[&str]) -> Option<
         format!("{} filters", patterns.len()),
         format!("up to {filters_max} filters"),
     );
-    Some((filters_max, fault.ours("Too many filters.")))
+    Some((filters_max, fault.ours("too many filters")))
 }
 
 fn read(source: SourceKind, pattern: &str, faults: &mut Vec<Fault>) -> Option<Shape> {
@@ -155,7 +163,7 @@ fn read(source: SourceKind, pattern: &str, faults: &mut Vec<Fault>) -> Option<Sh
             format!("{chars} characters"),
             "up to 4,096 characters",
         );
-        faults.push(fault.ours("The filter pattern is too long."));
+        faults.push(fault.ours("the filter pattern is too long"));
         return None;
     }
     let node = match json::read(pattern, faults) {

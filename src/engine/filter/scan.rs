@@ -3,6 +3,7 @@
 //! Nothing here owns memory: positions are integers, results are slices of the record, and the kinds of the open
 //! containers of a skipped value are the bits of one integer.
 
+use super::lexis;
 use super::text::Text;
 
 /// Deepest nesting of lists and objects in a record (rule `filter-record-depth`).
@@ -191,6 +192,43 @@ impl<'r> Scan<'r> {
         }
     }
 
+    /// [`skip`](Self::skip) for a record that is known to be JSON.
+    pub(super) fn pass(&mut self) -> Result<(), Malformed> {
+        match self.peek().ok_or(Malformed)? {
+            b'{' | b'[' => {
+                self.pos += 1;
+                self.depth += 1;
+                self.leave()
+            }
+            b'"' => self.skip_string().map(drop),
+            _ => self.scalar().map(drop),
+        }
+    }
+
+    /// Steps over the rest of the innermost container, in a record that is known to be JSON.
+    pub(super) fn leave(&mut self) -> Result<(), Malformed> {
+        let bytes = self.text.as_bytes();
+        let mut pos = self.pos;
+        let mut open = 1u32;
+        while open > 0 {
+            pos = match *bytes.get(pos).ok_or(Malformed)? {
+                b'"' => lexis::string(bytes, pos).map_err(|_| Malformed)?.0,
+                b'{' | b'[' => {
+                    open += 1;
+                    pos + 1
+                }
+                b'}' | b']' => {
+                    open -= 1;
+                    pos + 1
+                }
+                _ => pos + 1,
+            };
+        }
+        self.pos = pos;
+        self.depth -= 1;
+        Ok(())
+    }
+
     #[inline]
     fn word(&mut self, word: &str, scalar: Scalar<'r>) -> Result<Scalar<'r>, Malformed> {
         if !self.text.as_bytes()[self.pos..].starts_with(word.as_bytes()) {
@@ -200,41 +238,10 @@ impl<'r> Scan<'r> {
         Ok(scalar)
     }
 
-    /// At least one digit.
-    #[inline]
-    fn digits(&mut self) -> Result<(), Malformed> {
-        let start = self.pos;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.pos += 1;
-        }
-        if self.pos == start {
-            return Err(Malformed);
-        }
-        Ok(())
-    }
-
     #[inline]
     fn number(&mut self) -> Result<&'r str, Malformed> {
         let start = self.pos;
-        if self.peek() == Some(b'-') {
-            self.pos += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.pos += 1; // a digit after it is no comma, bracket or brace, and refused there
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.pos += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.pos += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.pos += 1;
-            }
-            self.digits()?;
-        }
+        self.pos = lexis::number(self.text.as_bytes(), start).map_err(|_| Malformed)?;
         Ok(&self.text[start..self.pos])
     }
 
@@ -249,61 +256,9 @@ impl<'r> Scan<'r> {
     /// Steps over a string, without the cost of cutting it out. Whether it has escapes.
     #[inline]
     fn skip_string(&mut self) -> Result<bool, Malformed> {
-        self.pos += 1;
-        let mut escaped = false;
-        loop {
-            self.pos = special(self.text.as_bytes(), self.pos);
-            match self.step()? {
-                b'"' => return Ok(escaped),
-                b'\\' => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                _ => return Err(Malformed), // a control character must be escaped
-            }
-        }
+        let (end, escaped) =
+            lexis::string(self.text.as_bytes(), self.pos).map_err(|_| Malformed)?;
+        self.pos = end;
+        Ok(escaped)
     }
-
-    fn escape(&mut self) -> Result<(), Malformed> {
-        match self.step()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => {
-                for _ in 0..4 {
-                    if !self.step()?.is_ascii_hexdigit() {
-                        return Err(Malformed);
-                    }
-                }
-                Ok(())
-            }
-            _ => Err(Malformed),
-        }
-    }
-}
-
-/// Where the next quote, backslash or control character is, eight bytes at a time.
-#[inline]
-fn special(bytes: &[u8], mut pos: usize) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    while let Some(chunk) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        // The lowest top bit set here belongs to the first special byte; higher ones may be carries.
-        let found = ((quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word))
-            & TOPS;
-        if found != 0 {
-            return pos + (found.trailing_zeros() / 8) as usize;
-        }
-        pos += 8;
-    }
-    while let Some(&byte) = bytes.get(pos) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        pos += 1;
-    }
-    pos
 }

@@ -83,7 +83,8 @@ impl<'r> Text<'r> {
         lowered.eq(lower.chars().map(u32::from))
     }
 
-    fn points(&self) -> Points<'r> {
+    /// The code points, escapes resolved.
+    pub(super) fn points(&self) -> Points<'r> {
         Points {
             rest: self.raw.chars(),
         }
@@ -91,11 +92,16 @@ impl<'r> Text<'r> {
 }
 
 /// The code points of a string, escapes resolved. Half of a surrogate pair comes as itself and equals no character.
-struct Points<'r> {
+pub(super) struct Points<'r> {
     rest: Chars<'r>,
 }
 
 impl Points<'_> {
+    /// Bytes that are still to be read.
+    pub(super) fn rest_len(&self) -> usize {
+        self.rest.as_str().len()
+    }
+
     fn four_digits(&mut self) -> u32 {
         (0..4).fold(0, |code, _| {
             let digit = self.rest.next().and_then(|c| c.to_digit(16));

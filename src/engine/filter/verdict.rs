@@ -4,6 +4,7 @@ use super::scan::Scalar;
 use super::source::Mismatch;
 use super::table::{Part, Table, Term, slice};
 use super::text::Text;
+use super::walk::Trust;
 use super::{View, bits, walk};
 
 /// What the filters of a mapping say about a record.
@@ -59,8 +60,9 @@ fn judge(table: &Table, view: &View<'_>, found: &mut [u64], sticky: &mut [u64]) 
         Format::Absent
     };
     if table.metadata.is_used() {
-        let read = std::str::from_utf8(view.metadata)
-            .is_ok_and(|text| walk::record(table, &table.metadata, text, found, sticky).is_ok());
+        let read = std::str::from_utf8(view.metadata).is_ok_and(|text| {
+            walk::record(table, &table.metadata, text, Trust::Written, found, sticky).is_ok()
+        });
         if !read {
             return Verdict::NoMatch; // rule `filter-record-malformed`
         }
@@ -92,7 +94,7 @@ fn data(table: &Table, data: Option<&[u8]>, found: &mut [u64], sticky: &mut [u64
     // Rule `filter-plain-text`: a number or a word by itself is plain text, although JSON would allow it.
     let start = text.trim_start_matches([' ', '\t', '\n', '\r']);
     if start.starts_with(['{', '[']) {
-        if walk::record(table, &table.data, text, found, sticky).is_ok() {
+        if walk::record(table, &table.data, text, Trust::None, found, sticky).is_ok() {
             return Format::Json;
         }
         found.fill(0);

@@ -1,8 +1,9 @@
 //! The way through one record: keys that the trie knows are followed, everything else is stepped over.
 //!
 //! The record is read once, and nothing is allocated: there is no `Vec`, `String` or `Box` in this file or in those
-//! that it uses while matching ([`scan`](super::scan), [`text`](super::text)); what was found are bits in the caller's
-//! arrays, and open containers are frames of the call stack, of which there are at most [`RECORD_DEPTH_MAX`].
+//! that it uses while matching ([`scan`](super::scan), [`lexis`](super::lexis), [`text`](super::text)), as a test
+//! looks after. What was found are bits in the caller's arrays, and open containers are frames of the call stack, of
+//! which there are at most [`RECORD_DEPTH_MAX`].
 //!
 //! [`RECORD_DEPTH_MAX`]: super::scan::RECORD_DEPTH_MAX
 
@@ -22,6 +23,23 @@ pub(super) struct Walk<'t, 'r, 'b> {
     sticky: &'b mut [u64],
     /// An object that asks for absence was not the only one at its place.
     again: bool,
+    trust: Trust,
+}
+
+/// What is known of a record before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Nothing: all of it is read, to see whether it is JSON and whether a key comes again.
+    None,
+    /// It is JSON, and no object names a key twice: what no pattern can find any more is not read.
+    Written,
+}
+
+/// Whether anything in the rest of the record could still be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Matters,
+    Unread,
 }
 
 /// Walks the value `text`, which must be a container. On `Err`, the bits mean nothing.
@@ -29,6 +47,7 @@ pub(super) fn record(
     table: &Table,
     edge: &Edge,
     text: &str,
+    trust: Trust,
     found: &mut [u64],
     sticky: &mut [u64],
 ) -> Result<(), Malformed> {
@@ -38,6 +57,7 @@ pub(super) fn record(
         found,
         sticky,
         again: false,
+        trust,
     };
     walk.whole(edge)?;
     // Rule `filter-exists-anywhere`: absence is asked of the whole record. Conditions of an early element were
@@ -56,22 +76,32 @@ pub(super) fn record(
 impl Walk<'_, '_, '_> {
     fn whole(&mut self, edge: &Edge) -> Result<(), Malformed> {
         self.scan.blanks();
-        self.value(edge)?;
-        self.scan.end()
+        match self.value(edge, self.trust == Trust::Written)? {
+            Rest::Matters => self.scan.end(),
+            Rest::Unread => Ok(()),
+        }
     }
 
-    fn value(&mut self, edge: &Edge) -> Result<(), Malformed> {
+    /// `is_last`: nothing behind this value is looked for.
+    fn value(&mut self, edge: &Edge, is_last: bool) -> Result<Rest, Malformed> {
         match self.scan.peek() {
             Some(b'{') => match edge.child {
-                Some(child) => self.object(edge, child),
-                None => self.scan.skip(),
+                Some(child) => return self.object(edge, child, is_last),
+                None => self.skip()?,
             },
-            Some(b'[') => self.list(edge),
+            Some(b'[') => self.list(edge)?,
             _ => {
                 let scalar = self.scan.scalar()?;
                 leaf(self.table, edge, scalar, self.found, self.sticky);
-                Ok(())
             }
+        }
+        Ok(Rest::Matters)
+    }
+
+    fn skip(&mut self) -> Result<(), Malformed> {
+        match self.trust {
+            Trust::None => self.scan.skip(),
+            Trust::Written => self.scan.pass(),
         }
     }
 
@@ -81,43 +111,58 @@ impl Walk<'_, '_, '_> {
             return Ok(());
         }
         loop {
-            self.value(edge)?;
+            self.value(edge, false)?;
             if !self.scan.more(b']')? {
                 return Ok(());
             }
         }
     }
 
-    fn object(&mut self, edge: &Edge, child: u32) -> Result<(), Malformed> {
+    fn object(&mut self, edge: &Edge, child: u32, is_last: bool) -> Result<Rest, Malformed> {
         if let Some(bit) = edge.entered {
             self.again |= bits::get(self.sticky, bit);
             bits::set(self.sticky, bit);
         }
         // Rule `filter-array-element`: what the keys of one object ask for must be found in one object.
         bits::clear(self.found, &edge.scope);
+        let mut rest = Rest::Matters;
         if self.scan.open(b'}')? {
-            self.members(child)?;
+            rest = self.members(child, is_last)?;
         }
         for goal in slice(&self.table.goals, &edge.goals) {
             if verdict::inner(self.table, goal.condition, Some(self.found), self.sticky) {
                 bits::set(self.found, goal.bit);
             }
         }
-        Ok(())
+        Ok(rest)
     }
 
     /// A key that comes twice is followed twice, like two elements of a list (rule `filter-record-duplicate-key`).
-    fn members(&mut self, child: u32) -> Result<(), Malformed> {
+    fn members(&mut self, child: u32, is_last: bool) -> Result<Rest, Malformed> {
         let table = self.table;
         let edges = slice(&table.edges, &table.nodes[child as usize]);
+        let mut missing = edges.len();
         loop {
             let key = self.scan.key()?;
             match below(edges, &key) {
-                Some(edge) => self.value(edge)?,
-                None => self.scan.skip()?,
+                None => self.skip()?,
+                Some(edge) if self.trust == Trust::None => {
+                    self.value(edge, false)?;
+                }
+                Some(edge) => {
+                    missing = missing.saturating_sub(1);
+                    self.value(edge, is_last && missing == 0)?;
+                    if missing == 0 && is_last {
+                        return Ok(Rest::Unread);
+                    }
+                    if missing == 0 {
+                        self.scan.leave()?;
+                        return Ok(Rest::Matters);
+                    }
+                }
             }
             if !self.scan.more(b'}')? {
-                return Ok(());
+                return Ok(Rest::Matters);
             }
         }
     }

@@ -275,8 +275,5 @@ fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
             "only Kinesis, DynamoDB streams and SQS queues can be polled",
         );
     }
-    if !config.filters.is_empty() {
-        return refuse("FilterCriteria", "filters are not available");
-    }
     Ok(())
 }

@@ -124,7 +124,7 @@ impl<P> Queue<P> {
                 }
                 let lease_end = core.now + core.tuning.visibility_timeout;
                 self.reject(core, page.rejected, lease_end);
-                self.pollers[poller as usize].received(core, page.records);
+                self.pollers[poller as usize].received(core, page.records, received == 0);
                 self.step(core, poller);
             }
             Event::Invoked { token, outcome } => {
@@ -350,11 +350,11 @@ impl<P> Queue<P> {
             self.resting.push(id);
             return;
         }
-        if core.config.provisioned_pollers.is_some() {
-            if let Some(at) = self.pace.next(core.now) {
-                poller.rest_until(core, at);
-                return;
-            }
+        if core.config.provisioned_pollers.is_some()
+            && let Some(at) = self.pace.next(core.now)
+        {
+            poller.rest_until(core, at);
+            return;
         }
         if let Some((records_max, wait)) = poller.next_receive(core) {
             let started = core.now;

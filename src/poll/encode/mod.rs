@@ -3,11 +3,13 @@
 //! A record is encoded once, when it is received; its length is what the engine batches by, and an event is
 //! the concatenation of its records. Retries send the same bytes again.
 
+mod dynamodb;
 mod instant;
 mod kinesis;
 mod sqs;
 mod window;
 
+pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
 pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kinesis::{KinesisRecord, KinesisShape};
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};

@@ -193,7 +193,7 @@ impl Kinesis {
             return Ok(live.nothing());
         };
         let waiting = &event.records[taken..];
-        let mut pages = Pages::new(&reader.shape, CALL, waiting, records);
+        let mut pages = Pages::new(reader, CALL, waiting, records);
         let mut last = None;
         for record in waiting {
             if pages.len() >= records_max as usize {
@@ -220,10 +220,11 @@ impl Kinesis {
         if !is_whole {
             live.rest = Some(Rest { event, taken });
         }
-        let (records, bytes) = pages.finish();
+        let content = pages.finish();
         Ok(Page {
-            records,
-            bytes,
+            records: content.records,
+            filtered: content.filtered,
+            bytes: content.bytes,
             end,
             behind: live.behind,
             shard_end,

@@ -19,7 +19,7 @@ async fn open(server: &Scripted) -> (Kinesis, Reader) {
     let arn = Arn::parse(ARN).expect("an ARN");
     let kinesis = Kinesis::open(&arn, Some(&server.url), &Aws::default(), "role").await;
     let kinesis = kinesis.expect("a stream");
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     (kinesis, reader)
 }
 

@@ -6,7 +6,7 @@ mod shared;
 mod subscription;
 
 use super::aws::call_error;
-use super::{AwsError, CallError, Connection, ListedShard, Payload, Records};
+use super::{AwsError, CallError, Connection, Keep, ListedShard, Payload, Records};
 use crate::engine::{FailureClass, Page, Position, Time};
 use crate::poll::encode::KinesisShape;
 use crate::scenario::{Arn, Aws};
@@ -37,6 +37,7 @@ pub struct Kinesis {
 pub struct Reader {
     name: Arc<str>,
     shape: KinesisShape,
+    keep: Arc<Keep>,
     way: Way,
 }
 
@@ -127,12 +128,13 @@ impl Kinesis {
         })
     }
 
-    /// A reader of the shard `name`.
-    pub fn reader(&self, name: &Arc<str>) -> Reader {
+    /// A reader of the shard `name`, which leaves out what `keep` does not admit.
+    pub fn reader(&self, name: &Arc<str>, keep: &Arc<Keep>) -> Reader {
         Reader {
             name: name.clone(),
             // Rule `kinesis-fan-out-arn`: the ARN as the mapping names it, with the consumer.
             shape: KinesisShape::new(name, &self.role, &self.arn.region, &self.arn.text),
+            keep: keep.clone(),
             way: match self.arn.consumer {
                 None => Way::Shared(shared::Iterators::default()),
                 Some(_) => Way::FanOut(Box::new(fanout::Consumer::new(&self.connection))),

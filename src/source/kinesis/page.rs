@@ -1,6 +1,7 @@
 //! From the service's records to the engine's pages.
 
-use super::super::{CallError, PageBuffer, Payload, Records, kpl};
+use super::super::{CallError, Keep, PageBuffer, Payload, Records, kpl};
+use super::Reader;
 use crate::engine::{FailureClass, Meta, Record, Seq, Time, stream_key};
 use crate::poll::encode::{KinesisRecord, KinesisShape};
 use aws_sdk_kinesis::primitives::DateTime;
@@ -12,28 +13,45 @@ const OVERHEAD_GUESS: usize = 700;
 /// Encodes the records of one page.
 pub(super) struct Pages<'a> {
     shape: &'a KinesisShape,
+    keep: &'a Keep,
     call: &'static str,
     buffer: PageBuffer,
     records: Records,
     bytes: u64,
+    filtered: u32,
+}
+
+/// What a page has apart from its place.
+pub(super) struct Content {
+    pub(super) records: Records,
+    /// Records that the filters left out.
+    pub(super) filtered: u32,
+    /// Bytes that the service counts for all of them.
+    pub(super) bytes: u64,
 }
 
 impl<'a> Pages<'a> {
     /// A page of what `call` returned; `records` is an empty list.
     pub(super) fn new(
-        shape: &'a KinesisShape,
+        reader: &'a Reader,
         call: &'static str,
         expected: &[types::Record],
         records: Records,
     ) -> Self {
         let lengths = expected.iter().map(|record| record.data.as_ref().len());
-        let guess = lengths.map(|len| len * 4 / 3 + OVERHEAD_GUESS).sum();
+        // What filters leave out needs no room, and nobody knows how much that is.
+        let guess = match reader.keep.is_everything() {
+            true => lengths.map(|len| len * 4 / 3 + OVERHEAD_GUESS).sum(),
+            false => 0,
+        };
         Self {
-            shape,
+            shape: &reader.shape,
+            keep: &reader.keep,
             call,
             buffer: PageBuffer::with_capacity(guess),
             records,
             bytes: 0,
+            filtered: 0,
         }
     }
 
@@ -87,7 +105,12 @@ impl<'a> Pages<'a> {
             data,
             arrival_ms: arrival.as_millis(),
         };
-        let wire_len = self.buffer.push(|out| self.shape.encode(out, &view));
+        // Rule `stream-filtered-moves-checkpoint`: the page covers what its filters leave out.
+        let encode = |out: &mut Vec<u8>| self.shape.encode(out, &view);
+        let Some(wire_len) = self.keep.push(&mut self.buffer, Some(data), encode) else {
+            self.filtered += 1;
+            return;
+        };
         let meta = Meta {
             seq,
             group: stream_key(0, key),
@@ -101,10 +124,14 @@ impl<'a> Pages<'a> {
         self.records.push(Record { meta, payload });
     }
 
-    /// The records, and how many bytes the service counts for them.
-    pub(super) fn finish(mut self) -> (Records, u64) {
+    /// What the page has become.
+    pub(super) fn finish(mut self) -> Content {
         self.buffer.hand_out(&mut self.records);
-        (self.records, self.bytes)
+        Content {
+            records: self.records,
+            filtered: self.filtered,
+            bytes: self.bytes,
+        }
     }
 }
 

@@ -150,18 +150,19 @@ impl Kinesis {
         output: GetRecordsOutput,
         records: Records,
     ) -> Result<(Page<Payload>, Option<String>), CallError> {
-        let mut pages = Pages::new(&reader.shape, "GetRecords", &output.records, records);
+        let mut pages = Pages::new(reader, "GetRecords", &output.records, records);
         let mut end = None;
         for record in &output.records {
             self.see(&record.sequence_number);
             end = Some(pages.push(record)?);
         }
-        let (records, bytes) = pages.finish();
+        let content = pages.finish();
         let next = output.next_shard_iterator;
         let behind = output.millis_behind_latest.unwrap_or(0);
         let page = Page {
-            records,
-            bytes,
+            records: content.records,
+            filtered: content.filtered,
+            bytes: content.bytes,
             end,
             behind: Span::from_millis(u64::try_from(behind).unwrap_or(0)),
             shard_end: next.is_none(),

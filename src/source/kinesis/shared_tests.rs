@@ -1,9 +1,9 @@
 use super::*;
-use crate::engine::{FailureClass, Seq};
+use crate::engine::{FailureClass, Seq, SourceKind};
 use crate::scenario::{Arn, Aws};
-use crate::source::ListedShard;
 use crate::source::kpl::tests::aggregate;
 use crate::source::scripted::{Scripted, error};
+use crate::source::{Keep, ListedShard};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ async fn the_live_iterator_is_used_until_it_expires() {
     })
     .await;
     let kinesis = open(&server).await;
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     let read = async |from| kinesis.read(&reader, NOW, from, 100, Vec::new()).await;
     let first = read(Position::Horizon).await.expect("a page");
     assert_eq!((first.records.len(), first.end), (2, Some(Seq::from(2))));
@@ -129,7 +129,7 @@ async fn a_lost_iterator_of_latest_goes_back_to_when_it_was_asked_for() {
     })
     .await;
     let kinesis = open(&server).await;
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     for later in [0, 400] {
         let now = NOW + Span::from_secs(later);
         kinesis
@@ -157,7 +157,7 @@ async fn missing_streams_and_odd_numbers_are_denied() {
     let kinesis = open(&server).await;
     let missing = kinesis.shards().await.expect_err("no such stream");
     assert_eq!(missing.class, FailureClass::Denied);
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     let odd = kinesis.read(&reader, NOW, Position::At(NOW), 1, Vec::new());
     assert_eq!(
         odd.await.expect_err("no number").class,
@@ -179,7 +179,7 @@ async fn kinesis_trimmed_position() {
     })
     .await;
     let kinesis = open(&server).await;
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     let read = kinesis.read(&reader, NOW, after(5), 100, Vec::new());
     let page = read.await.expect("the oldest records");
     assert_eq!(page.end, Some(Seq::from(70)));
@@ -197,7 +197,7 @@ async fn kinesis_trimmed_position() {
 async fn only_a_sequence_number_can_be_trimmed() {
     let server = Scripted::start(|_, _| error("InvalidArgumentException")).await;
     let kinesis = open(&server).await;
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     for (from, calls) in [(Position::At(NOW), 1), (after(5), 3)] {
         let read = kinesis.read(&reader, NOW, from, 100, Vec::new()).await;
         assert_eq!(read.expect_err("refused").class, FailureClass::Denied);
@@ -223,7 +223,7 @@ async fn kinesis_vanished_shard() {
         })
         .await;
         let kinesis = open(&server).await;
-        let reader = kinesis.reader(&Arc::from("shard"));
+        let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
         let read = kinesis.read(&reader, NOW, after(5), 100, Vec::new()).await;
         match read {
             Ok(page) => assert!(is_gone && page.shard_end && page.records.is_empty()),
@@ -246,7 +246,7 @@ async fn a_server_that_pads_its_numbers_gets_them_padded() {
     .await;
     let kinesis = open(&server).await;
     kinesis.shards().await.expect("shards");
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     let read = kinesis.read(&reader, NOW, after(42), 100, Vec::new());
     read.await.expect("a page");
     let asked = &server.calls("GetShardIterator")[0];
@@ -266,7 +266,7 @@ async fn every_limit_of_the_service_is_a_throttle() {
         })
         .await;
         let kinesis = open(&server).await;
-        let reader = kinesis.reader(&Arc::from("shard"));
+        let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
         let read = kinesis.read(&reader, NOW, Position::Horizon, 100, Vec::new());
         let throttled = read.await.expect_err("throttled");
         assert_eq!(throttled.class, FailureClass::Throttled, "{code}");
@@ -288,10 +288,60 @@ async fn kinesis_shared_keeps_aggregates() {
     })
     .await;
     let kinesis = open(&server).await;
-    let reader = kinesis.reader(&Arc::from("shard"));
+    let reader = kinesis.reader(&Arc::from("shard"), &Arc::default());
     let read = kinesis.read(&reader, NOW, Position::Horizon, 100, Vec::new());
     let page = read.await.expect("a page");
     assert_eq!(page.records.len(), 1);
     let record: Value = serde_json::from_slice(&page.records[0].payload.json).expect("JSON");
     assert_eq!(record["kinesis"]["data"], shown);
+}
+
+#[tokio::test]
+async fn a_page_covers_what_its_filters_leave_out() {
+    let server = Scripted::start(|call, _| match call {
+        "GetShardIterator" => (200, json!({"ShardIterator": "i"})),
+        _ => {
+            let with = |number: u64, key: &str, data: &str| {
+                let data = STANDARD.encode(data);
+                json!({"SequenceNumber": number.to_string(), "Data": data, "PartitionKey": key})
+            };
+            let records = [
+                with(1, "a", r#"{"n":1}"#),
+                with(2, "b", r#"{"n":1}"#),
+                with(3, "a", r#"{"n":2}"#),
+                with(4, "a", "plain"),
+            ];
+            (
+                200,
+                json!({"Records": records, "NextShardIterator": "i", "MillisBehindLatest": 0}),
+            )
+        }
+    })
+    .await;
+    let kinesis = open(&server).await;
+    let kept = async |pattern: &str| {
+        let keep = Keep::matching(SourceKind::Kinesis, &[pattern.to_owned()]).expect("a pattern");
+        let reader = kinesis.reader(&Arc::from("shard"), &Arc::new(keep));
+        let page = kinesis
+            .read(&reader, NOW, Position::Horizon, 100, Vec::new())
+            .await
+            .expect("a page");
+        assert_eq!((page.end, page.bytes), (Some(Seq::from(4)), 30));
+        assert_eq!(page.filtered as usize, 4 - page.records.len());
+        for record in &page.records {
+            assert_eq!(record.payload.json.len(), record.meta.wire_len as usize);
+        }
+        let numbers = page.records.iter().map(|record| record.meta.seq.low_u64());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(kept(r#"{"data":{"n":[1]}}"#).await, [1, 2]);
+    assert_eq!(
+        kept(r#"{"data":{"n":[1]},"partitionKey":["a"]}"#).await,
+        [1]
+    );
+    assert_eq!(
+        kept(r#"{"kinesis":{"partitionKey":["a"]}}"#).await,
+        [1, 3, 4]
+    );
+    assert!(kept(r#"{"data":{"n":[3]}}"#).await.is_empty());
 }

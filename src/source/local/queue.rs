@@ -2,10 +2,10 @@
 
 use super::content::{Content, ContentError};
 use super::{ACCOUNT, REGION};
-use crate::engine::{Meta, Record, Seq, Span, Time};
+use crate::engine::{Meta, Page, Record, Seq, Span, Time};
 use crate::poll::encode::{SqsMessage, SqsShape, SystemAttribute};
 use crate::scenario::LocalSource;
-use crate::source::{PageBuffer, Payload, Records, md5};
+use crate::source::{Keep, PageBuffer, Payload, Records, md5};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -73,19 +73,22 @@ impl Queue {
         self.lock().dead
     }
 
-    /// Receives at most `records_max` messages that are visible at `now`, into the list `records`.
+    /// Receives at most `records_max` messages that are visible at `now`: those that `keep` admits in the list
+    /// `records`, the others as rejected ones.
     pub fn receive(
         &self,
         shape: &SqsShape,
         now: Time,
         records_max: u32,
         mut records: Records,
-    ) -> Records {
+        keep: &Keep,
+    ) -> Page<Payload> {
         let mut state = self.lock();
         state.reveal(now);
         let arrived = self.content.available(now.since(self.origin));
         let mut buffer = PageBuffer::default();
-        while records.len() < records_max as usize {
+        let mut rejected = Records::new();
+        while records.len() + rejected.len() < records_max as usize {
             let number = match state.returned.pop_front() {
                 Some(number) => number,
                 None if state.next < arrived => {
@@ -102,22 +105,30 @@ impl Queue {
             }
             let received = state.hide(number, count, now, self.visibility_timeout);
             state.receives += 1;
-            let (receipt, wire_len) = self.encode(shape, &mut buffer, number, received);
+            let (receipt, encoded) = self.encode(shape, &mut buffer, number, received, keep);
             let meta = Meta {
                 seq: Seq::from(state.receives),
                 group: 0,
                 arrival: self.arrival(number),
-                wire_len,
+                wire_len: encoded.unwrap_or(0),
             };
             let payload = Payload {
                 json: bytes::Bytes::new(),
                 receipt,
             };
-            records.push(Record { meta, payload });
+            let list = match encoded {
+                Some(_) => &mut records,
+                None => &mut rejected,
+            };
+            list.push(Record { meta, payload });
         }
         drop(state);
         buffer.hand_out(&mut records);
-        records
+        Page {
+            records,
+            rejected,
+            ..Page::default()
+        }
     }
 
     /// When a receive may find something, if it finds nothing now.
@@ -154,7 +165,8 @@ impl Queue {
         buffer: &mut PageBuffer,
         number: u64,
         received: Received,
-    ) -> (String, u32) {
+        keep: &Keep,
+    ) -> (String, Option<u32>) {
         let mut body = Vec::new();
         self.content.payload(number, &mut body);
         let digest = md5::hex(&body);
@@ -185,8 +197,9 @@ impl Queue {
         message.set(SystemAttribute::SentTimestamp, &sent);
         message.set(SystemAttribute::SenderId, "tidegate");
         message.set(SystemAttribute::ApproximateFirstReceiveTimestamp, &first);
-        let wire_len = buffer.push(|out| shape.encode(out, &message));
-        (receipt, wire_len)
+        let data = Some(message.body.as_bytes());
+        let encoded = keep.push(buffer, data, |out| shape.encode(out, &message));
+        (receipt, encoded)
     }
 
     fn arrival(&self, number: u64) -> Time {
@@ -249,6 +262,12 @@ mod tests {
         Queue::open(&source, Time::from_secs(1)).expect("a queue")
     }
 
+    fn received(queue: &Queue, shape: &SqsShape, now: Time) -> Records {
+        let page = queue.receive(shape, now, 10, Vec::new(), &Keep::default());
+        assert!(page.rejected.is_empty());
+        page.records
+    }
+
     fn body(record: &Record<Payload>) -> serde_json::Value {
         assert_eq!(record.payload.json.len(), record.meta.wire_len as usize);
         serde_json::from_slice(&record.payload.json).expect("JSON")
@@ -259,12 +278,12 @@ mod tests {
         let queue = queue(3, None);
         let shape = queue.shape(false);
         let now = Time::from_secs(10);
-        let first = queue.receive(&shape, now, 10, Vec::new());
+        let first = received(&queue, &shape, now);
         assert_eq!(first.len(), 3);
         queue.delete(&first[0].payload.receipt);
-        assert!(queue.receive(&shape, now, 10, Vec::new()).is_empty());
+        assert!(received(&queue, &shape, now).is_empty());
         assert_eq!(queue.next_visible(), Some(Time::from_secs(40)));
-        let again = queue.receive(&shape, Time::from_secs(40), 10, Vec::new());
+        let again = received(&queue, &shape, Time::from_secs(40));
         assert_eq!(again.len(), 2);
         let shown = body(&again[0]);
         assert_eq!(shown["attributes"]["ApproximateReceiveCount"], "2");
@@ -285,9 +304,9 @@ mod tests {
     fn the_redrive_policy_ends_a_message() {
         let queue = queue(1, Some(2));
         let shape = queue.shape(false);
-        for (at, received) in [(10, 1), (40, 1), (70, 0)] {
-            let page = queue.receive(&shape, Time::from_secs(at), 10, Vec::new());
-            assert_eq!(page.len(), received);
+        for (at, count) in [(10, 1), (40, 1), (70, 0)] {
+            let page = received(&queue, &shape, Time::from_secs(at));
+            assert_eq!(page.len(), count);
         }
         assert_eq!(queue.dead_letters(), 1);
         assert!(queue.is_exhausted());

@@ -5,7 +5,7 @@ use super::{ACCOUNT, REGION};
 use crate::engine::{Meta, Page, Position, Record, Seq, Span, Time, limits, mix};
 use crate::poll::encode::{KinesisRecord, KinesisShape};
 use crate::scenario::LocalSource;
-use crate::source::{ListedShard, PageBuffer, Payload, Records};
+use crate::source::{Keep, ListedShard, PageBuffer, Payload, Records};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -78,7 +78,7 @@ impl Stream {
         reader.at.is_some() && reader.next >= self.content.count()
     }
 
-    /// Reads at most `records_max` records of a shard, into the list `records`.
+    /// Reads at most `records_max` records of a shard, and puts those that `keep` admits into the list `records`.
     pub fn read(
         &self,
         reader: &mut Reader,
@@ -86,6 +86,7 @@ impl Stream {
         from: Position,
         records_max: u32,
         mut records: Records,
+        keep: &Keep,
     ) -> Page<Payload> {
         if reader.at != Some(from) {
             reader.next = self.locate(now, from);
@@ -94,8 +95,10 @@ impl Stream {
         let mut buffer = PageBuffer::with_capacity(0);
         let mut data = Vec::new();
         let mut bytes = 0;
+        let mut end = None;
+        let mut filtered = 0;
         while reader.next < available
-            && records.len() < records_max as usize
+            && records.len() + (filtered as usize) < records_max as usize
             && bytes < limits::KINESIS_PAGE_BYTES_MAX
         {
             let number = reader.next;
@@ -115,7 +118,14 @@ impl Stream {
                 data: &data,
                 arrival_ms: arrival.as_millis(),
             };
-            let wire_len = buffer.push(|out| reader.shape.encode(out, &record));
+            end = Some(seq);
+            let encoded = keep.push(&mut buffer, Some(&data), |out| {
+                reader.shape.encode(out, &record);
+            });
+            let Some(wire_len) = encoded else {
+                filtered += 1;
+                continue;
+            };
             let meta = Meta {
                 seq,
                 group: mix(key),
@@ -131,7 +141,6 @@ impl Stream {
             });
         }
         buffer.hand_out(&mut records);
-        let end = records.last().map(|record| record.meta.seq);
         reader.at = Some(end.map_or(from, Position::After));
         let behind = if reader.next < available {
             let waited = now.since(self.arrival(reader.next));
@@ -141,6 +150,7 @@ impl Stream {
         };
         Page {
             records,
+            filtered,
             bytes,
             end,
             behind,
@@ -235,20 +245,34 @@ mod tests {
         let stream = stream(1, Keys::Unique, start);
         let mut reader = stream.reader(0, "shardId-000000000000", "role");
         let now = start + Span::from_millis(100);
-        let first = stream.read(&mut reader, now, Position::Horizon, 10, Vec::new());
+        let first = stream.read(
+            &mut reader,
+            now,
+            Position::Horizon,
+            10,
+            Vec::new(),
+            &Keep::default(),
+        );
         assert_eq!(first.records.len(), 10);
         assert!(first.behind > Span::ZERO);
         let end = Position::After(first.end.expect("an end"));
-        let second = stream.read(&mut reader, now, end, 1_000, Vec::new());
+        let second = stream.read(&mut reader, now, end, 1_000, Vec::new(), &Keep::default());
         assert_eq!(second.records.len(), 91);
         assert_eq!(second.behind, Span::ZERO);
         let mut again = stream.reader(0, "shardId-000000000000", "role");
-        let repeated = stream.read(&mut again, now, end, 1_000, Vec::new());
+        let repeated = stream.read(&mut again, now, end, 1_000, Vec::new(), &Keep::default());
         assert_eq!(repeated, second);
         let digits = first.records[0].meta.seq.to_string();
         assert_eq!(digits.len(), 56);
         let at = stream.arrival(50);
-        let from_time = stream.read(&mut again, now, Position::At(at), 1, Vec::new());
+        let from_time = stream.read(
+            &mut again,
+            now,
+            Position::At(at),
+            1,
+            Vec::new(),
+            &Keep::default(),
+        );
         assert_eq!(from_time.records[0].meta.seq, sequence_number(0, 50).1);
     }
 
@@ -262,7 +286,14 @@ mod tests {
         for shard in 0..4 {
             let mut reader = stream.reader(shard, "s", "role");
             assert!(!stream.is_exhausted(&reader));
-            let page = stream.read(&mut reader, now, Position::Horizon, 10_000, Vec::new());
+            let page = stream.read(
+                &mut reader,
+                now,
+                Position::Horizon,
+                10_000,
+                Vec::new(),
+                &Keep::default(),
+            );
             assert!(sequences(&page).is_sorted());
             assert!(stream.is_exhausted(&reader));
             all.extend(page.records.iter().map(|record| number_of(record.meta.seq)));
@@ -277,10 +308,17 @@ mod tests {
         let stream = stream(1, Keys::Unique, start);
         let mut reader = stream.reader(0, "s", "role");
         let from = Position::After(sequence_number(0, 400).1);
-        let page = stream.read(&mut reader, start, from, 1_000, Vec::new());
+        let page = stream.read(
+            &mut reader,
+            start,
+            from,
+            1_000,
+            Vec::new(),
+            &Keep::default(),
+        );
         assert_eq!(page.records.len(), 0);
         let soon = start + Span::from_millis(2);
-        let page = stream.read(&mut reader, soon, from, 1_000, Vec::new());
+        let page = stream.read(&mut reader, soon, from, 1_000, Vec::new(), &Keep::default());
         assert_eq!(sequences(&page)[0], sequence_number(0, 401).1);
     }
 }

@@ -380,34 +380,62 @@ fn esm_tumbling_one_lane() {
 fn esm_tumbling_no_filters() {
     let found = codes(Kinesis, |p| {
         p.tumbling_window_in_seconds = Some(60);
-        p.filter_criteria = Some(vec!["{}".into()]);
+        p.filter_criteria = Some(vec![r#"{"data":{"n":[1]}}"#.into()]);
         p.bisect_batch_on_function_error = Some(true);
     });
     assert_eq!(found, ["esm-tumbling-no-filters"]);
+    let empty = |p: &mut MappingParameters| {
+        p.tumbling_window_in_seconds = Some(60);
+        p.filter_criteria = Some(vec![]);
+    };
+    assert!(codes(Kinesis, empty).is_empty());
 }
 
 #[test]
-fn esm_filter_count() {
-    assert_eq!(
-        codes(Kinesis, |p| p.filter_criteria = Some(vec!["{}".into(); 6])),
-        ["esm-filter-count"]
-    );
-    assert!(codes(Kinesis, |p| p.filter_criteria = Some(vec!["{}".into(); 5])).is_empty());
+fn filter_patterns_are_compiled_and_every_mistake_is_said() {
+    let broken = r#"{"body":{"kind":"x","n":[]}}"#;
+    let patterns = ["plain", r#"{"body":["x"]}"#, broken];
+    let filters = Some(patterns.map(str::to_owned).to_vec());
+    let mut parameters = base(Sqs);
+    parameters.filter_criteria = filters.clone();
+    let found = check(Sqs, &parameters).expect_err("three mistakes");
+    let seen: Vec<_> = found
+        .iter()
+        .map(|violation| {
+            let part = violation.part.clone().expect("a place");
+            assert_eq!(violation.parameter, "FilterCriteria");
+            assert_eq!(violation.message, "Invalid filter pattern definition.");
+            assert!(violation.aws_text && !violation.allowed.is_empty());
+            let text = &patterns[part.index][part.span];
+            (violation.code, text)
+        })
+        .collect();
+    let expected = [
+        ("filter-json", "p"),
+        ("filter-leaf-is-array", "\"x\""),
+        ("filter-leaf-not-empty", "[]"),
+    ];
+    assert_eq!(seen, expected);
+    // What is right depends on the source.
+    let plain = |p: &mut MappingParameters| {
+        p.filter_criteria = Some(vec![r#"{"data":["x"]}"#.into()]);
+    };
+    assert_eq!(codes(Kinesis, plain), ["filter-data-plain"]);
 }
 
 #[test]
-fn esm_filter_length() {
-    let pattern = format!("{{{}}}", " ".repeat(4_095));
-    assert_eq!(
-        codes(Kinesis, |p| p.filter_criteria = Some(vec![pattern])),
-        ["esm-filter-length"]
-    );
-}
-
-#[test]
-fn esm_filter_form() {
-    let message = text(Sqs, |p| p.filter_criteria = Some(vec!["plain".into()]));
-    assert_eq!(message, "Invalid filter pattern definition.");
+fn filters_may_be_none_and_are_limited_in_number_and_length() {
+    let filters = |count: usize, pattern: &str| {
+        let filters = Some(vec![pattern.to_owned(); count]);
+        codes(Kinesis, |p| p.filter_criteria = filters)
+    };
+    let pattern = r#"{"data":{"n":[1]}}"#;
+    assert!(filters(0, pattern).is_empty());
+    assert!(filters(5, pattern).is_empty());
+    assert_eq!(filters(6, pattern), ["filter-count"]);
+    let long = format!("{pattern}{}", " ".repeat(4_096 - pattern.len()));
+    assert!(filters(1, &long).is_empty());
+    assert_eq!(filters(1, &format!("{long} ")), ["filter-length"]);
 }
 
 #[test]

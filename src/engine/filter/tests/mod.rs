@@ -57,3 +57,39 @@ fn faults(source: SourceKind, pattern: &str) -> Vec<(&'static str, String)> {
 fn refused_at(pattern: &str, code: &'static str, at: &str) {
     assert_eq!(faults(Sqs, pattern), [(code, at.to_owned())], "{pattern}");
 }
+
+/// Nothing that could own memory is named where records are matched.
+#[test]
+fn matching_allocates_nothing() {
+    const OWNERS: [&str; 10] = [
+        "Vec",
+        "vec!",
+        "String",
+        "Box",
+        "Rc",
+        "format!",
+        "collect",
+        "to_owned",
+        "to_string",
+        "to_vec",
+    ];
+    let files = [
+        ("bits", include_str!("../bits.rs")),
+        ("lexis", include_str!("../lexis.rs")),
+        ("scan", include_str!("../scan.rs")),
+        ("text", include_str!("../text.rs")),
+        ("verdict", include_str!("../verdict.rs")),
+        ("walk", include_str!("../walk.rs")),
+    ];
+    for (name, text) in files {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
+            for owner in OWNERS {
+                assert!(!line.contains(owner), "{name}.rs: {line}");
+            }
+        }
+    }
+}

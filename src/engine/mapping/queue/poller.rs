@@ -95,7 +95,14 @@ impl<P> Poller<P> {
         self.gathered.len() as u64
     }
 
-    pub(super) fn received(&mut self, core: &mut Core<P>, mut records: Vec<Record<P>>) {
+    /// Takes what a receive brought. Without any records it may still have found some that the filters left out,
+    /// unless `is_empty`.
+    pub(super) fn received(
+        &mut self,
+        core: &mut Core<P>,
+        mut records: Vec<Record<P>>,
+        is_empty: bool,
+    ) {
         assert!(
             self.state == State::Receiving,
             "a page for a poller that did not receive"
@@ -104,7 +111,7 @@ impl<P> Poller<P> {
         self.failures = 0;
         if records.is_empty() {
             core.batches.recycle(records);
-            if core.tuning.long_poll == Span::ZERO {
+            if is_empty && core.tuning.long_poll == Span::ZERO {
                 self.pause(core);
             }
             return;

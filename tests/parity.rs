@@ -285,6 +285,25 @@ fn retries_and_their_exhaustion_happen_alike() {
 }
 
 #[test]
+fn bisected_batches_fall_apart_alike() {
+    let mut script = script(SourceKind::Kinesis);
+    script.config.batch_size = 9;
+    script.config.bisect_batch_on_function_error = true;
+    script.config.maximum_retry_attempts = Some(1);
+    script.fails = true;
+    same(&script);
+}
+
+#[test]
+fn a_single_try_gives_up_alike() {
+    let mut script = script(SourceKind::Kinesis);
+    script.config.batch_size = 12;
+    script.config.maximum_retry_attempts = Some(0);
+    script.fails = true;
+    same(&script);
+}
+
+#[test]
 fn records_expire_alike() {
     let mut script = script(SourceKind::Kinesis);
     script.config.batch_size = 25;
@@ -314,15 +333,15 @@ fn failed_messages_come_back_alike() {
 
 #[test]
 fn records_are_left_out_alike() {
-    for (source, pattern) in [
-        (SourceKind::Kinesis, r#"{"data": {"n": [-1]}}"#),
-        (SourceKind::Sqs, r#"{"body": {"n": [-1]}}"#),
-    ] {
-        let mut script = script(source);
-        script.config.filters = vec![pattern.to_owned()];
-        if source == SourceKind::Sqs {
-            script.config.maximum_concurrency = Some(1);
-        }
-        same(&script);
-    }
+    let mut script = script(SourceKind::Kinesis);
+    script.config.filters = vec![r#"{"data": {"n": [-1]}}"#.to_owned()];
+    same(&script);
+}
+
+#[test]
+fn messages_are_left_out_and_deleted_alike() {
+    let mut script = script(SourceKind::Sqs);
+    script.config.maximum_concurrency = Some(1);
+    script.config.filters = vec![r#"{"body": {"n": [-1]}}"#.to_owned()];
+    same(&script);
 }

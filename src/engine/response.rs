@@ -12,7 +12,9 @@
 //! ```
 
 use crate::engine::filter::scan::{Malformed, Scalar, Scan};
+use crate::engine::filter::text::Text;
 use crate::engine::{Outcome, Record, Seq, limits};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What a mapping looks for in an answer. With neither, an answer is not read at all.
@@ -229,7 +231,7 @@ fn failure(
         let key = scan.key()?;
         if key.is("itemIdentifier") && scan.peek() == Some(b'"') {
             let identifier = match scan.scalar()? {
-                Scalar::Text(text) => text.resolved(),
+                Scalar::Text(text) => resolved(&text),
                 _ => None,
             };
             index = identifier.and_then(|identifier| index_of(&identifier));
@@ -242,6 +244,15 @@ fn failure(
         more = scan.more(b'}')?;
     }
     Ok(index)
+}
+
+/// The string with its escapes resolved; `None` when half of a surrogate pair makes it no text.
+fn resolved<'r>(text: &Text<'r>) -> Option<Cow<'r, str>> {
+    if let Some(plain) = text.unescaped() {
+        return Some(Cow::Borrowed(plain));
+    }
+    let resolved: Option<String> = text.points().map(char::from_u32).collect();
+    resolved.map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod fanout;
 mod filters;
+mod lanes;
 mod poll;
 mod windows;
 

@@ -1,6 +1,5 @@
 //! Strings of a record, compared as they stand: escapes are resolved while comparing, never into a buffer.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::str::Chars;
 
@@ -30,13 +29,9 @@ impl<'r> Text<'r> {
         }
     }
 
-    /// The string with its escapes resolved; `None` when half of a surrogate pair makes it no text.
-    pub(in crate::engine) fn resolved(&self) -> Option<Cow<'r, str>> {
-        if !self.escaped {
-            return Some(Cow::Borrowed(self.raw));
-        }
-        let text: Option<String> = self.points().map(char::from_u32).collect();
-        text.map(Cow::Owned)
+    /// The string, if nothing in it is escaped.
+    pub(in crate::engine) fn unescaped(&self) -> Option<&'r str> {
+        (!self.escaped).then_some(self.raw)
     }
 
     /// The order of code points, which is that of UTF-8 bytes.
@@ -84,7 +79,7 @@ impl<'r> Text<'r> {
     }
 
     /// The code points, escapes resolved.
-    pub(super) fn points(&self) -> Points<'r> {
+    pub(in crate::engine) fn points(&self) -> Points<'r> {
         Points {
             rest: self.raw.chars(),
         }
@@ -92,7 +87,7 @@ impl<'r> Text<'r> {
 }
 
 /// The code points of a string, escapes resolved. Half of a surrogate pair comes as itself and equals no character.
-pub(super) struct Points<'r> {
+pub(in crate::engine) struct Points<'r> {
     rest: Chars<'r>,
 }
 

@@ -95,9 +95,13 @@ impl Content {
         match self {
             Self::Generated(generator) => {
                 let mut n = (elapsed.as_secs_f64() * generator.per_sec) as u64;
-                // Division and multiplication may disagree in the last digit; arrival decides.
+                // Division and multiplication may disagree in the last digit, either way; arrival decides. A record
+                // that is due and not available would be waited for without end.
                 while n > 0 && self.arrival(n) > elapsed {
                     n -= 1;
+                }
+                while n < generator.count && self.arrival(n + 1) <= elapsed {
+                    n += 1;
                 }
                 n.saturating_add(1).min(generator.count)
             }
@@ -195,4 +199,30 @@ fn read_lines(path: &Path) -> Result<Content, ContentError> {
         text: Bytes::from(text),
         ends,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Dist, Generated};
+
+    #[test]
+    fn a_record_is_available_from_its_arrival_on() {
+        for per_sec in [100.0, 3.0, 7.0, 1_000.0, 12_345.6] {
+            let generated = Generated {
+                per_sec,
+                size: Dist::Constant(50.0),
+                keys: Keys::Unique,
+                count: None,
+                seed: 1,
+            };
+            let content = Content::open(&LocalContent::Generated(generated)).expect("content");
+            for n in 1..5_000 {
+                let arrival = content.arrival(n);
+                let before = Span::from_nanos(arrival.as_nanos() - 1);
+                assert_eq!(content.available(arrival), n + 1, "{n} at {per_sec}/s");
+                assert_eq!(content.available(before), n, "{n} at {per_sec}/s");
+            }
+        }
+    }
 }

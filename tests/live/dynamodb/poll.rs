@@ -80,6 +80,30 @@ async fn changes_of_an_item_arrive_once_in_order_and_with_their_images() {
     }
 }
 
+/// Filters on the event's name and on an image; the checkpoint covers what they leave out.
+#[tokio::test]
+async fn filtered_changes_are_passed_over() {
+    let table = Table::create().await;
+    for number in 0..20 {
+        let text = if number % 4 == 0 { "wanted" } else { "other" };
+        table.put(&format!("item-{number}"), text).await;
+    }
+    for number in 0..20 {
+        table.delete_item(&format!("item-{number}")).await;
+    }
+    let pattern = r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"text":{"S":["wanted"]}}}}"#;
+    let filter = format!("FilterCriteria = {{ Filters = [ {{ Pattern = '{pattern}' }} ] }}\n");
+    let poller = poller(&table, &format!("{HORIZON}{filter}"));
+    let ended = poller.run(&["--max-records", "40"]);
+    assert!(ended.status.success(), "{ended:?}");
+    let expected: Vec<String> = (0..20).step_by(4).map(|n| format!("item-{n}")).collect();
+    assert_eq!(items(&poller.invocations()), expected);
+    // A restart finds nothing left to do.
+    let ended = poller.run(&["--stop-when-idle", "1s"]);
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(items(&poller.invocations()), expected);
+}
+
 #[tokio::test]
 async fn an_event_has_the_recorded_shape() {
     let table = Table::create().await;

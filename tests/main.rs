@@ -7,6 +7,7 @@ mod mappings;
 mod parity;
 mod scenarios;
 mod semantics;
+mod streams;
 mod support;
 mod tidy;
 mod validation;

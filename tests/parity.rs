@@ -10,8 +10,8 @@ use tidegate::engine::{Fact, MappingConfig, Profile, Ratio, SourceKind, Span, Ti
 use tidegate::poll::{self, Observer, RunOptions};
 use tidegate::scenario::{
     Arrivals, Aws, Dist, Generated, Keys, LocalContent, LocalSource, Mapping, MappingSource,
-    PollerFile, PollerMapping, PollerSettings, Producer, Source, SourceModel, Target, TargetKind,
-    Trace,
+    OnThrottle, PollerFile, PollerMapping, PollerSettings, Producer, Source, SourceModel, Stream,
+    Target, TargetKind, Trace,
 };
 use tidegate::sim;
 
@@ -48,6 +48,7 @@ fn line(at: Span, fact: &Fact, origin: Time, tokens: &mut HashMap<u64, usize>) -
             attempt,
             first_arrival,
             last_arrival,
+            ..
         } => format!(
             "invocation {} of {records} from {} to {}, attempt {attempt}",
             name(token.0),
@@ -93,10 +94,12 @@ fn simulate(script: &Script) -> Vec<String> {
         points,
     };
     let kind = match script.config.source {
-        SourceKind::Kinesis => SourceModel::Kinesis {
-            shards: 1,
-            retention: Span::from_secs(86_400),
-        },
+        SourceKind::Kinesis => SourceModel::Stream(Stream {
+            // Local streams have no limits.
+            read_limits: false,
+            write_limits: false,
+            ..Stream::kinesis(1)
+        }),
         _ => SourceModel::Sqs {
             visibility_timeout: script.tuning.visibility_timeout,
             max_receive_count: None,
@@ -109,12 +112,14 @@ fn simulate(script: &Script) -> Vec<String> {
             arrivals: Arrivals::Trace(Arc::new(trace)),
             size: Dist::Constant(RECORD_BYTES),
             keys: Keys::Unique,
+            on_throttle: OnThrottle::Retry,
         }],
         latency: Dist::Constant(0.0),
     }];
     scenario.mappings = vec![Mapping {
         config: script.config.clone(),
         tuning: script.tuning,
+        fan_out: false,
         // What both can do alike is to let nothing pass.
         matching: (!script.config.filters.is_empty()).then_some(Ratio::ZERO),
         source: 0,

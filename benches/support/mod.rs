@@ -6,7 +6,8 @@ mod built;
 pub(crate) use built::*;
 use tidegate::engine::{MappingConfig, SourceKind, Span, Tuning};
 use tidegate::scenario::{
-    Arrivals, Dist, Keys, Mapping, Producer, Scenario, Source, SourceModel, Traffic,
+    Arrivals, Dist, Keys, Mapping, OnThrottle, Producer, Scenario, Source, SourceModel, Stream,
+    Traffic,
 };
 
 /// Poisson calls at `per_sec` of one function.
@@ -61,10 +62,11 @@ pub(crate) fn backlogged_queue(secs: u64, size: Dist) -> Scenario {
 /// Shards at their write limit, and a window that is long enough for every batch to fill.
 pub(crate) fn full_stream(secs: u64, size: Dist) -> Scenario {
     let shards = 100;
-    let kind = SourceModel::Kinesis {
-        shards,
-        retention: Span::from_secs(86_400),
-    };
+    // The limit itself would hold some of the records back.
+    let kind = SourceModel::Stream(Stream {
+        write_limits: false,
+        ..Stream::kinesis(shards)
+    });
     let mut config = MappingConfig::new("m", SourceKind::Kinesis);
     config.window = Span::from_secs(10);
     event_source(secs, kind, f64::from(shards) * 1_000.0, size, config)
@@ -96,12 +98,14 @@ fn event_source(
             arrivals: Arrivals::Poisson(constant_rate(per_sec)),
             size,
             keys: Keys::Unique,
+            on_throttle: OnThrottle::Retry,
         }],
         latency: Dist::Constant(5e6),
     }];
     built.mappings = vec![Mapping {
         config,
         tuning,
+        fan_out: false,
         matching: None,
         source: 0,
         function: 0,

@@ -343,6 +343,8 @@ pub enum Fact {
     InvokeSent {
         /// The invocation.
         token: Token,
+        /// The shard, for streams.
+        shard: Option<ShardId>,
         /// Records in the batch.
         records: u32,
         /// 1 for the first delivery.

@@ -20,6 +20,25 @@ pub const KINESIS_WRITE_RECORDS_PER_SEC_MAX: u32 = 1_000;
 /// Bytes accepted per second and shard (1 MiB; Kinesis API reference).
 pub const KINESIS_WRITE_BYTES_PER_SEC_MAX: u64 = 1024 * 1024;
 
+/// Open shards of a stream, after UpdateShardCount and over all (Kinesis API reference).
+pub const KINESIS_SHARDS_MAX: u32 = 10_000;
+/// How long records stay readable in a stream that sets nothing (Kinesis API reference).
+pub const KINESIS_RETENTION_DEFAULT: Span = Span::from_secs(24 * 3_600);
+/// From a write to its push to a consumer with enhanced fan-out (Kinesis developer guide, "average 70 ms").
+pub const KINESIS_FAN_OUT_PROPAGATION: Span = Span::from_millis(70);
+/// Bytes pushed per second, shard and consumer with enhanced fan-out (2 MiB; Kinesis developer guide).
+pub const KINESIS_FAN_OUT_BYTES_PER_SEC_MAX: u64 = 2 * 1024 * 1024;
+/// Consumers with enhanced fan-out per stream (Kinesis developer guide).
+pub const KINESIS_FAN_OUT_CONSUMERS_MAX: usize = 20;
+/// How long the Kinesis Producer Library tries to write a record (its RecordTtl by default).
+pub const KINESIS_PRODUCER_TTL: Span = Span::from_secs(30);
+
+/// How long records stay readable in a DynamoDB stream (developer guide, "DynamoDB Streams").
+pub const DYNAMODB_RETENTION: Span = Span::from_secs(24 * 3_600);
+/// How long a shard of a DynamoDB stream takes records before a child follows it. AWS names no figure; users see 4 hours.
+pub const DYNAMODB_SHARD_LIFETIME: Span = Span::from_secs(4 * 3_600);
+/// Readers of one shard of a DynamoDB stream, above which AWS warns of throttling (developer guide).
+pub const DYNAMODB_READERS_MAX: usize = 2;
 /// How often an idle shard of a DynamoDB stream is polled: 4 times a second (developer guide, "Using AWS Lambda with
 /// Amazon DynamoDB").
 pub const DYNAMODB_POLL_INTERVAL: Span = Span::from_millis(250);

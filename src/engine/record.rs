@@ -44,6 +44,17 @@ impl Seq {
         mix(self.0[0] ^ mix(self.0[1] ^ mix(self.0[2])))
     }
 
+    /// A number whose upper part names a shard, so that two shards never give the same one; within a shard it is
+    /// ordered by `ordinal`.
+    pub const fn within(shard: u64, ordinal: u64) -> Self {
+        Self([0, shard, ordinal])
+    }
+
+    /// What [`within`](Self::within) was given to name the shard; 0 for a plain ordinal.
+    pub const fn shard_part(self) -> u64 {
+        self.0[1]
+    }
+
     /// The lowest 64 bits: the whole number where sequence numbers are small ordinals or offsets.
     pub const fn low_u64(self) -> u64 {
         self.0[2]

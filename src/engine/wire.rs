@@ -8,6 +8,9 @@ pub const RECORDS_ENVELOPE_LEN: u32 = 14;
 
 /// Bytes of a typical Kinesis record around its base64 data; the simulator's records have no texts to measure.
 pub const KINESIS_RECORD_AROUND_LEN: u64 = 560;
+/// Bytes of a typical DynamoDB stream record around its image: names, numbers, a key of one attribute and the stream's ARN.
+/// The image stands in the event as JSON, not in base64, so a modelled size counts as it is.
+pub const DYNAMODB_RECORD_AROUND_LEN: u64 = 470;
 /// Bytes of a typical SQS message around its body, receipt handle included.
 pub const SQS_MESSAGE_AROUND_LEN: u64 = 980;
 
@@ -66,5 +69,24 @@ mod tests {
         assert_eq!([0, 1, 2, 3, 4].map(base64_len), [0, 4, 4, 4, 8]);
         assert_eq!([0, 9, 10, 12_345].map(decimal_len), [1, 1, 2, 5]);
         assert_eq!("{\"Records\":[]}".len(), RECORDS_ENVELOPE_LEN as usize);
+    }
+
+    #[test]
+    fn a_typical_dynamodb_record_has_the_length_that_is_assumed() {
+        let record = concat!(
+            r#"{"eventID":"c4ca4238a0b923820dcc509a6f75849b","eventName":"INSERT","eventVersion":"1.1","#,
+            r#""eventSource":"aws:dynamodb","awsRegion":"us-east-1","#,
+            r#""dynamodb":{"ApproximateCreationDateTime":1.789651658E9,"#,
+            r#""Keys":{"Id":{"S":"0b7d3c1a-54be-4d5a-9b52-1f60c8e3a901"}},"NewImage":,"#,
+            r#""SequenceNumber":"4421584500000000017450439091","SizeBytes":1024,"#,
+            r#""StreamViewType":"NEW_IMAGE"},"#,
+            r#""eventSourceARN":"arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/2026-11-21T06:00:00.000"}"#,
+        );
+        let assumed = DYNAMODB_RECORD_AROUND_LEN;
+        assert!(
+            (record.len() as u64).abs_diff(assumed) < 20,
+            "{}",
+            record.len()
+        );
     }
 }

@@ -107,7 +107,7 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 22] {
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 26] {
         use Metric::{Distribution, Total};
         [
             ("IncomingRecords", Total(&mut self.incoming_records)),
@@ -150,6 +150,10 @@ impl MappingSummary {
             ("BatchRecords", Distribution(&mut self.batch_records)),
             ("Backlog", Metric::Backlog(&mut self.backlog)),
             ("InHand", Metric::Backlog(&mut self.in_hand)),
+            ("WriteThrottles", Total(&mut self.write_throttles)),
+            ("WritesLost", Total(&mut self.writes_lost)),
+            ("TrimmedRecords", Total(&mut self.trimmed_records)),
+            ("ReadThrottles", Total(&mut self.read_throttles)),
         ]
     }
 }

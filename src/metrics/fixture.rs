@@ -3,7 +3,7 @@
 
 use super::{
     Backlog, EngineSummary, Figure, FunctionRow, FunctionSeries, FunctionSummary, GateResult,
-    MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles, Series, Summary,
+    MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles, Series, ShardSeries, Summary,
     ThrottleReasons,
 };
 use crate::engine::Span;
@@ -140,10 +140,18 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
             ..MappingRow::default()
         }
     });
+    let rows: Vec<MappingRow> = rows.collect();
+    let shard = |number, share, part: f64| ShardSeries {
+        number,
+        share,
+        ages: rows.iter().map(|row| (row.age_max * part) as f32).collect(),
+    };
     MappingSeries {
         name: "clicks-to-checkout".to_owned(),
         stream: true,
-        rows: rows.collect(),
+        shards: vec![shard(0, 0.3, 0.9), shard(3, 0.5, 1.0)],
+        other_shards: Some(shard(1, 0.2, 0.1).ages),
+        rows,
     }
 }
 
@@ -176,6 +184,7 @@ fn jobs(noise: &mut Noise) -> MappingSeries {
         name: "jobs-to-resize".to_owned(),
         stream: false,
         rows: rows.collect(),
+        ..MappingSeries::default()
     }
 }
 
@@ -372,6 +381,12 @@ pub(crate) fn short(rows: usize) -> (Summary, Series) {
     }
     for mapping in &mut series.mappings {
         mapping.rows.truncate(rows);
+        for shard in &mut mapping.shards {
+            shard.ages.truncate(rows);
+        }
+        if let Some(others) = &mut mapping.other_shards {
+            others.truncate(rows);
+        }
     }
     (summary, series)
 }

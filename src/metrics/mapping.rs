@@ -1,7 +1,8 @@
 //! Folds the facts of one mapping into its series and its summary.
 
 use super::histogram::Histogram;
-use super::{Backlog, Figure, LastResult, MappingRow, MappingSummary, Percentiles};
+use super::shards::ShardAges;
+use super::{Backlog, Figure, LastResult, MappingRow, MappingSeries, MappingSummary, Percentiles};
 use crate::engine::{Delivery, Fact, Outcome, SourceKind, Time};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
@@ -13,6 +14,7 @@ pub struct MappingRecorder {
     last_result: LastResult,
     total: Totals,
     rows: Vec<MappingRow>,
+    shards: ShardAges,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +41,14 @@ pub struct BinEnd {
     pub backlog: u64,
     /// Records read and not finished at its end.
     pub in_hand: u64,
+    /// Records that producers could not write at once.
+    pub writes_throttled: u64,
+    /// Of these, records that were given up.
+    pub writes_lost: u64,
+    /// Records that were older than the stream's retention when their turn came.
+    pub trimmed: u64,
+    /// Reads that the source refused.
+    pub reads_throttled: u64,
 }
 
 impl MappingRecorder {
@@ -58,7 +68,9 @@ impl MappingRecorder {
                 self.total.empty_reads += u64::from(records == 0);
             }
             Fact::InvokeSent {
+                shard,
                 records,
+                attempt,
                 last_arrival,
                 ..
             } => {
@@ -70,6 +82,10 @@ impl MappingRecorder {
                     let age = now.since(last_arrival).as_nanos();
                     self.total.age.record(age);
                     self.age_max = self.age_max.max(Some(age));
+                    if let Some(shard) = shard {
+                        let first = if attempt == 1 { records } else { 0 };
+                        self.shards.sent(shard, age, first);
+                    }
                 }
             }
             Fact::InvokeEnded {
@@ -126,11 +142,16 @@ impl MappingRecorder {
 
     /// Closes a bin.
     pub fn roll(&mut self, end: BinEnd) {
+        self.shards.roll();
         let row = MappingRow {
             incoming: end.incoming,
             dead_lettered: end.dead_lettered,
             backlog: end.backlog,
             in_hand: end.in_hand,
+            writes_throttled: end.writes_throttled,
+            writes_lost: end.writes_lost,
+            trimmed: end.trimmed,
+            reads_throttled: end.reads_throttled,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
             ..self.bin
@@ -151,6 +172,10 @@ impl MappingRecorder {
         total.deleted += row.deleted;
         total.dead_lettered += row.dead_lettered;
         total.throttled += row.throttled;
+        total.writes_throttled += row.writes_throttled;
+        total.writes_lost += row.writes_lost;
+        total.trimmed += row.trimmed;
+        total.reads_throttled += row.reads_throttled;
         total.backlog = row.backlog;
         total.in_hand = row.in_hand;
         self.total.backlog_max = self.total.backlog_max.max(row.backlog);
@@ -173,9 +198,16 @@ impl MappingRecorder {
         self.total.row.in_hand = in_hand;
     }
 
-    /// The series so far.
-    pub fn take_rows(&mut self) -> Vec<MappingRow> {
-        std::mem::take(&mut self.rows)
+    /// The series so far of the mapping `name`.
+    pub fn take_series(&mut self, name: &str, stream: bool) -> MappingSeries {
+        let (shards, other_shards) = std::mem::take(&mut self.shards).into_series();
+        MappingSeries {
+            name: name.to_owned(),
+            stream,
+            rows: std::mem::take(&mut self.rows),
+            shards,
+            other_shards,
+        }
     }
 
     /// Records delivered in the measured part, each delivery counted.
@@ -218,6 +250,10 @@ impl MappingRecorder {
                 max: Figure::count(total.in_hand_max),
                 end: Figure::count(total.row.in_hand),
             },
+            write_throttles: Figure::count(total.row.writes_throttled),
+            writes_lost: Figure::count(total.row.writes_lost),
+            trimmed_records: Figure::count(total.row.trimmed),
+            read_throttles: Figure::count(total.row.reads_throttled),
         }
     }
 }
@@ -259,7 +295,7 @@ mod tests {
             recorder.observe(Time::from_secs(1), *fact);
         }
         recorder.roll(BinEnd::default());
-        recorder.take_rows()[0]
+        recorder.take_series("m", true).rows[0]
     }
 
     #[test]
@@ -302,6 +338,7 @@ mod tests {
     fn a_final_call_without_records_has_no_age() {
         let mut recorder = MappingRecorder::default();
         let sent = |records| Fact::InvokeSent {
+            shard: None,
             token: Token(0),
             records,
             attempt: 1,

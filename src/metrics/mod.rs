@@ -8,6 +8,7 @@ mod histogram;
 mod last_result;
 mod mapping;
 mod series;
+mod shards;
 mod summary;
 
 pub use combine::combine;
@@ -17,7 +18,7 @@ pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric
 pub use histogram::Histogram;
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
-pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series};
+pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
 pub use summary::{
     Backlog, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary, MeanMax,
     Percentiles, Summary, ThrottleReasons,

@@ -64,6 +64,21 @@ pub struct MappingSeries {
     pub stream: bool,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
     pub rows: Vec<MappingRow>,
+    /// Streams: the shards with the largest iterator ages, those with the smallest numbers first.
+    pub shards: Vec<ShardSeries>,
+    /// The largest iterator ages of all other shards.
+    pub other_shards: Option<Vec<f32>>,
+}
+
+/// A shard of a stream over time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShardSeries {
+    /// Its number within the mapping, in the order in which shards appeared.
+    pub number: u32,
+    /// Its share of all records that were sent, 0 to 1, each counted once.
+    pub share: f64,
+    /// Largest iterator age in each bin, ms; `NaN` when nothing was sent.
+    pub ages: Vec<f32>,
 }
 
 /// One bin of a mapping.
@@ -101,6 +116,14 @@ pub struct MappingRow {
     pub backlog: u64,
     /// Records read and not finished at the end of the bin.
     pub in_hand: u64,
+    /// Records that producers could not write at once.
+    pub writes_throttled: u64,
+    /// Of these, records that were given up.
+    pub writes_lost: u64,
+    /// Records that were older than the stream's retention when their turn came.
+    pub trimmed: u64,
+    /// Reads that the source refused.
+    pub reads_throttled: u64,
     /// Largest age of a batch's last record when sent, ms; `NaN` when nothing was sent.
     pub age_max: f64,
     /// Batches that the mapping may work on at once, at the end of the bin.

@@ -240,6 +240,14 @@ pub struct MappingSummary {
     pub backlog: Backlog,
     /// Records read and not finished, as the mapping holds them at the end of bins.
     pub in_hand: Backlog,
+    /// Records that producers of the source could not write at once (WriteProvisionedThroughputExceeded).
+    pub write_throttles: Figure,
+    /// Of these, records that were given up.
+    pub writes_lost: Figure,
+    /// Records lost to the stream's retention before the mapping came to read them.
+    pub trimmed_records: Figure,
+    /// Reads or receives that the source refused (ReadProvisionedThroughputExceeded).
+    pub read_throttles: Figure,
 }
 
 /// Records waiting somewhere.

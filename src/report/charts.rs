@@ -1,9 +1,9 @@
 //! Which charts a run gets, and the lines in them.
 
-use super::sample;
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
+use super::{numbers, sample};
 use crate::engine::lambda::ThrottleReason;
-use crate::metrics::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series};
+use crate::metrics::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
 
 /// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
 const LIMIT_HEADROOM: f64 = 4.0;
@@ -49,7 +49,7 @@ struct Draft<'a, R> {
 impl<R> Draft<'_, R> {
     fn line(&self, label: &'static str, colour: Colour, at: At, value: impl Fn(&R) -> f64) -> Line {
         Line {
-            label,
+            label: label.into(),
             colour,
             filled: false,
             points: sample::thin(self.points(at, value)),
@@ -62,7 +62,7 @@ impl<R> Draft<'_, R> {
         let points = self.points(At::Middle, value);
         let stretch = sample::stretch(points.len());
         Line {
-            label,
+            label: label.into(),
             colour,
             filled: false,
             means: stretch.map_or_else(Vec::new, |stretch| sample::smooth(&points, stretch)),
@@ -71,13 +71,18 @@ impl<R> Draft<'_, R> {
     }
 
     fn points(&self, at: At, value: impl Fn(&R) -> f64) -> Vec<(f64, f64)> {
+        self.at(at, self.rows.iter().map(value))
+    }
+
+    fn at(&self, at: At, values: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
         let bin = self.series.bin.as_secs_f64();
         let shift = match at {
             At::Middle => 0.5,
             At::End => 1.0,
         };
-        let rows = self.rows.iter().enumerate();
-        rows.map(|(index, row)| ((index as f64 + shift) * bin, value(row)))
+        let values = values.enumerate();
+        values
+            .map(|(index, value)| ((index as f64 + shift) * bin, value))
             .collect()
     }
 
@@ -291,6 +296,16 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
         throughput(&draft),
         losses(&draft),
     ];
+    if mapping.shards.len() > 1 {
+        charts.insert(2, ages_by_shard(&draft, mapping));
+    }
+    // Most streams are within their limits, and a chart of nothing says little.
+    let refuses = |row: &MappingRow| {
+        row.writes_throttled + row.writes_lost + row.reads_throttled + row.trimmed > 0
+    };
+    if mapping.rows.iter().any(refuses) {
+        charts.push(refusals(&draft));
+    }
     // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
     if !mapping.stream {
         charts.insert(3, pollers(&draft));
@@ -323,6 +338,57 @@ fn age(draft: &Draft<'_, MappingRow>, stream: bool) -> Chart {
     let line = draft.line("largest", Colour::Purple, At::Middle, |row| row.age_max);
     draft
         .chart(title, Axis::Time, vec![line])
+        .or_empty("Nothing was sent in this run")
+        .log_if_wide()
+}
+
+/// The shards that were furthest behind each have a line; the largest age of all others is one more.
+fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Chart {
+    const APART: [Colour; 5] = [
+        Colour::Vermilion,
+        Colour::Blue,
+        Colour::Orange,
+        Colour::Green,
+        Colour::Purple,
+    ];
+    let largest = |ages: &[f32]| ages.iter().copied().fold(0.0, f32::max);
+    let mut shards: Vec<&ShardSeries> = mapping.shards.iter().collect();
+    shards.sort_by(|a, b| largest(&b.ages).total_cmp(&largest(&a.ages)));
+    let (apart, rest) = shards.split_at(APART.len().min(shards.len()));
+    let line = |label: String, colour, ages: &[f32]| Line {
+        label: label.into(),
+        colour,
+        filled: false,
+        points: sample::thin(draft.at(At::Middle, ages.iter().map(|age| f64::from(*age)))),
+        means: Vec::new(),
+    };
+    let mut lines: Vec<Line> = apart
+        .iter()
+        .zip(APART)
+        .map(|(shard, colour)| {
+            let share = numbers::percent(shard.share);
+            line(
+                format!("shard {}, {share} of records", shard.number),
+                colour,
+                &shard.ages,
+            )
+        })
+        .collect();
+    let others = rest.iter().map(|shard| shard.ages.as_slice());
+    let others: Vec<&[f32]> = others.chain(mapping.other_shards.as_deref()).collect();
+    if !others.is_empty() {
+        let bins = others.iter().map(|ages| ages.len()).max().unwrap_or(0);
+        let ages: Vec<f32> = (0..bins)
+            .map(|bin| {
+                let of_bin = others.iter().filter_map(|ages| ages.get(bin).copied());
+                // A missing value gives way to any other.
+                of_bin.fold(f32::NAN, f32::max)
+            })
+            .collect();
+        lines.push(line("all others, largest".to_owned(), Colour::Sky, &ages));
+    }
+    draft
+        .chart("Iterator age by shard", Axis::Time, lines)
         .or_empty("Nothing was sent in this run")
         .log_if_wide()
 }
@@ -368,4 +434,25 @@ fn losses(draft: &Draft<'_, MappingRow>) -> Chart {
             lines,
         )
         .or_empty("Nothing refused, discarded or dead-lettered in this run")
+}
+
+/// What the limits of a stream kept out of it, or from being read.
+fn refusals(draft: &Draft<'_, MappingRow>) -> Chart {
+    let lines = vec![
+        draft.rate("records refused", Colour::Orange, |row| {
+            row.writes_throttled
+        }),
+        draft.rate("records lost", Colour::Vermilion, |row| row.writes_lost),
+        draft.rate("reads refused", Colour::Blue, |row| row.reads_throttled),
+        draft.rate("trimmed before they were read", Colour::Purple, |row| {
+            row.trimmed
+        }),
+    ];
+    draft
+        .chart(
+            "Refused and lost at the source",
+            Axis::Rate("events"),
+            lines,
+        )
+        .or_empty("The source refused nothing in this run")
 }

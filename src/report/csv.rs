@@ -1,4 +1,5 @@
-//! `series.csv`: one row per subject and bin, subjects in file order, functions first.
+//! `series.csv`: one row per subject and bin, subjects in file order, functions first. After a stream's mapping come the
+//! iterator ages of its shards, those that were furthest behind one by one.
 //!
 //! Columns that a kind of subject does not have are empty, and so are values that do not exist (a
 //! percentile of nothing). `time_s` is the start of the bin; sums cover the bin; `environments`,
@@ -14,7 +15,10 @@ const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserv
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
 const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
-    throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms";
+    throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
+    writes_throttled,writes_lost,trimmed,reads_throttled";
+/// Columns of [`MAPPING`] before and after the age, the only one that shards have.
+const AROUND_AGE: (usize, usize) = (16, 4);
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
@@ -51,11 +55,38 @@ pub(super) fn render(series: &Series) -> String {
             mapping_row(&mut text, row);
             text.push('\n');
         }
+        for shard in &mapping.shards {
+            let subject = format!("{}/shard-{}", mapping.name, shard.number);
+            ages(&mut text, series.bin, &subject, &shard.ages);
+        }
+        if let Some(others) = &mapping.other_shards {
+            let subject = format!("{}/others", mapping.name);
+            ages(&mut text, series.bin, &subject, others);
+        }
     }
     text
 }
 
+/// One row for every bin in which something was sent.
+fn ages(text: &mut String, bin: Span, subject: &str, ages: &[f32]) {
+    let functions = FUNCTION.split(',').count();
+    for (index, age) in ages.iter().enumerate().filter(|(_, age)| !age.is_nan()) {
+        start(text, bin, index, "shard", subject);
+        // The limit on the concurrency is the mapping's.
+        text.push(',');
+        text.push_str(&",".repeat(functions + AROUND_AGE.0));
+        number(text, f64::from(*age));
+        text.push_str(&",".repeat(AROUND_AGE.1));
+        text.push('\n');
+    }
+}
+
 fn common(text: &mut String, bin: Span, index: usize, kind: &str, subject: &str, limit: u32) {
+    start(text, bin, index, kind, subject);
+    let _ = write!(text, ",{limit}");
+}
+
+fn start(text: &mut String, bin: Span, index: usize, kind: &str, subject: &str) {
     let start = bin.times(index as u64).as_nanos();
     let (seconds, millis) = (start / 1_000_000_000, start / 1_000_000 % 1_000);
     let _ = write!(text, "{seconds}");
@@ -63,7 +94,7 @@ fn common(text: &mut String, bin: Span, index: usize, kind: &str, subject: &str,
     if !bin.as_millis().is_multiple_of(1_000) {
         let _ = write!(text, ".{millis:03}");
     }
-    let _ = write!(text, ",{kind},{},{limit}", quoted(subject));
+    let _ = write!(text, ",{kind},{}", quoted(subject));
 }
 
 fn function_row(text: &mut String, row: &FunctionRow) {
@@ -101,6 +132,15 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
         let _ = write!(text, ",{count}");
     }
     number(text, row.age_max);
+    let counts = [
+        row.writes_throttled,
+        row.writes_lost,
+        row.trimmed,
+        row.reads_throttled,
+    ];
+    for count in counts {
+        let _ = write!(text, ",{count}");
+    }
 }
 
 fn number(text: &mut String, value: f64) {

@@ -202,7 +202,7 @@ fn legend(chart: &Chart, page: &mut String) {
             page,
             "<li><i class=\"{}\"></i>{}</li>",
             line.colour.class(),
-            escape(line.label)
+            escape(&line.label)
         );
     }
     if let Some(limit) = chart.limit.filter(|limit| limit.off_scale) {

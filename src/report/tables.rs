@@ -96,13 +96,14 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
 pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const RECORDS: &str = "Records";
     const LOST: &str = "Failed records";
+    const WRITES: &str = "Writes";
     const BATCHES: &str = "Batches";
     const READS: &str = "Reads";
     const AGE: &str = "Age when sent";
     const LATENCY: &str = "Age when done";
     const BACKLOG: &str = "Backlog";
     const WINDOWS: &str = "Windows";
-    let specs: [Spec<MappingSummary>; 31] = [
+    let specs: [Spec<MappingSummary>; 35] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -140,6 +141,9 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         may(LOST, "refused by destination", 4, |m| {
             bad(m.destination_delivery_failures)
         }),
+        may(LOST, "trimmed", 3, |m| bad(m.trimmed_records)),
+        may(WRITES, "throttled", 3, |m| bad(m.write_throttles)),
+        may(WRITES, "lost", 3, |m| bad(m.writes_lost)),
         must(BATCHES, "sent", 8, |m| count(m.batches)),
         may(BATCHES, "throttled", 6, |m| bad(m.throttled_batches)),
         may(BATCHES, "records p50", 9, |m| plain(m.batch_records.p50)),
@@ -150,6 +154,7 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         }),
         may(READS, "all", 10, |m| count(m.reads)),
         may(READS, "empty", 11, |m| count(m.empty_reads)),
+        may(READS, "throttled", 5, |m| bad(m.read_throttles)),
         must(AGE, "p50", 4, |m| millis(m.iterator_age.p50)),
         must(AGE, "p95", 9, |m| millis(m.iterator_age.p95)),
         must(AGE, "p99", 1, |m| millis(m.iterator_age.p99)),

@@ -2,6 +2,7 @@
 
 use super::{charts, numbers, tables};
 use crate::metrics::{EngineSummary, Series, Summary};
+use std::borrow::Cow;
 
 /// A whole report.
 #[derive(Clone, Debug)]
@@ -115,7 +116,7 @@ pub(super) enum Axis {
 /// One line of a chart.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    pub(super) label: &'static str,
+    pub(super) label: Cow<'static, str>,
     pub(super) colour: Colour,
     /// Fill down to zero: for a quantity that is alone in its chart.
     pub(super) filled: bool,

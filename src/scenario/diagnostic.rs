@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 34] = [
+pub const CODES: [&str; 39] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -63,9 +63,14 @@ pub const CODES: [&str; 34] = [
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",
+    "reshard-after-end",
+    "reshard-unordered",
+    "shard-closed",
+    "shards-apart",
     "syntax",
     "timeout-above-visibility",
     "too-deep",
+    "too-many-readers",
     "unknown-key",
     "unknown-metric",
     "unknown-name",

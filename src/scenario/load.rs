@@ -202,7 +202,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         );
     }
     let traffic = traffic::traffic(&mut root, cx, &names);
-    let sources = sources::sources(&mut root, cx);
+    let sources = sources::sources(&mut root, cx, length);
     let source_names: Vec<&Named> = sources.iter().map(|info| &info.named).collect();
     let world = World {
         profile,

@@ -6,6 +6,7 @@ use super::functions::resolve;
 use super::mapping_keys::{Clock, finding, is_repetition, parameters, place};
 use super::model::{Function, Mapping, MappingChange, MappingEvent};
 use super::read::{Cx, Table};
+use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
 use super::traffic;
 use crate::engine::config::{MappingParameters, conflict_text};
@@ -38,14 +39,16 @@ pub(crate) fn mappings(
     world: World<'_>,
 ) -> (Vec<Named>, Vec<Declared>) {
     let mut pairs = Pairs::default();
+    let mut readers = Readers::default();
     let mut names = Vec::new();
     let mut found = Vec::new();
     for table in root.tables(cx, "mapping", "[[mapping]]") {
-        let (named, mapping) = mapping(table, cx, world, &mut pairs);
+        let (named, mapping) = mapping(table, cx, world, &mut pairs, &mut readers);
         names.extend(named);
         found.extend(mapping);
     }
     unique("mappings", &names, cx);
+    readers.check(world.sources, cx);
     (names, found)
 }
 
@@ -54,6 +57,7 @@ fn mapping(
     cx: &mut Cx,
     world: World<'_>,
     pairs: &mut Pairs,
+    readers: &mut Readers,
 ) -> (Option<Named>, Option<Declared>) {
     let named = table.req(cx, "name", "\"orders-to-checkout\"", name);
     let mut written = parameters(&mut table, cx, Clock::Simulation);
@@ -84,7 +88,14 @@ fn mapping(
     let info = source.map(|index| &world.sources[index]);
     let visibility = info.and_then(|info| info.visibility_timeout);
     let kind = info.and_then(|info| info.kind);
-    let tuning = tuning(&mut table, cx, world.profile, kind, visibility);
+    let fan_out = fan_out(&mut table, cx, kind);
+    let mut tuning = tuning(&mut table, cx, world.profile, kind, visibility);
+    if fan_out {
+        tuning = tuning.pushed();
+    }
+    if let (Some(source), true) = (source, written.enabled != Some(false)) {
+        readers.add(source, fan_out, place(&table, "EventSource"));
+    }
     let matching = matching(&mut table, cx, &written);
     let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
@@ -100,6 +111,7 @@ fn mapping(
             mapping: Mapping {
                 config: config?,
                 tuning,
+                fan_out,
                 matching,
                 source: source?,
                 function: function?,

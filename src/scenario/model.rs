@@ -197,13 +197,8 @@ pub struct Source {
 /// The modelled services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceModel {
-    /// A Kinesis stream.
-    Kinesis {
-        /// Open shards, 1 to 10,000.
-        shards: u32,
-        /// How long records stay readable.
-        retention: Span,
-    },
+    /// A Kinesis stream or a DynamoDB stream.
+    Stream(Stream),
     /// An SQS standard queue.
     Sqs {
         /// The queue's visibility timeout, 0 s to 12 h.
@@ -211,6 +206,45 @@ pub enum SourceModel {
         /// Receives after which a message goes to the dead-letter queue; `None` for no redrive policy.
         max_receive_count: Option<u32>,
     },
+}
+
+/// A modelled stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Kinesis or DynamoDB.
+    pub service: StreamService,
+    /// Every shard that there will be, in the order in which they open.
+    pub shards: Vec<Lifetime>,
+    /// How long records stay readable.
+    pub retention: Span,
+    /// Kinesis: whether a shard refuses what is above its write limits.
+    pub write_limits: bool,
+    /// Whether a shard refuses reads above the limits that its readers share.
+    pub read_limits: bool,
+}
+
+/// Whose stream it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamService {
+    /// Amazon Kinesis Data Streams.
+    Kinesis,
+    /// Amazon DynamoDB Streams.
+    DynamoDb,
+}
+
+/// A shard: which keys it takes, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Smallest hash of its keys. Hashes have 64 bits here.
+    pub first: u64,
+    /// Largest hash of its keys.
+    pub last: u64,
+    /// When it begins to take records.
+    pub opens: Span,
+    /// When it takes no more; it stays readable.
+    pub closes: Option<Span>,
+    /// Indices of the shards that it follows.
+    pub parents: Vec<u32>,
 }
 
 /// A producer of records or messages.
@@ -222,6 +256,19 @@ pub struct Producer {
     pub size: Dist,
     /// Partition keys.
     pub keys: Keys,
+    /// What it does with records that a shard refuses.
+    pub on_throttle: OnThrottle,
+}
+
+/// What a producer does with records that are refused as above a shard's write limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnThrottle {
+    /// Keeps them in order and writes each as soon as the shard takes it; gives up after
+    /// [`KINESIS_PRODUCER_TTL`](crate::engine::limits::KINESIS_PRODUCER_TTL).
+    #[default]
+    Retry,
+    /// Gives them up.
+    Drop,
 }
 
 /// How partition keys are chosen.
@@ -236,6 +283,13 @@ pub enum Keys {
         /// Skew, at least 0 (0 is even).
         s: f64,
     },
+    /// A share of the records goes to a few keys alike, every other record has its own key.
+    Hot {
+        /// Chance that a record has one of the hot keys.
+        share: Ratio,
+        /// Number of hot keys, 1 to 10,000.
+        keys: u32,
+    },
 }
 
 /// An event source mapping of the scenario.
@@ -245,6 +299,8 @@ pub struct Mapping {
     pub config: MappingConfig,
     /// What AWS has no parameter for.
     pub tuning: Tuning,
+    /// Kinesis: a consumer with enhanced fan-out.
+    pub fan_out: bool,
     /// The share of records that pass the filters; `None` where there are none.
     pub matching: Option<Ratio>,
     /// Index into [`Scenario::sources`].

@@ -1,13 +1,15 @@
 //! `[[source]]` of a scenario: modelled streams and queues, and who fills them.
 
 use super::arrivals::arrivals;
-use super::availability::{SOURCES, not_yet};
-use super::convert::{Named, choice, duration_in, integer, name, number, unique};
+use super::availability::{MODELS, not_yet};
+use super::convert::{Named, boolean, choice, duration_in, integer, name, number, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
-use super::model::{Dist, Keys, Producer, Source, SourceModel};
+use super::lineage::{LIFETIMES_MAX, rollovers};
+use super::model::{Dist, Keys, OnThrottle, Producer, Source, SourceModel, Stream, StreamService};
 use super::node::Value;
 use super::read::{At, Cx, Table, single};
+use super::reshard::reshards;
 use crate::engine::{SourceKind, Span, limits};
 use std::ops::RangeInclusive;
 
@@ -25,14 +27,22 @@ pub(crate) const SHARDS: RangeInclusive<i64> = 1..=10_000;
 pub(crate) const VISIBILITY: RangeInclusive<Span> = Span::ZERO..=Span::from_secs(43_200);
 pub(crate) const RECEIVES: RangeInclusive<i64> = 1..=1_000;
 const RETENTION: RangeInclusive<Span> = Span::from_secs(60)..=Span::from_secs(8_760 * 3_600);
-const RETENTION_DEFAULT: Span = Span::from_secs(24 * 3_600);
+const SHARD_LIFETIME: RangeInclusive<Span> = Span::from_secs(60)..=Span::from_secs(24 * 3_600);
 /// A read or receive that has something to return. Ours: what callers in the same Region commonly see.
 const LATENCY_DEFAULT: f64 = 10_000_000.0;
 const SIZE_DEFAULT: f64 = 1_024.0;
 
-pub(crate) fn sources(root: &mut Table<'_>, cx: &mut Cx) -> Vec<SourceInfo> {
+/// The sources of a scenario of the length `duration`, if that is known.
+pub(crate) fn sources(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    duration: Option<Span>,
+) -> Vec<SourceInfo> {
     let tables = root.tables(cx, "source", "[[source]]");
-    let found: Vec<SourceInfo> = tables.into_iter().map(|table| source(table, cx)).collect();
+    let found: Vec<SourceInfo> = tables
+        .into_iter()
+        .map(|table| source(table, cx, duration))
+        .collect();
     unique(
         "sources",
         found
@@ -44,7 +54,7 @@ pub(crate) fn sources(root: &mut Table<'_>, cx: &mut Cx) -> Vec<SourceInfo> {
     found
 }
 
-fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
+fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceInfo {
     let span = table.span.clone();
     let named = table.req(cx, "name", "\"orders\"", name);
     let named = named.unwrap_or(Named {
@@ -61,10 +71,10 @@ fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
     let Some(kind) = kind else {
         return info;
     };
-    if !SOURCES.contains(&kind) {
+    if !MODELS.contains(&kind) {
         // Its own keys are not known yet: naming them unknown would mislead.
         if let Some(entry) = table.entry("type") {
-            let advice = "use a source of type kinesis or sqs";
+            let advice = "use a source of type kinesis, dynamodb or sqs";
             cx.push(not_yet(
                 &format!("a source of type {kind}"),
                 &entry.node.span,
@@ -73,7 +83,7 @@ fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
         }
         return info;
     }
-    let model = model(&mut table, cx, kind);
+    let model = model(&mut table, cx, kind, duration);
     if let SourceModel::Sqs {
         visibility_timeout, ..
     } = model
@@ -86,7 +96,7 @@ fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
     let tables = table.tables(cx, "producer", "[[source.producer]]");
     let producers: Vec<Producer> = tables
         .into_iter()
-        .filter_map(|table| producer(table, cx))
+        .filter_map(|table| producer(table, cx, kind))
         .collect();
     if table.entry("producer").is_none() {
         cx.push(
@@ -111,35 +121,84 @@ fn source(mut table: Table<'_>, cx: &mut Cx) -> SourceInfo {
 }
 
 /// The keys of the kind itself.
-fn model(table: &mut Table<'_>, cx: &mut Cx, kind: SourceKind) -> SourceModel {
-    if kind.is_queue() {
-        let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
-        let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);
-        let max_receive_count = table.opt(cx, "max_receive_count", integer(RECEIVES));
-        SourceModel::Sqs {
-            visibility_timeout,
-            max_receive_count,
-        }
-    } else {
-        SourceModel::Kinesis {
-            shards: table.opt(cx, "shards", integer(SHARDS)).unwrap_or(1),
-            retention: table
-                .opt(cx, "retention", duration_in(RETENTION))
-                .unwrap_or(RETENTION_DEFAULT),
+fn model(
+    table: &mut Table<'_>,
+    cx: &mut Cx,
+    kind: SourceKind,
+    duration: Option<Span>,
+) -> SourceModel {
+    match kind {
+        SourceKind::Kinesis => SourceModel::Stream(kinesis(table, cx, duration)),
+        SourceKind::DynamoDb => SourceModel::Stream(dynamodb(table, cx, duration)),
+        _ => {
+            let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
+            let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);
+            let max_receive_count = table.opt(cx, "max_receive_count", integer(RECEIVES));
+            SourceModel::Sqs {
+                visibility_timeout,
+                max_receive_count,
+            }
         }
     }
 }
 
-fn producer(mut table: Table<'_>, cx: &mut Cx) -> Option<Producer> {
+fn kinesis(table: &mut Table<'_>, cx: &mut Cx, duration: Option<Span>) -> Stream {
+    let shards = table.opt(cx, "shards", integer(SHARDS)).unwrap_or(1);
+    let retention = table.opt(cx, "retention", duration_in(RETENTION));
+    let write_limits = table.opt(cx, "write_limits", boolean);
+    let read_limits = table.opt(cx, "read_limits", boolean);
+    Stream {
+        service: StreamService::Kinesis,
+        shards: reshards(table, cx, shards, duration).shards,
+        retention: retention.unwrap_or(limits::KINESIS_RETENTION_DEFAULT),
+        write_limits: write_limits.unwrap_or(true),
+        read_limits: read_limits.unwrap_or(true),
+    }
+}
+
+fn dynamodb(table: &mut Table<'_>, cx: &mut Cx, duration: Option<Span>) -> Stream {
+    let shards = table.opt(cx, "shards", integer(SHARDS)).unwrap_or(1);
+    let lifetime = table.opt(cx, "shard_lifetime", duration_in(SHARD_LIFETIME));
+    let lifetime = lifetime.unwrap_or(limits::DYNAMODB_SHARD_LIFETIME);
+    let duration = duration.unwrap_or(Span::ZERO);
+    let over_time = rollovers(shards, lifetime, duration);
+    if over_time > LIFETIMES_MAX as u64 {
+        let place = table
+            .peek("shards")
+            .or_else(|| table.peek("shard_lifetime"));
+        let span = place.map_or(table.span.clone(), |entry| entry.node.span.clone());
+        cx.push(
+            Diagnostic::new("out-of-range", "a stream has too many shards over time")
+                .at(&span)
+                .label(format!(
+                    "{over_time}: {shards} at once, new ones every {lifetime} for {duration}"
+                ))
+                .allowed(format!("up to {LIFETIMES_MAX}, closed ones included"))
+                .help("raise `shard_lifetime`, or simulate a shorter time"),
+        );
+        return Stream::dynamodb(1, lifetime, Span::ZERO);
+    }
+    Stream::dynamodb(shards, lifetime, duration)
+}
+
+fn producer(mut table: Table<'_>, cx: &mut Cx, kind: SourceKind) -> Option<Producer> {
     let arrivals = arrivals(&mut table, cx);
     let (size, keys) = table
         .opt(cx, "record", record)
         .unwrap_or((Dist::Constant(SIZE_DEFAULT), Keys::Unique));
+    // Only Kinesis refuses producers for what a shard takes.
+    let on_throttle = if kind == SourceKind::Kinesis {
+        let ways = [("retry", OnThrottle::Retry), ("drop", OnThrottle::Drop)];
+        table.opt(cx, "on_throttle", choice(&ways))
+    } else {
+        None
+    };
     table.finish(cx);
     Some(Producer {
         arrivals: arrivals?,
         size,
         keys,
+        on_throttle: on_throttle.unwrap_or_default(),
     })
 }
 
@@ -158,7 +217,19 @@ fn keys(at: At<'_>, cx: &mut Cx) -> Option<Keys> {
     if matches!(at.node.value, Value::String(_)) {
         return choice(&[("unique", Keys::Unique)])(at, cx);
     }
-    let entry = single(at, &["zipf"], cx)?;
+    let entry = single(at, &["zipf", "hot"], cx)?;
+    if entry.key == "hot" {
+        let mut table = Table::open(entry.into(), "`hot`", cx)?;
+        let share = table.req(cx, "share", "\"50%\"", ratio);
+        let keys = table.opt(cx, "keys", integer(1..=10_000));
+        let wrong = keys.is_none() && table.entry("keys").is_some();
+        table.finish(cx);
+        let keys = keys.unwrap_or(1);
+        return (!wrong).then_some(Keys::Hot {
+            share: share?,
+            keys,
+        });
+    }
     let mut table = Table::open(entry.into(), "`zipf`", cx)?;
     let n = table.req(cx, "n", "10000", integer(1..=10_000_000));
     let s = table.req(cx, "s", "1.1", number(0.0..=100.0));

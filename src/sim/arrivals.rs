@@ -50,9 +50,14 @@ struct Piece {
 impl ArrivalProcess {
     /// The process described by `arrivals`, at `share` (0 to 1) of its rate.
     pub fn new(arrivals: &Arrivals, share: f64, rng: Rng) -> Self {
+        Self::starting(arrivals, share, Time::ZERO, rng)
+    }
+
+    /// [`new`](Self::new) without what arrives before `from`; even spacing begins there.
+    pub fn starting(arrivals: &Arrivals, share: f64, from: Time, rng: Rng) -> Self {
         let rate = |rate: &Rate, spacing| Kind::Rate {
             spacing,
-            pieces: pieces(rate, share).into(),
+            pieces: clipped(pieces(rate, share), from.as_nanos() as f64).into(),
             piece: 0,
             offset: 0.0,
         };
@@ -61,7 +66,9 @@ impl ArrivalProcess {
             Arrivals::Poisson(steps) => rate(steps, Spacing::Poisson(rng)),
             Arrivals::Trace(trace) => Kind::Trace {
                 trace: trace.clone(),
-                point: 0,
+                point: trace
+                    .points
+                    .partition_point(|(at, _)| Time::ZERO + *at < from),
                 given: 0,
                 thinning: (share < 1.0).then_some((share, rng)),
             },
@@ -185,6 +192,23 @@ fn pieces(rate: &Rate, share: f64) -> Vec<Piece> {
     pieces
 }
 
+/// The parts of `pieces` from the instant `from` on.
+fn clipped(pieces: Vec<Piece>, from: f64) -> Vec<Piece> {
+    let clip = |piece: Piece| {
+        let cut = from - piece.start;
+        if cut <= 0.0 {
+            return Some(piece);
+        }
+        (cut < piece.length).then_some(Piece {
+            start: from,
+            length: piece.length - cut,
+            rate: piece.rate + piece.slope * cut,
+            slope: piece.slope,
+        })
+    };
+    pieces.into_iter().filter_map(clip).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +256,26 @@ mod tests {
         close(30, 60, 9_000);
         close(60, 90, 0);
         close(90, 100_090, 300_000);
+    }
+
+    #[test]
+    fn a_late_start_goes_on_at_the_rate_of_that_moment() {
+        let steps = vec![step(0, 0.0, 0), step(10, 200.0, 20), step(60, 5.0, 0)];
+        let arrivals = Arrivals::Constant(Rate { steps });
+        let late = |secs| {
+            let from = Time::from_secs(secs);
+            ArrivalProcess::starting(&arrivals, 1.0, from, Rng::stream(1, "x"))
+        };
+        // Half of the ramp is over: 100/s growing to 200/s within 10 s.
+        assert!(count_in(late(20), 0, 30).abs_diff(1_500) <= 1);
+        assert_eq!(late(60).next(), Some(Time::from_millis(60_200)));
+        let points = vec![(Span::from_secs(1), 2), (Span::from_secs(5), 1)];
+        let path = "t.csv".into();
+        let trace = Arrivals::Trace(Arc::new(Trace { path, points }));
+        let from = Time::from_secs(2);
+        let rng = Rng::stream(1, "x");
+        let rest: Vec<Time> = ArrivalProcess::starting(&trace, 1.0, from, rng).collect();
+        assert_eq!(rest, [Time::from_secs(5)]);
     }
 
     #[test]

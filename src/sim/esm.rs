@@ -3,15 +3,16 @@
 use super::control::begins_disabled;
 use super::dist::Sampler;
 use super::function::End;
-use super::services::kinesis::{KinesisModel, KinesisReader};
+use super::services::reader::StreamReader;
 use super::services::sqs::{Received, SqsModel, Waiter};
+use super::services::stream::{Counted, StreamModel};
 use super::world::{Inner, Pending, Traced, World};
 use crate::engine::lambda::FunctionId;
 use crate::engine::{
-    Action, BatchId, Control, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position,
-    Ratio, Record, Rng, Shard, ShardId, Span, Time, Token, pump,
+    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position, Ratio,
+    Record, Rng, ShardId, Span, Time, Token, pump,
 };
-use crate::metrics::Started;
+use crate::metrics::{BinEnd, Started};
 use crate::scenario::{Scenario, SourceModel};
 
 /// A modelled source and its readers.
@@ -22,51 +23,48 @@ pub(super) struct SourceState {
     throttles: Rng,
     /// Chance that a read is throttled by a fault in force.
     pub(super) fault_throttle_rate: Ratio,
-    arrived_in_bin: Option<u64>,
+    /// What arrived by the end of this bin, once somebody asked, and by the end of the one before.
+    arrived: Option<Counted>,
+    arrived_before: Counted,
     dead_lettered_before: u64,
 }
 
 enum Model {
-    Kinesis {
-        stream: KinesisModel,
+    Stream {
+        stream: Box<StreamModel>,
         /// One per mapping of the scenario; `None` for those that read another source.
-        readers: Vec<Option<KinesisReader>>,
+        readers: Vec<Option<StreamReader>>,
     },
     Sqs(Box<SqsModel>),
-}
-
-/// What happened at a source during a bin.
-pub(super) struct BinCounts {
-    pub(super) incoming: u64,
-    pub(super) dead_lettered: u64,
-    pub(super) backlog: u64,
 }
 
 impl SourceState {
     pub(super) fn all(scenario: &Scenario, seed: u64) -> Vec<Self> {
         let build = |(index, source): (usize, &crate::scenario::Source)| {
             let rng = |what| Rng::stream(seed, &format!("source/{}/{what}", source.name));
-            let model = match source.kind {
-                SourceModel::Kinesis { shards, retention } => {
-                    let stream =
-                        KinesisModel::new(&source.name, shards, retention, &source.producers, seed);
+            let model = match &source.kind {
+                SourceModel::Stream(stream) => {
+                    let stream = StreamModel::new(&source.name, stream, &source.producers, seed);
                     let readers = scenario
                         .mappings
                         .iter()
                         .map(|mapping| {
                             let from = mapping.config.starting_position;
-                            (mapping.source == index).then(|| stream.reader(from, Time::ZERO))
+                            (mapping.source == index).then(|| StreamReader::new(from))
                         })
                         .collect();
-                    Model::Kinesis { stream, readers }
+                    Model::Stream {
+                        stream: Box::new(stream),
+                        readers,
+                    }
                 }
                 SourceModel::Sqs {
                     visibility_timeout,
                     max_receive_count,
                 } => Model::Sqs(Box::new(SqsModel::new(
                     &source.name,
-                    visibility_timeout,
-                    max_receive_count,
+                    *visibility_timeout,
+                    *max_receive_count,
                     &source.producers,
                     seed,
                 ))),
@@ -77,59 +75,64 @@ impl SourceState {
                 latencies: rng("latency"),
                 throttles: rng("throttles"),
                 fault_throttle_rate: Ratio::ZERO,
-                arrived_in_bin: None,
+                arrived: None,
+                arrived_before: Counted::default(),
                 dead_lettered_before: 0,
             }
         };
         scenario.sources.iter().enumerate().map(build).collect()
     }
 
-    /// Puts the reader of a mapping that begins later than the run where it is to start.
-    fn place(&mut self, mapping: usize, from: Position, now: Time) {
-        if let Model::Kinesis { stream, readers } = &mut self.model
-            && now > Time::ZERO
-        {
-            readers[mapping] = Some(stream.reader(from, now));
-        }
-    }
-
-    fn shard_count(&self) -> usize {
-        match &self.model {
-            Model::Kinesis { stream, .. } => stream.shard_count(),
-            Model::Sqs(_) => 0,
+    /// The stream and the place of `mapping` in it; `None` for a queue.
+    pub(super) fn stream(
+        &mut self,
+        mapping: usize,
+    ) -> Option<(&mut StreamModel, &mut StreamReader)> {
+        match &mut self.model {
+            Model::Stream { stream, readers } => Some((stream, readers[mapping].as_mut()?)),
+            Model::Sqs(_) => None,
         }
     }
 
     /// What the bin that ends now brought, as seen by `mapping`. All mappings of a source see the same arrivals.
-    pub(super) fn roll(&mut self, mapping: usize, now: Time) -> BinCounts {
-        let incoming = match (self.arrived_in_bin, &mut self.model) {
+    pub(super) fn roll(&mut self, mapping: usize, now: Time) -> BinEnd {
+        let arrived = match (self.arrived, &mut self.model) {
             (Some(counted), _) => counted,
-            (None, Model::Kinesis { stream, .. }) => stream.arrived(now),
-            (None, Model::Sqs(queue)) => queue.arrived(now),
+            (None, Model::Stream { stream, .. }) => stream.arrived(now),
+            (None, Model::Sqs(queue)) => Counted {
+                records: self.arrived_before.records + queue.arrived(now),
+                ..Counted::default()
+            },
         };
-        self.arrived_in_bin = Some(incoming);
-        let (dead_lettered, backlog) = match &mut self.model {
-            Model::Kinesis { stream, readers } => {
-                let backlog = readers[mapping]
-                    .as_ref()
-                    .map_or(0, |reader| stream.backlog(reader));
-                (0, backlog)
+        self.arrived = Some(arrived);
+        let refusals = arrived.refusals.since(self.arrived_before.refusals);
+        let mut bin = BinEnd {
+            incoming: arrived.records - self.arrived_before.records,
+            writes_throttled: refusals.throttled,
+            writes_lost: refusals.lost,
+            ..BinEnd::default()
+        };
+        match &mut self.model {
+            Model::Stream { readers, .. } => {
+                if let Some(reader) = &mut readers[mapping] {
+                    bin.backlog = arrived.records.saturating_sub(reader.passed());
+                    bin.trimmed = reader.take_trimmed();
+                    bin.reads_throttled = reader.take_throttled();
+                }
             }
             Model::Sqs(queue) => {
-                let backlog = queue.backlog(now);
-                (queue.dead_lettered() - self.dead_lettered_before, backlog)
+                bin.backlog = queue.backlog(now);
+                bin.dead_lettered = queue.dead_lettered() - self.dead_lettered_before;
             }
-        };
-        BinCounts {
-            incoming,
-            dead_lettered,
-            backlog,
         }
+        bin
     }
 
     /// Every mapping has seen the bin.
     pub(super) fn bin_over(&mut self) {
-        self.arrived_in_bin = None;
+        if let Some(arrived) = self.arrived.take() {
+            self.arrived_before = arrived;
+        }
         if let Model::Sqs(queue) = &self.model {
             self.dead_lettered_before = queue.dead_lettered();
         }
@@ -152,21 +155,10 @@ impl World<'_> {
     pub(super) fn start_mapping(&mut self, index: usize) {
         self.started[index] = true;
         let mapping = &self.inner.scenario.mappings[index];
-        let now = self.inner.now;
-        self.inner.sources[mapping.source].place(index, mapping.config.starting_position, now);
-        let shards = self.inner.sources[mapping.source].shard_count();
-        let listed = (0..shards as u32)
-            .map(|shard| Shard {
-                id: ShardId(shard),
-                from: mapping.config.starting_position,
-                parents: Vec::new(),
-                window: None,
-            })
-            .collect::<Vec<_>>();
-        if listed.is_empty() {
-            self.drain(index as u32);
+        if mapping.config.source.is_stream() {
+            self.list_shards(index as u32);
         } else {
-            self.feed(index as u32, Event::Control(Control::Shards(listed)));
+            self.drain(index as u32);
         }
     }
 
@@ -250,7 +242,7 @@ impl World<'_> {
         self.inner.schedule_queue_wake(source);
     }
 
-    fn drain(&mut self, mapping: u32) {
+    pub(super) fn drain(&mut self, mapping: u32) {
         let now = self.inner.now;
         let machine = &mut self.mappings[mapping as usize];
         let mut effects = SimEffects {
@@ -265,6 +257,9 @@ impl World<'_> {
             *scheduled = Some(at);
             self.inner.schedule(at, Pending::MappingWake(mapping));
         }
+        if std::mem::take(&mut self.inner.shard_ended) {
+            self.list_shards(mapping);
+        }
     }
 }
 
@@ -277,6 +272,14 @@ impl Inner<'_> {
         };
         match &self.matching[mapping as usize] {
             Some(matching) => matching.of_queue(page),
+            None => page,
+        }
+    }
+
+    /// What `mapping` sees of a page.
+    pub(super) fn stream_page(&self, mapping: u32, page: Page<()>) -> Page<()> {
+        match &self.matching[mapping as usize] {
+            Some(matching) => matching.of_stream(page),
             None => page,
         }
     }
@@ -296,9 +299,9 @@ impl Inner<'_> {
 }
 
 /// Carries out the actions of one mapping.
-struct SimEffects<'w, 's> {
-    inner: &'w mut Inner<'s>,
-    mapping: u32,
+pub(super) struct SimEffects<'w, 's> {
+    pub(super) inner: &'w mut Inner<'s>,
+    pub(super) mapping: u32,
 }
 
 impl Effects<()> for SimEffects<'_, '_> {
@@ -362,26 +365,33 @@ impl SimEffects<'_, '_> {
     ) -> Option<Event<()>> {
         let mapping = self.mapping as usize;
         let now = self.inner.now;
-        let source = self.source();
-        if source.throttles.chance(source.fault_throttle_rate) {
+        let index = self.inner.scenario.mappings[mapping].source;
+        let source = &mut self.inner.sources[index];
+        let is_refused = source.throttles.chance(source.fault_throttle_rate);
+        let Some((stream, reader)) = source.stream(mapping) else {
+            unreachable!("a queue was read like a stream");
+        };
+        if is_refused {
+            reader.was_refused();
             let class = FailureClass::Throttled;
             return Some(Event::Failed { token, class });
         }
-        let Model::Kinesis { stream, readers } = &mut source.model else {
-            unreachable!("a queue was read like a stream");
-        };
-        let Some(reader) = &mut readers[mapping] else {
-            unreachable!("a stream was read by a mapping of another source");
-        };
-        assert!(from != Position::End, "a finished shard was read again");
+        if self.inner.scenario.mappings[mapping].fan_out {
+            return self.subscribe(token, shard, from);
+        }
         let list = machine.spare_list();
-        let page = stream.read(reader, shard.0 as usize, now, records_max, list);
-        self.inner.records += page.records.len() as u64;
-        let page = match &self.inner.matching[mapping] {
-            Some(matching) => matching.of_stream(page),
-            None => page,
-        };
-        self.answer(token, page)
+        match stream.poll(reader, shard.0, from, now, records_max, list) {
+            Ok(page) => {
+                self.inner.records += page.records.len() as u64;
+                let page = self.inner.stream_page(self.mapping, page);
+                self.answer(token, page)
+            }
+            Err(_) => {
+                reader.was_refused();
+                let class = FailureClass::Throttled;
+                Some(Event::Failed { token, class })
+            }
+        }
     }
 
     fn receive(
@@ -430,6 +440,7 @@ impl SimEffects<'_, '_> {
         let source = self.source();
         let latency = Span::from_nanos(source.latency.draw(&mut source.latencies));
         if latency == Span::ZERO {
+            self.inner.shard_ended |= page.shard_end;
             return Some(Event::Fetched { token, page });
         }
         let pending = Pending::Fetched {

@@ -1,6 +1,7 @@
 //! Modelled functions: how long an invocation takes and whether it fails.
 
 use super::dist::Sampler;
+use super::services::identity;
 use crate::engine::lambda::{Fate, Start};
 use crate::engine::{Outcome, Ratio, Record, Rng, Span, mix};
 use crate::scenario;
@@ -166,6 +167,6 @@ impl FunctionModel {
     /// Whether the function fails at this record, whenever and with whatever others it is delivered.
     #[inline]
     pub(super) fn is_poison(&self, record: &Record<()>) -> bool {
-        self.poison.picks(mix(record.meta.group ^ POISON_SALT))
+        self.poison.picks(mix(identity(&record.meta) ^ POISON_SALT))
     }
 }

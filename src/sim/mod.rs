@@ -12,6 +12,7 @@ mod filtering;
 mod function;
 mod run;
 pub mod services;
+mod streams;
 mod tournament;
 mod world;
 mod ziggurat;

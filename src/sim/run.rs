@@ -2,8 +2,8 @@
 
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
-use crate::engine::{Ratio, Span, Time};
-use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
+use crate::engine::{MappingConfig, Ratio, Span, Time};
+use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary};
 use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
@@ -143,16 +143,10 @@ fn gather(
     let mut mappings = Vec::new();
     for (index, mapping) in scenario.mappings.iter().enumerate() {
         let recorder = &mut world.inner.mapping_recorders[index];
-        let stream = mapping.config.source.is_stream();
-        mappings.push((
-            mapping.config.name.clone(),
-            recorder.summary(mapping.config.source),
-        ));
-        series.mappings.push(MappingSeries {
-            name: mapping.config.name.clone(),
-            stream,
-            rows: recorder.take_rows(),
-        });
+        let MappingConfig { name, source, .. } = &mapping.config;
+        mappings.push((name.clone(), recorder.summary(*source)));
+        let stream = source.is_stream();
+        series.mappings.push(recorder.take_series(name, stream));
     }
     let inner = &world.inner;
     let summary = Summary {

@@ -10,7 +10,7 @@ use super::tournament::Tournament;
 use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
-use crate::engine::{self, BatchId, Outcome, Page, Ratio, Span, Time, Token};
+use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
 use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
@@ -45,6 +45,10 @@ pub(super) struct Inner<'s> {
     pub(super) mapping_recorders: Vec<MappingRecorder>,
     /// The wake-up of each mapping that is in the calendar.
     pub(super) mapping_wakes: Vec<Option<Time>>,
+    /// The listing of each mapping that is in the calendar.
+    pub(super) listings: Vec<Option<Time>>,
+    /// The mapping that is at work was just given the end of a shard.
+    pub(super) shard_ended: bool,
     /// Everything that mappings reported, if somebody wants to read it.
     pub(super) trace: Option<Vec<Traced>>,
     pub(super) arrivals_used: u64,
@@ -93,6 +97,15 @@ pub(super) enum Pending {
         token: Token,
         page: Box<Page<()>>,
     },
+    /// A push to a reader with enhanced fan-out arrives.
+    Pushed {
+        mapping: u32,
+        token: Token,
+        shard: ShardId,
+        from: Position,
+    },
+    /// A mapping lists the shards of its stream.
+    Listing(u32),
     /// A destination answers.
     Diverted {
         mapping: u32,
@@ -174,6 +187,8 @@ impl<'s> World<'s> {
                 .map(|_| MappingRecorder::default())
                 .collect(),
             mapping_wakes: vec![None; scenario.mappings.len()],
+            listings: vec![None; scenario.mappings.len()],
+            shard_ended: false,
             trace,
             arrivals_used: 0,
             invocations: 0,
@@ -252,7 +267,17 @@ impl<'s> World<'s> {
                 mapping,
                 token,
                 page,
-            } => self.feed(mapping, engine::Event::Fetched { token, page: *page }),
+            } => {
+                inner.shard_ended = page.shard_end;
+                self.feed(mapping, engine::Event::Fetched { token, page: *page });
+            }
+            Pending::Pushed {
+                mapping,
+                token,
+                shard,
+                from,
+            } => self.pushed(mapping, token, shard, from),
+            Pending::Listing(mapping) => self.listing_due(mapping),
             Pending::Diverted {
                 mapping,
                 token,
@@ -339,12 +364,10 @@ impl Inner<'_> {
             recorder.roll(now, bin, environments);
         }
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
-            let counts = self.sources[mapping.source].roll(index, now);
+            let source = self.sources[mapping.source].roll(index, now);
             self.mapping_recorders[index].roll(BinEnd {
-                incoming: counts.incoming,
-                dead_lettered: counts.dead_lettered,
-                backlog: counts.backlog,
                 in_hand: in_hand[index],
+                ..source
             });
         }
         for source in &mut self.sources {

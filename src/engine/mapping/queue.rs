@@ -329,6 +329,7 @@ impl<P> Queue<P> {
             let records = records.len() as u32;
             core.fact(Fact::InvokeSent {
                 token,
+                shard: None,
                 records,
                 attempt,
                 first_arrival,

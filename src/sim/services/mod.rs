@@ -1,5 +1,21 @@
 //! Modelled event sources. They hold cursors, never records: what a shard or queue contains is computed when it is read.
 
 mod feed;
-pub mod kinesis;
+mod keys;
+mod legacy;
+mod limiter;
+pub mod reader;
 pub mod sqs;
+pub mod stream;
+
+use crate::engine::{Meta, mix};
+
+/// A hash that belongs to one record, whenever and with whatever others it is delivered. A stream's record is known by
+/// its shard and number; a message gets a new number with every receive, and keeps its group, which is its own.
+#[inline]
+pub(super) const fn identity(meta: &Meta) -> u64 {
+    match meta.seq.shard_part() {
+        0 => meta.group,
+        shard => mix(shard ^ meta.seq.low_u64()),
+    }
+}

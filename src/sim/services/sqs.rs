@@ -78,7 +78,7 @@ impl SqsModel {
         producers: &[Producer],
         seed: u64,
     ) -> Self {
-        let fresh = Feed::new(producers, |_| 1.0, seed, &format!("source/{name}"));
+        let fresh = Feed::of_queue(producers, seed, &format!("source/{name}"));
         Self {
             tail: fresh.clone(),
             fresh,
@@ -127,7 +127,7 @@ impl SqsModel {
     }
 
     /// When [`wake`](Self::wake) has something to do; `None` while nobody waits.
-    pub fn next_wake(&self) -> Option<Time> {
+    pub fn next_wake(&mut self) -> Option<Time> {
         let first = self.waiting.front()?;
         let lease_end = self
             .leases
@@ -181,6 +181,7 @@ impl SqsModel {
                 arrival: Time::ZERO,
                 size: 0,
                 hash: 0,
+                group: 0,
             },
             receives: 0,
         };
@@ -255,7 +256,7 @@ impl SqsModel {
 mod tests {
     use super::*;
     use crate::engine::Token;
-    use crate::scenario::{Arrivals, Dist, Keys, Rate, RateStep};
+    use crate::scenario::{Arrivals, Dist, Keys, OnThrottle, Rate, RateStep};
 
     fn queue(per_sec: f64, receives_max: Option<u32>) -> SqsModel {
         let step = RateStep {
@@ -267,6 +268,7 @@ mod tests {
             arrivals: Arrivals::Constant(Rate { steps: vec![step] }),
             size: Dist::Constant(100.0),
             keys: Keys::Unique,
+            on_throttle: OnThrottle::Retry,
         };
         SqsModel::new("q", Span::from_secs(30), receives_max, &[producer], 1)
     }

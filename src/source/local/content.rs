@@ -1,7 +1,7 @@
 //! Where the records of a local source come from.
 
 use super::zipf::Zipf;
-use crate::engine::{Rng, Span, mix};
+use crate::engine::{Ratio, Rng, Span, mix};
 use crate::scenario::{Keys, LocalContent};
 use crate::source::Draw;
 use bytes::Bytes;
@@ -40,6 +40,11 @@ pub(super) struct Generator {
 enum KeyDraw {
     Unique,
     Zipf(Zipf),
+    /// Some of the records have one of the first `keys` keys.
+    Hot {
+        share: Ratio,
+        keys: u64,
+    },
 }
 
 /// What of a record can be said without making its payload.
@@ -55,6 +60,10 @@ impl Content {
                 keys: match generated.keys {
                     Keys::Unique => KeyDraw::Unique,
                     Keys::Zipf { n, s } => KeyDraw::Zipf(Zipf::new(n, s)),
+                    Keys::Hot { share, keys } => KeyDraw::Hot {
+                        share,
+                        keys: u64::from(keys.max(1)),
+                    },
                 },
                 count: generated.count.unwrap_or(u64::MAX),
                 seed: generated.seed,
@@ -105,6 +114,15 @@ impl Content {
             Self::Generated(generator) => match &generator.keys {
                 KeyDraw::Unique => Key(n),
                 KeyDraw::Zipf(zipf) => Key(zipf.draw(&mut generator.rng(n, 1))),
+                KeyDraw::Hot { share, keys } => {
+                    let mut rng = generator.rng(n, 1);
+                    let is_hot = rng.chance(*share);
+                    Key(if is_hot {
+                        rng.below(*keys)
+                    } else {
+                        keys.saturating_add(n)
+                    })
+                }
             },
             Self::Lines { .. } => Key(n),
         }

@@ -317,6 +317,7 @@ impl<P> Lane<P> {
         let (first, last) = self.ends(records);
         let fact = Fact::InvokeSent {
             token,
+            shard: Some(self.shard),
             records: records.len() as u32,
             attempt,
             first_arrival: first.arrival,

@@ -100,12 +100,12 @@ record = { size = "1500B" }
         })
         .collect();
     let found = run(&format!("{source}{}{mappings}", functions(8)));
-    // 5.4 MB a second are wanted, and 2 MiB are there.
+    // 5.4 MB a second are wanted, and 2 MiB are there; a second's worth comes at once, and the last page may have 10 MiB.
     let polled: f64 = found[..6]
         .iter()
         .map(|(_, summary)| summary.polled_event_count.value)
         .sum();
-    assert!(polled * 1_500.0 <= 181.0 * 2_097_152.0, "{polled}");
+    assert!(polled * 1_500.0 <= 186.0 * 2_097_152.0, "{polled}");
     let refused = found[..6]
         .iter()
         .map(|(_, summary)| summary.read_throttles.value);

@@ -1,6 +1,6 @@
 //! How long to wait before trying again.
 
-use crate::engine::{Span, Tuning};
+use crate::engine::{Rng, Span, Tuning};
 
 /// The wait before the next try after `failures` failures in a row: `first × 2^(failures − 1)`, at most `max`.
 ///
@@ -16,6 +16,17 @@ pub(super) fn backoff(first: Span, max: Span, failures: u32) -> Span {
 pub(super) fn after_failures(tuning: &Tuning, failures: u32) -> Span {
     backoff(tuning.backoff_first, tuning.backoff_max, failures)
 }
+
+/// Rule `stream-throttled-read`: the wait before a throttled read is made again. Like [`backoff`], but 5 s at most, and
+/// half of it drawn: readers that share a shard must not meet again and again.
+pub(super) fn throttled_read(tuning: &Tuning, failures: u32, rng: &mut Rng) -> Span {
+    let max = THROTTLED_READ_MAX.min(tuning.backoff_max);
+    let nanos = backoff(tuning.backoff_first, max, failures).as_nanos();
+    Span::from_nanos(nanos / 2 + rng.below(nanos / 2 + 1))
+}
+
+/// Longest wait after a throttled read (ours).
+const THROTTLED_READ_MAX: Span = Span::from_secs(5);
 
 /// Rule `sqs-throttle-in-lease`: a throttled batch is offered again after 1 s, 2 s, 4 s … while its lease lasts.
 pub(super) fn throttled_lease(refusals: u32) -> Span {

@@ -200,6 +200,15 @@ impl Rig {
         self
     }
 
+    /// With other random waits.
+    pub(crate) fn seeded(mut self, seed: u64) -> Self {
+        let config = self.mapping.config().clone();
+        let tuning = Tuning::new(Profile::Current);
+        let mapping = Mapping::new(config, tuning, Rng::stream(seed, "test"), self.now);
+        self.mapping = mapping.expect("a supported configuration");
+        self
+    }
+
     pub(crate) fn function(mut self, function: impl FnMut(&Call<'_>) -> Outcome + 'static) -> Self {
         self.world.function = Box::new(function);
         self

@@ -302,11 +302,27 @@ fn a_failed_read_is_made_again() {
     rig.world.calls_fail = vec![
         FailureClass::Denied,
         FailureClass::Transient,
-        FailureClass::Throttled,
+        FailureClass::Transient,
     ];
     let rig = rig.run_secs(62);
     // Back-off doubles; what may not be read is asked for once a minute.
     assert_eq!(rig.read_times()[..4], [0, 500, 1_500, 61_500]);
+}
+
+#[test]
+fn stream_throttled_read() {
+    let run = |seed| {
+        let mut rig = Rig::stream(kinesis(), vec![records(["a"])]).seeded(seed);
+        rig.world.calls_fail = vec![FailureClass::Throttled; 12];
+        rig.run_secs(60).read_times()
+    };
+    let times = run(1);
+    for (number, pair) in times[..13].windows(2).enumerate() {
+        let whole = (500u64 << number.min(10)).min(5_000);
+        let wait = pair[1] - pair[0];
+        assert!((whole / 2..=whole).contains(&wait), "{wait} ms of {whole}");
+    }
+    assert_ne!(times, run(2), "two readers do not wait alike");
 }
 
 /// A stream that was split again and again: 256 shards, each of them the parent of the next generation, 1,024 in all.

@@ -77,6 +77,8 @@ enum Family<P> {
 struct Core<P> {
     config: MappingConfig,
     tuning: Tuning,
+    /// For waits that must not be alike in different mappings.
+    rng: Rng,
     now: Time,
     mode: Mode,
     actions: VecDeque<Action>,
@@ -105,7 +107,7 @@ impl<P> Mapping<P> {
     pub fn new(
         config: MappingConfig,
         tuning: Tuning,
-        _rng: Rng,
+        rng: Rng,
         now: Time,
     ) -> Result<Self, Unsupported> {
         refuse_unsupported(&config)?;
@@ -113,6 +115,7 @@ impl<P> Mapping<P> {
         let mut core = Core {
             config,
             tuning,
+            rng,
             now,
             mode: Mode::Enabled,
             actions: VecDeque::new(),

@@ -230,9 +230,10 @@ impl<P> Shard<P> {
             lane.set_at_tip(false);
         }
         let pause = match class {
-            FailureClass::Throttled | FailureClass::Transient => {
-                retry::after_failures(&core.tuning, self.reader.failures)
+            FailureClass::Throttled => {
+                retry::throttled_read(&core.tuning, self.reader.failures, &mut core.rng)
             }
+            FailureClass::Transient => retry::after_failures(&core.tuning, self.reader.failures),
             FailureClass::Denied => core.tuning.backoff_max,
         };
         self.reader.due = core.now + pause;

@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("## Engine\n");
     println!(
         "The machines that simulator and poller share, with a driver that answers every action at once and records \
-         without payload. No target of their own: they bound what any driver can reach.\n"
+         without payload. Target: at most 150 ns a record of a stream in batches of 100.\n"
     );
     rates(&benches, "engine", false);
     println!("## Event set\n");

@@ -252,3 +252,23 @@ fn queues_are_disabled_and_enabled_too_and_have_no_last_result() {
     assert!(invoked(0, 10) > 0 && invoked(40, 60) > 0);
     assert!(rows[39].backlog > 500, "{}", rows[39].backlog);
 }
+
+/// A queue's function reports single messages, not the first of a run: the others are deleted wherever they stand.
+#[test]
+fn messages_that_are_not_reported_succeed_at_once() {
+    let text = format!(
+        "duration = '10m'\nseed = 2\n[[function]]\nname = 'f'\nduration = '300ms'\npoison = '1/20'\n\
+         [[source]]\nname = 's'\ntype = 'sqs'\nvisibility_timeout = '30s'\nmax_receive_count = 3\n\
+         [[source.producer]]\nrate = [{{ at = '0s', rps = 400 }}, {{ at = '10s', rps = 0 }}]\n\
+         [[mapping]]\nname = 'm'\nEventSource = 's'\nFunctionName = 'f'\n{REPORTS}"
+    );
+    let loaded = parse(SourceText::new("scenario.toml", &text));
+    let scenario = loaded.unwrap_or_else(|report| panic!("{report}")).scenario;
+    let found = summary(&scenario);
+    let (incoming, dead) = (found.incoming_records.value, found.dead_lettered.value);
+    assert!(dead > 20.0, "{found:?}");
+    assert_eq!(found.succeeded_event_count.value, incoming - dead);
+    assert_eq!(found.deleted_event_count.value, incoming - dead);
+    // Three receives of each poison message, one of every other.
+    assert_eq!(found.polled_event_count.value, incoming + 2.0 * dead);
+}

@@ -59,6 +59,7 @@ fn line(at: Span, fact: &Fact, origin: Time, tokens: &mut HashMap<u64, usize>) -
             token,
             records,
             outcome,
+            ..
         } => format!(
             "invocation {} of {records} ended: {outcome:?}",
             name(token.0)

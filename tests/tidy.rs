@@ -200,6 +200,39 @@ fn cited(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// The places where rows say that a rule is.
+fn places() -> Vec<(String, Vec<String>)> {
+    let rows = include_str!("../docs/semantics.md").lines();
+    let rows = rows.filter(|line| line.starts_with("| `") && line.matches('|').count() >= 7);
+    rows.filter_map(|row| {
+        let cells: Vec<&str> = row.trim_end_matches('|').trim().split(" | ").collect();
+        let id = cells.first()?.trim_matches(['|', ' ', '`']).to_owned();
+        let code = cells.get(cells.len().checked_sub(2)?)?;
+        let files = code.split(", ").map(|file| file.trim().trim_matches('`'));
+        let files = files.filter(|file| file.ends_with(".rs"));
+        let files = files.map(|file| format!("src/{}", file.trim_start_matches("src/")));
+        Some((id, files.collect()))
+    })
+    .collect()
+}
+
+#[test]
+fn every_rule_has_one_row_and_is_where_its_row_says() {
+    let src = sources("src");
+    let mut seen = BTreeSet::new();
+    let places = places();
+    assert!(places.len() > 150, "{} rows", places.len());
+    for (id, files) in places {
+        assert!(seen.insert(id.clone()), "`{id}` has two rows");
+        for file in files {
+            let text = src.get(&file);
+            let text = text
+                .unwrap_or_else(|| panic!("`{id}` is said to be in {file}, which is not there"));
+            assert!(text.contains(&id), "`{id}` is said to be in {file}");
+        }
+    }
+}
+
 #[test]
 fn every_rule_that_the_code_cites_is_documented() {
     let documented = documented();

@@ -239,6 +239,22 @@ pub enum Outcome {
     TooLarge,
 }
 
+impl Outcome {
+    /// How many of `records` succeeded, where an outcome alone says it: everything, what comes before the lowest failed
+    /// record of a stream, or nothing.
+    pub const fn succeeded(self, records: u32) -> u32 {
+        match self {
+            Self::Success | Self::StateTooLarge => records,
+            Self::Partial { first_failed } => first_failed,
+            Self::Rejected
+            | Self::FunctionError
+            | Self::Throttled { .. }
+            | Self::ServiceError
+            | Self::TooLarge => 0,
+        }
+    }
+}
+
 /// Why a call other than an invocation failed; says what the engine does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureClass {
@@ -360,6 +376,8 @@ pub enum Fact {
         token: Token,
         /// Records in the batch.
         records: u32,
+        /// Of these, how many succeeded.
+        succeeded: u32,
         /// How it ended.
         outcome: Outcome,
     },

@@ -77,6 +77,7 @@ mod tests {
         Fact::InvokeEnded {
             token: Token(0),
             records: 3,
+            succeeded: outcome.succeeded(3),
             outcome,
         }
     }

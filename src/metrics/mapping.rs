@@ -89,24 +89,19 @@ impl MappingRecorder {
                 }
             }
             Fact::InvokeEnded {
-                records, outcome, ..
-            } => match outcome {
+                records,
+                succeeded,
+                outcome,
+                ..
+            } => {
                 // Rule `event-count-conservation`: whatever was read ends once, here or as discarded.
-                Outcome::Success | Outcome::StateTooLarge => bin.succeeded += u64::from(records),
-                Outcome::Throttled { .. } => {
-                    bin.throttled += 1;
-                    bin.failed += u64::from(records);
-                }
+                bin.succeeded += u64::from(succeeded);
+                bin.throttled += u64::from(matches!(outcome, Outcome::Throttled { .. }));
                 // Rule `failed-invoke-counts-whole-batches`: a partial failure counts all of its records.
-                Outcome::Partial { first_failed } => {
+                if succeeded < records || matches!(outcome, Outcome::Partial { .. }) {
                     bin.failed += u64::from(records);
-                    bin.succeeded += u64::from(first_failed);
                 }
-                Outcome::FunctionError
-                | Outcome::ServiceError
-                | Outcome::TooLarge
-                | Outcome::Rejected => bin.failed += u64::from(records),
-            },
+            }
             Fact::Deleted { records } => bin.deleted += u64::from(records),
             Fact::Discarded {
                 records,
@@ -267,6 +262,7 @@ mod tests {
         Fact::InvokeEnded {
             token: Token(0),
             records: 10,
+            succeeded: outcome.succeeded(10),
             outcome,
         }
     }

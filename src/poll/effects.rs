@@ -162,26 +162,28 @@ impl Effects<Payload> for Io {
                 add(&counters.invocations, 1);
             }
             Fact::InvokeEnded {
-                records, outcome, ..
-            } => match outcome {
-                Outcome::Success | Outcome::StateTooLarge if self.feed.has_shards() => {
-                    self.finished(records);
+                records,
+                succeeded,
+                outcome,
+                ..
+            } => {
+                // A queue's messages are finished when they are deleted or returned.
+                if self.feed.has_shards() {
+                    self.finished(succeeded);
                 }
-                Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
-                Outcome::Partial { first_failed } => {
-                    add(&counters.errors, 1);
-                    // A queue's messages are counted when they are deleted or returned.
-                    if self.feed.has_shards() {
-                        add(&counters.failed, u64::from(records - first_failed));
-                        self.finished(first_failed);
+                match outcome {
+                    Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
+                    // The function returned: it reported failures, and had none itself.
+                    Outcome::Partial { .. } | Outcome::Rejected => {
+                        add(&counters.failed, u64::from(records));
                     }
+                    Outcome::FunctionError | Outcome::TooLarge => {
+                        add(&counters.errors, 1);
+                        add(&counters.failed, u64::from(records));
+                    }
+                    Outcome::Throttled { .. } => add(&counters.throttles, 1),
                 }
-                Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
-                    add(&counters.errors, 1);
-                    add(&counters.failed, u64::from(records));
-                }
-                Outcome::Throttled { .. } => add(&counters.throttles, 1),
-            },
+            }
             Fact::Deleted { records } => {
                 add(&counters.deleted, u64::from(records));
                 self.finished(records);

@@ -190,16 +190,8 @@ impl World<'_> {
             return self.queue_batch_ended(mapping, token, batch);
         }
         let records = self.mappings[mapping as usize].batch(batch);
-        let done = match outcome {
-            Outcome::Success | Outcome::StateTooLarge => records.len(),
-            // What comes before the lowest failed record is not delivered again.
-            Outcome::Partial { first_failed } => first_failed as usize,
-            Outcome::Rejected
-            | Outcome::FunctionError
-            | Outcome::Throttled { .. }
-            | Outcome::ServiceError
-            | Outcome::TooLarge => 0,
-        };
+        // What comes before the lowest failed record is not delivered again.
+        let done = outcome.succeeded(records.len() as u32) as usize;
         let recorder = &mut self.inner.mapping_recorders[mapping as usize];
         for record in &records[..done] {
             recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());

@@ -269,7 +269,7 @@ impl<P> Core<P> {
     }
 }
 
-/// What later families and features will lift. Files are checked against the same list before they run.
+/// Kinds of source that have no family yet; files that name one are refused before they run.
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
     if !(config.source.is_stream() || config.source.is_queue()) {

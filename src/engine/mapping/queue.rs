@@ -228,6 +228,7 @@ impl<P> Queue<P> {
         core.fact(Fact::InvokeEnded {
             token,
             records,
+            succeeded: outcome.succeeded(records),
             outcome,
         });
         match outcome {
@@ -270,6 +271,7 @@ impl<P> Queue<P> {
         core.fact(Fact::InvokeEnded {
             token,
             records,
+            succeeded: records - failed.len() as u32,
             outcome: Outcome::Partial { first_failed },
         });
         core.batches.remove(batch, failed);

@@ -74,6 +74,7 @@ impl<P> Stream<P> {
                 core.fact(Fact::InvokeEnded {
                     token,
                     records,
+                    succeeded: outcome.succeeded(records),
                     outcome,
                 });
                 self.step(core, id, Lanes::One(lane));

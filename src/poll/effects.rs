@@ -167,10 +167,6 @@ impl Effects<Payload> for Io {
                 outcome,
                 ..
             } => {
-                // A queue's messages are finished when they are deleted or returned.
-                if self.feed.has_shards() {
-                    self.finished(succeeded);
-                }
                 match outcome {
                     Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
                     // The function returned: it reported failures, and had none itself.
@@ -182,6 +178,10 @@ impl Effects<Payload> for Io {
                         add(&counters.failed, u64::from(records));
                     }
                     Outcome::Throttled { .. } => add(&counters.throttles, 1),
+                }
+                // A queue's messages are finished when they are deleted or returned.
+                if self.feed.has_shards() {
+                    self.finished(succeeded);
                 }
             }
             Fact::Deleted { records } => {

@@ -143,6 +143,32 @@ fn window_state_limit() {
     assert_eq!(closed(&rig), [(0, true), (0, false)]);
 }
 
+/// A bisected batch has a second half when the first one brings the state above its limit: the final call comes first.
+#[test]
+fn a_state_above_its_limit_does_not_wait_for_the_rest_of_a_bisected_batch() {
+    let config = MappingConfig {
+        batch_size: 4,
+        bisect_batch_on_function_error: true,
+        ..tumbling()
+    };
+    let records = held([("1", 0), ("2", 0), ("3", 0), ("4", 0)]);
+    let rig = Rig::stream(config, vec![records])
+        .function(|call| match call.records.len() {
+            4 => Outcome::FunctionError,
+            2 if call.has("1") => Outcome::StateTooLarge,
+            _ => Outcome::Success,
+        })
+        .run_secs(9);
+    let expected = [
+        "1 2 3 4@0 fresh",
+        "1 2@0 fresh",
+        "@0 final early",
+        "3 4@0 fresh",
+    ];
+    assert_eq!(rig.window_calls(), expected);
+    assert_eq!(rig.stores().last().expect("a store").to, after(4));
+}
+
 #[test]
 fn window_payload_reserves_state() {
     let config = MappingConfig {

@@ -99,6 +99,19 @@ impl<P> Batches<P> {
         batch.end = batch.list.len() as u32;
     }
 
+    /// Takes the records from `start` on out of a batch.
+    pub(super) fn take_from(
+        &mut self,
+        id: BatchId,
+        start: u32,
+    ) -> impl DoubleEndedIterator<Item = Record<P>> + '_ {
+        let Some(Some(batch)) = self.entries.get_mut(id.0 as usize) else {
+            unreachable!("batch {id:?} is not in flight");
+        };
+        (batch.start, batch.end) = (0, start);
+        batch.list.drain(start as usize..)
+    }
+
     /// Drops the records and keeps the list.
     pub(super) fn end(&mut self, id: BatchId) {
         let batch = self.entries.get_mut(id.0 as usize).and_then(Option::take);

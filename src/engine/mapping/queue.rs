@@ -19,8 +19,8 @@ use poller::{Poller, State};
 #[derive(Debug)]
 pub(super) struct Queue<P> {
     scaling: SqsScaling,
-    /// Limits provisioned pollers only.
-    pace: Pace,
+    /// Provisioned pollers only.
+    pace: Option<Pace>,
     pollers: Vec<Poller<P>>,
     /// Pollers that rest, to be woken when the limit rises.
     resting: Vec<u32>,
@@ -72,7 +72,7 @@ impl<P> Queue<P> {
             .set(TICK, scaling.next_tick(), WakeReason::ScalingTick);
         let mut queue = Self {
             scaling,
-            pace: Pace::new(core.now),
+            pace: pace(core),
             pollers: Vec::new(),
             resting: Vec::new(),
             pending: Slab::default(),
@@ -117,10 +117,11 @@ impl<P> Queue<P> {
                 let before = self.scaling.limit();
                 self.scaling.received(received, asked, waited);
                 self.report_limit(core, before);
-                if core.config.provisioned_pollers.is_some() {
+                let pollers = self.provisioned();
+                if let Some(pace) = &mut self.pace {
                     let messages = page.records.iter().chain(&page.rejected);
                     let bytes = messages.map(|it| u64::from(it.meta.wire_len)).sum();
-                    self.pace.received(core.now, bytes, self.provisioned());
+                    pace.received(core.now, bytes, pollers);
                 }
                 let lease_end = core.now + core.tuning.visibility_timeout;
                 self.reject(core, page.rejected, lease_end);
@@ -174,6 +175,7 @@ impl<P> Queue<P> {
                 let before = self.scaling.limit();
                 core.update(*config);
                 self.scaling.configure(&core.config, core.tuning.profile);
+                self.pace = pace(core).and(self.pace.or(pace(core)));
                 self.report_limit(core, before);
                 self.wake_pollers(core);
             }
@@ -352,16 +354,21 @@ impl<P> Queue<P> {
             self.resting.push(id);
             return;
         }
-        if core.config.provisioned_pollers.is_some()
-            && let Some(at) = self.pace.next(core.now)
+        if let Some(pace) = &self.pace
+            && let Some(at) = pace.next(core.now)
         {
             poller.rest_until(core, at);
             return;
         }
         if let Some((records_max, wait)) = poller.next_receive(core) {
             let started = core.now;
-            let pollers = self.provisioned();
-            self.pace.called(started, pollers);
+            let pollers = self
+                .scaling
+                .limit()
+                .div_ceil(limits::SQS_POLLER_CONCURRENCY);
+            if let Some(pace) = &mut self.pace {
+                pace.called(started, pollers);
+            }
             let token = Self::pend(
                 &mut self.pending,
                 Pending::Receive {
@@ -464,6 +471,12 @@ impl<P> Queue<P> {
             None => panic!("{token:?} is not pending: answered twice, or never given"),
         }
     }
+}
+
+/// The pace of a mapping that has provisioned pollers.
+fn pace<P>(core: &Core<P>) -> Option<Pace> {
+    let is_provisioned = core.config.provisioned_pollers.is_some();
+    is_provisioned.then(|| Pace::new(core.now))
 }
 
 /// Messages to ask for: what the batch still lacks, within what one call returns.

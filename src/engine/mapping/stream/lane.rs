@@ -346,6 +346,9 @@ impl<P> Lane<P> {
                     open.carried(outcome == Outcome::StateTooLarge);
                 }
                 self.finish(core, records);
+                if outcome == Outcome::StateTooLarge && !was_final {
+                    self.put_back(core);
+                }
             }
             Outcome::Partial { first_failed } => {
                 assert!(first_failed < records, "a failed item outside of its batch");
@@ -557,6 +560,20 @@ impl<P> Lane<P> {
         work.tries = 0;
         work.refusals = 0;
         work.stage = Stage::Due(core.now);
+    }
+
+    /// Lets what is left of the batch wait for the next one: the window's final call comes first
+    /// (rule `window-state-limit`).
+    fn put_back(&mut self, core: &mut Core<P>) {
+        let Some(work) = self.work.take() else {
+            return;
+        };
+        self.later.clear();
+        for record in core.batches.take_from(work.batch, work.start).rev() {
+            self.buffered += u64::from(record.meta.wire_len) + 1;
+            self.buffer.push_front(record);
+        }
+        core.batches.end(work.batch);
     }
 
     fn close_window(&mut self, core: &mut Core<P>) {

@@ -4,13 +4,14 @@ mod lane;
 mod progress;
 mod shard;
 mod window;
+mod work;
 
 use super::batch::Batches;
 use super::slab::Slab;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
-use lane::Todo;
 use shard::{Shard, Timer};
+use work::Todo;
 
 /// All shards of one stream mapping.
 #[derive(Debug)]

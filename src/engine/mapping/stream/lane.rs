@@ -3,10 +3,11 @@
 use super::super::Core;
 use super::super::batch::Batches;
 use super::window::OpenWindow;
+use super::work::{Parting, Stage, Todo, Work};
 use crate::engine::retry;
 use crate::engine::{
-    BatchId, Condition, Delivery, Fact, FailedAnswer, Failure, FailureClass, Meta, Outcome, Record,
-    Seq, ShardId, Span, Time, Token, WakeReason, WindowCall, limits,
+    Condition, Delivery, Fact, FailedAnswer, Failure, FailureClass, Meta, Outcome, Record, Seq,
+    ShardId, Span, Time, Token, WakeReason, WindowCall, limits,
 };
 use std::collections::VecDeque;
 
@@ -41,55 +42,6 @@ pub(super) struct Lane<P> {
     at_tip: bool,
     /// The last finished record that no unfinished one shares its number with.
     done: Option<Seq>,
-}
-
-/// The piece in work: records `start..end` of a batch. A window's final call has none.
-#[derive(Clone, Copy, Debug)]
-struct Work {
-    batch: BatchId,
-    start: u32,
-    end: u32,
-    is_final: bool,
-    stage: Stage,
-    /// Failed deliveries of this piece that reached the function.
-    tries: u32,
-    /// Refusals in a row, which spend no try.
-    refusals: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// To be invoked at this time.
-    Due(Time),
-    Running,
-    /// To be reported to the destination at this time, and then given up.
-    Parting(Parting, Time),
-    Diverting(Parting),
-}
-
-/// Records at the head of the piece that are being given up.
-#[derive(Clone, Copy, Debug)]
-struct Parting {
-    count: u32,
-    condition: Condition,
-    invoke_count: u32,
-    answer: Option<FailedAnswer>,
-    /// How often the destination refused.
-    refusals: u32,
-}
-
-/// What a lane wants done.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Todo {
-    Invoke {
-        batch: BatchId,
-        attempt: u32,
-        window: Option<WindowCall>,
-    },
-    Divert {
-        batch: BatchId,
-        failure: Failure,
-    },
 }
 
 impl<P> Lane<P> {

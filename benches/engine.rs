@@ -67,6 +67,7 @@ impl Effects<()> for Instant {
                 outcome: Outcome::Success,
             }),
             Action::Acknowledge { token, .. }
+            | Action::Release { token, .. }
             | Action::Checkpoint { token, .. }
             | Action::Divert { token, .. } => Some(Event::Done { token }),
         }

@@ -41,10 +41,13 @@ pub enum Action {
         /// At most this many records.
         records_max: u32,
     },
-    /// Receive messages from a queue. Answer: [`Event::Fetched`] or [`Event::Failed`].
+    /// Receive messages from a queue, or take those that a broker or Kafka has handed over. Answer: [`Event::Fetched`]
+    /// or [`Event::Failed`]; a broker's or Kafka's failure means that the connection was lost.
     Receive {
         /// Answer with this.
         token: Token,
+        /// Which of the mapping's pollers asks. Brokers and Kafka keep a consumer for each; queues need not care.
+        poller: u32,
         /// At most this many messages.
         records_max: u32,
         /// How long the service may wait for the first message.
@@ -75,6 +78,13 @@ pub enum Action {
         /// Answer with this.
         token: Token,
         /// The messages to delete.
+        batch: BatchId,
+    },
+    /// Give a batch's messages back to the broker, which delivers them again. Answer: [`Event::Done`] or [`Event::Failed`].
+    Release {
+        /// Answer with this.
+        token: Token,
+        /// The messages to give back.
         batch: BatchId,
     },
     /// Store a shard's progress durably. Answer: [`Event::Done`] or [`Event::Failed`].
@@ -386,12 +396,17 @@ pub enum Fact {
         /// How many.
         records: u32,
     },
-    /// Messages were left to the queue's visibility timeout.
+    /// Messages were left to the queue's visibility timeout, or given back to the broker.
     Returned {
         /// How many.
         records: u32,
         /// Why.
         cause: ReturnCause,
+    },
+    /// Messages of a broker were dropped because no event can hold them (OversizedRecordCount).
+    Oversized {
+        /// How many.
+        records: u32,
     },
     /// A shard's progress was stored.
     Checkpointed {

@@ -57,6 +57,7 @@ impl LastResult {
             | Fact::InvokeSent { .. }
             | Fact::Deleted { .. }
             | Fact::Returned { .. }
+            | Fact::Oversized { .. }
             | Fact::Checkpointed { .. }
             | Fact::Discarded { .. }
             | Fact::WindowClosed { .. }

@@ -122,6 +122,7 @@ impl MappingRecorder {
                 bin.windows_early += u64::from(early);
             }
             Fact::Returned { .. }
+            | Fact::Oversized { .. }
             | Fact::Checkpointed { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }

@@ -96,6 +96,7 @@ impl Effects<Payload> for Io {
                 token,
                 records_max,
                 wait,
+                ..
             } => self.receive(now, mapping.spare_list(), token, records_max, wait),
             Action::Invoke {
                 token,
@@ -109,6 +110,7 @@ impl Effects<Payload> for Io {
                 failure,
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
+            Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
             Action::Checkpoint {
                 token,
                 shard,
@@ -213,6 +215,11 @@ impl Effects<Payload> for Io {
                     Delivery::Refused => add(&counters.destination_failures, 1),
                 }
                 self.finished(records);
+            }
+            Fact::Oversized { records } => {
+                add(&counters.discarded, u64::from(records));
+                self.finished(records);
+                tracing::warn!(mapping = %self.name, records, "messages that no event can hold were dropped");
             }
             Fact::CallFailed { .. } => add(&counters.call_failures, 1),
             Fact::ConcurrencyChanged { limit } => {

@@ -309,6 +309,7 @@ impl Effects<()> for SimEffects<'_, '_> {
                 token,
                 records_max,
                 wait,
+                ..
             } => self.receive(machine, token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
             Action::Acknowledge { token, batch } => {
@@ -320,6 +321,7 @@ impl Effects<()> for SimEffects<'_, '_> {
                 }
                 Some(Event::Done { token })
             }
+            Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {

@@ -25,6 +25,9 @@ pub(crate) enum Did {
     Delete {
         records: String,
     },
+    Release {
+        records: String,
+    },
     Divert {
         records: String,
         failure: Failure,
@@ -494,6 +497,7 @@ impl Effects<&'static str> for World {
                 token,
                 records_max,
                 wait,
+                ..
             } => {
                 let wait_ms = wait.as_millis();
                 self.did.push((
@@ -568,6 +572,11 @@ impl Effects<&'static str> for World {
             Action::Acknowledge { token, batch } => {
                 let records = payloads(batch).join(" ");
                 self.did.push((at_ms, Did::Delete { records }));
+                self.confirmed(token)
+            }
+            Action::Release { token, batch } => {
+                let records = payloads(batch).join(" ");
+                self.did.push((at_ms, Did::Release { records }));
                 self.confirmed(token)
             }
             Action::Checkpoint {

@@ -379,6 +379,7 @@ impl<P> Queue<P> {
             );
             core.act(Action::Receive {
                 token,
+                poller: id,
                 records_max,
                 wait,
             });

@@ -85,6 +85,7 @@ pub(crate) enum LogAction {
     },
     Receive {
         token: u64,
+        poller: u32,
         records_max: u32,
         wait: u64,
     },
@@ -105,6 +106,10 @@ pub(crate) enum LogAction {
         window: Option<LogWindow>,
     },
     Acknowledge {
+        token: u64,
+        batch: u32,
+    },
+    Release {
         token: u64,
         batch: u32,
     },
@@ -136,10 +141,12 @@ impl LogAction {
             },
             Action::Receive {
                 token,
+                poller,
                 records_max,
                 wait,
             } => Self::Receive {
                 token: token.0,
+                poller,
                 records_max,
                 wait: wait.as_nanos(),
             },
@@ -173,6 +180,10 @@ impl LogAction {
                 token: token.0,
                 batch: batch.0,
             },
+            Action::Release { token, batch } => Self::Release {
+                token: token.0,
+                batch: batch.0,
+            },
             Action::Checkpoint {
                 token,
                 shard,
@@ -194,6 +205,7 @@ impl LogAction {
             | Self::Receive { token, .. }
             | Self::Invoke { token, .. }
             | Self::Acknowledge { token, .. }
+            | Self::Release { token, .. }
             | Self::Divert { token, .. }
             | Self::Checkpoint { token, .. } => *token,
         }
@@ -208,7 +220,10 @@ impl LogAction {
             )
             | (Self::Invoke { .. }, LogEvent::Invoked { .. } | LogEvent::InvokedPartly { .. })
             | (
-                Self::Acknowledge { .. } | Self::Checkpoint { .. } | Self::Divert { .. },
+                Self::Acknowledge { .. }
+                | Self::Release { .. }
+                | Self::Checkpoint { .. }
+                | Self::Divert { .. },
                 LogEvent::Done { .. } | LogEvent::Failed { .. },
             ) => true,
             (
@@ -217,6 +232,7 @@ impl LogAction {
                 | Self::Invoke { .. }
                 | Self::Divert { .. }
                 | Self::Acknowledge { .. }
+                | Self::Release { .. }
                 | Self::Checkpoint { .. },
                 _,
             ) => false,

@@ -12,7 +12,7 @@ pub(crate) use message::{LogAction, LogEvent};
 use serde::{Deserialize, Serialize};
 
 /// The format of logs that this version writes and replays.
-pub(crate) const LOG_FORMAT: u32 = 2;
+pub(crate) const LOG_FORMAT: u32 = 3;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]

@@ -59,6 +59,18 @@ pub(crate) fn backlogged_queue(secs: u64, size: Dist) -> Scenario {
     event_source(secs, kind, 12_000.0, size, config)
 }
 
+/// More messages than 1,000 invocations at once take one by one. The ramp gets there in four minutes.
+pub(crate) fn single_messages(secs: u64, size: Dist) -> Scenario {
+    let kind = SourceModel::Sqs {
+        visibility_timeout: Span::from_secs(30),
+        max_receive_count: None,
+    };
+    let mut config = MappingConfig::new("m", SourceKind::Sqs);
+    config.batch_size = 1;
+    config.maximum_concurrency = Some(1_000);
+    event_source(secs, kind, 10_500.0, size, config)
+}
+
 /// Shards at their write limit, and a window that is long enough for every batch to fill.
 pub(crate) fn full_stream(secs: u64, size: Dist) -> Scenario {
     let shards = 100;

@@ -344,6 +344,13 @@ pub enum FaultKind {
         /// Chance per read.
         rate: Ratio,
     },
+    /// Deletions from a queue fail with this chance.
+    DeletionsFail {
+        /// Index into [`Scenario::sources`].
+        source: usize,
+        /// Chance per batch.
+        rate: Ratio,
+    },
     /// The on-failure destination of a mapping refuses invocation records with this chance.
     DestinationRefuses {
         /// Index into [`Scenario::mappings`].

@@ -4,6 +4,7 @@ mod feed;
 mod keys;
 mod legacy;
 mod limiter;
+pub mod queue;
 pub mod reader;
 pub mod sqs;
 pub mod stream;

@@ -107,7 +107,7 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 37] {
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 40] {
         use Metric::{Distribution, Total};
         [
             ("IncomingRecords", Total(&mut self.incoming_records)),
@@ -161,7 +161,16 @@ impl MappingSummary {
                 "DeadLetterReasons.VisibilityTooShort",
                 Total(&mut self.dead_letter_reasons.visibility_too_short),
             ),
+            (
+                "DeadLetterReasons.ConnectionLost",
+                Total(&mut self.dead_letter_reasons.connection_lost),
+            ),
             ("VisibleTooEarly", Total(&mut self.visible_too_early)),
+            ("Redelivered", Total(&mut self.redelivered)),
+            (
+                "OversizedRecordCount",
+                Total(&mut self.oversized_record_count),
+            ),
             ("Batches", Total(&mut self.batches)),
             ("ThrottledBatches", Total(&mut self.throttled_batches)),
             ("WindowsClosed", Total(&mut self.windows_closed)),

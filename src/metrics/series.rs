@@ -117,6 +117,10 @@ pub struct MappingRow {
     pub dead_letters: DeadLetters,
     /// Messages that became visible again while they were gathered or worked on.
     pub visible_too_early: u64,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: u64,
+    /// Brokers: messages that were dropped because no event can hold them.
+    pub oversized: u64,
     /// Invocations that were refused.
     pub throttled: u64,
     /// Reads or receives that were answered.

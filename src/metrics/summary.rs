@@ -224,6 +224,10 @@ pub struct MappingSummary {
     pub dead_letter_reasons: DeadLetterReasons,
     /// Messages that became visible again while they were gathered or worked on.
     pub visible_too_early: Figure,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: Figure,
+    /// Brokers: messages that were dropped because no event can hold them.
+    pub oversized_record_count: Figure,
     /// Invocations sent.
     pub batches: Figure,
     /// Invocations refused.
@@ -273,6 +277,7 @@ pub struct DeadLetterReasons {
     pub service_error: Figure,
     pub delete_failed: Figure,
     pub visibility_too_short: Figure,
+    pub connection_lost: Figure,
 }
 
 impl DeadLetterReasons {
@@ -286,6 +291,7 @@ impl DeadLetterReasons {
             service_error: of(DeadLetterReason::ServiceError),
             delete_failed: of(DeadLetterReason::DeleteFailed),
             visibility_too_short: of(DeadLetterReason::VisibilityTooShort),
+            connection_lost: of(DeadLetterReason::ConnectionLost),
         }
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const DELETES: &str = "Deletes";
     const IN_FLIGHT: &str = "In flight";
     const OLDEST: &str = "Age of the oldest";
-    let specs: [Spec<MappingSummary>; 42] = [
+    let specs: [Spec<MappingSummary>; 44] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -142,6 +142,8 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         }),
         may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
         may(LOST, "visible too early", 4, |m| bad(m.visible_too_early)),
+        may(LOST, "redelivered", 4, |m| bad(m.redelivered)),
+        may(LOST, "oversized", 4, |m| bad(m.oversized_record_count)),
         may(LOST, "refused by destination", 4, |m| {
             bad(m.destination_delivery_failures)
         }),
@@ -248,7 +250,7 @@ fn by_reason<'a, const N: usize>(
     })
 }
 
-fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 6] {
+fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 7] {
     let by = &mapping.dead_letter_reasons;
     [
         ("the function failed", by.function_error),
@@ -257,6 +259,7 @@ fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 6] {
         ("the target was out of reach", by.service_error),
         ("not deleted in time", by.delete_failed),
         ("visibility timeout too short", by.visibility_too_short),
+        ("connection lost", by.connection_lost),
     ]
 }
 

@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 40] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -49,6 +49,7 @@ pub const CODES: [&str; 39] = [
     "empty-list",
     "event-after-end",
     "fault-after-end",
+    "fault-impossible",
     "file-too-large",
     "file-unreadable",
     "mapping-disabled",

@@ -40,7 +40,7 @@ const FUNCTION: [(&str, Figure); 13] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 34] = [
+const MAPPING: [(&str, Figure); 37] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -59,7 +59,10 @@ const MAPPING: [(&str, Figure); 34] = [
     ("DeadLetterReasons.ServiceError", Count),
     ("DeadLetterReasons.DeleteFailed", Count),
     ("DeadLetterReasons.VisibilityTooShort", Count),
+    ("DeadLetterReasons.ConnectionLost", Count),
     ("VisibleTooEarly", Count),
+    ("Redelivered", Count),
+    ("OversizedRecordCount", Count),
     ("Batches", Count),
     ("ThrottledBatches", Count),
     ("WindowsClosed", Count),

@@ -10,7 +10,7 @@ use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
 use super::text::{Format, SourceText, open};
 use super::{events, faults, functions, gates, sources, toml, traffic, yaml};
-use crate::engine::{Profile, Span};
+use crate::engine::{Profile, SourceKind, Span};
 use std::path::{Path, PathBuf};
 
 /// A scenario and what is odd about its file.
@@ -218,10 +218,15 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         .iter()
         .filter(|info| info.visibility_timeout.is_some());
     let queues: Vec<&Named> = queues.map(|info| &info.named).collect();
+    let brokers = sources
+        .iter()
+        .filter(|info| info.kind.is_some_and(SourceKind::is_broker));
+    let brokers: Vec<&Named> = brokers.map(|info| &info.named).collect();
     let subjects = faults::Subjects {
         functions: &names,
         sources: &source_names,
         queues: &queues,
+        brokers: &brokers,
         mapping_names: &mapping_names,
         mappings: &mappings,
     };

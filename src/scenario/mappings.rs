@@ -1,5 +1,6 @@
 //! `[[mapping]]`: event source mappings, in scenarios and in poller files.
 
+use super::brokers;
 use super::convert::{Named, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
@@ -97,6 +98,9 @@ fn mapping(
         readers.add(source, fan_out, place(&table, "EventSource"));
     }
     let matching = matching(&mut table, cx, &written);
+    if let Some(info) = info {
+        brokers::complete(&mut written, info);
+    }
     let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;
@@ -273,6 +277,8 @@ pub(crate) fn tuning(
     let page = table.opt(cx, "page_records", integer(1..=10_000));
     tuning.page_records_max = page.unwrap_or(tuning.page_records_max);
     take(visibility, &mut tuning.visibility_timeout);
+    let consumers = kind.and_then(|kind| brokers::consumers(table, cx, kind));
+    tuning.consumers = consumers.unwrap_or(tuning.consumers);
     if tuning.backoff_first > tuning.backoff_max {
         cx.push(
             Diagnostic::new("out-of-range", "`backoff_first` is above `backoff_max`")

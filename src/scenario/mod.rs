@@ -7,6 +7,7 @@
 mod arn;
 mod arrivals;
 mod availability;
+mod brokers;
 mod change;
 mod convert;
 mod csv;

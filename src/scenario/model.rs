@@ -1,6 +1,6 @@
 //! A checked scenario: plain data in which bad values cannot exist.
 
-use crate::engine::{MappingConfig, Profile, Ratio, Span, Tuning};
+use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -206,6 +206,17 @@ pub enum SourceModel {
         /// Receives after which a message goes to the dead-letter queue; `None` for no redrive policy.
         max_receive_count: Option<u32>,
     },
+    /// A queue of RabbitMQ or ActiveMQ.
+    Broker(BrokerQueue),
+}
+
+/// A modelled queue of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokerQueue {
+    /// RabbitMQ or ActiveMQ.
+    pub kind: SourceKind,
+    /// Redeliveries of a message before it goes to the dead-letter queue instead; `None` for no limit.
+    pub redeliveries_max: Option<u32>,
 }
 
 /// A modelled stream.
@@ -350,6 +361,11 @@ pub enum FaultKind {
         source: usize,
         /// Chance per batch.
         rate: Ratio,
+    },
+    /// Nobody is connected to a broker.
+    ConnectionsLost {
+        /// Index into [`Scenario::sources`].
+        source: usize,
     },
     /// The on-failure destination of a mapping refuses invocation records with this chance.
     DestinationRefuses {

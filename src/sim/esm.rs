@@ -3,6 +3,7 @@
 use super::control::begins_disabled;
 use super::dist::Sampler;
 use super::function::End;
+use super::services::broker::BrokerModel;
 use super::services::queue::{Queue, Standing};
 use super::services::reader::StreamReader;
 use super::services::sqs::SqsModel;
@@ -72,6 +73,12 @@ impl SourceState {
                     &source.name,
                     *visibility_timeout,
                     *max_receive_count,
+                    &source.producers,
+                    seed,
+                ))),
+                SourceModel::Broker(queue) => Model::Queue(Box::new(BrokerModel::new(
+                    &source.name,
+                    *queue,
                     &source.producers,
                     seed,
                 ))),
@@ -273,7 +280,7 @@ impl Effects<()> for SimEffects<'_, '_> {
             } => self.receive(machine, token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
             Action::Acknowledge { token, batch } => self.delete(machine, token, batch),
-            Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
+            Action::Release { token, batch } => Some(self.give_back(machine, token, batch)),
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {

@@ -335,6 +335,7 @@ impl Inner<'_> {
         for destination in &mut self.destinations {
             destination.fault_refuse_rate = Ratio::ZERO;
         }
+        let mut lost = Vec::new();
         for fault in &self.scenario.faults {
             let begins = Time::ZERO + fault.at;
             if self.now < begins || self.now >= begins + fault.lasts {
@@ -353,11 +354,13 @@ impl Inner<'_> {
                 FaultKind::DeletionsFail { source, rate } => {
                     self.sources[source].fault_deletion_rate = rate;
                 }
+                FaultKind::ConnectionsLost { source } => lost.push(source),
                 FaultKind::DestinationRefuses { mapping, rate } => {
                     self.destinations[mapping].fault_refuse_rate = rate;
                 }
             }
         }
+        self.apply_connections(&lost);
     }
 
     /// Closes the bin of length `bin` that ends now, at which the mappings hold so many records.

@@ -480,13 +480,11 @@ impl Effects<&'static str> for World {
                 records_max,
             } => {
                 let number = shard.0;
-                self.did.push((
-                    at_ms,
-                    Did::Read {
-                        shard: number,
-                        from,
-                    },
-                ));
+                let did = Did::Read {
+                    shard: number,
+                    from,
+                };
+                self.did.push((at_ms, did));
                 if let Some(class) = self.calls_fail.pop() {
                     return Some(Event::Failed { token, class });
                 }
@@ -499,14 +497,11 @@ impl Effects<&'static str> for World {
                 wait,
                 ..
             } => {
-                let wait_ms = wait.as_millis();
-                self.did.push((
-                    at_ms,
-                    Did::Receive {
-                        records_max,
-                        wait_ms,
-                    },
-                ));
+                let did = Did::Receive {
+                    records_max,
+                    wait_ms: wait.as_millis(),
+                };
+                self.did.push((at_ms, did));
                 if let Some(class) = self.calls_fail.pop() {
                     return Some(Event::Failed { token, class });
                 }

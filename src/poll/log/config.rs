@@ -46,6 +46,7 @@ struct LogTuning {
     page_records_max: u32,
     visibility_timeout: u64,
     long_poll: u64,
+    consumers: u32,
     envelope_len: u32,
 }
 
@@ -124,6 +125,7 @@ impl LogConfig {
                 page_records_max: tuning.page_records_max,
                 visibility_timeout: tuning.visibility_timeout.as_nanos(),
                 long_poll: tuning.long_poll.as_nanos(),
+                consumers: tuning.consumers,
                 envelope_len: tuning.envelope_len,
             },
         }
@@ -144,6 +146,7 @@ impl LogConfig {
             page_records_max: tuning.page_records_max,
             visibility_timeout: Span::from_nanos(tuning.visibility_timeout),
             long_poll: Span::from_nanos(tuning.long_poll),
+            consumers: tuning.consumers,
             envelope_len: tuning.envelope_len,
         };
         Ok((config, tuning))

@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 40] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -67,6 +67,7 @@ pub const CODES: [&str; 39] = [
     "reshard-unordered",
     "shard-closed",
     "shards-apart",
+    "sqs-visibility-advice",
     "syntax",
     "timeout-above-visibility",
     "too-deep",

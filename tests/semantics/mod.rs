@@ -2,6 +2,7 @@
 
 mod dynamodb;
 mod filters;
+mod gathering;
 mod harness;
 mod lambda;
 mod lanes;

@@ -5,6 +5,7 @@ mod diagnostics;
 mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
+mod queues;
 mod scenarios;
 mod semantics;
 mod streams;

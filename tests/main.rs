@@ -6,6 +6,7 @@ mod diagnostics;
 mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
+mod queues;
 mod scenarios;
 mod semantics;
 mod streams;

@@ -1,6 +1,7 @@
 //! Opening everything that a run needs, before anything is read.
 
 use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
+use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::poll::divert::Outlet;
@@ -333,15 +334,15 @@ impl Shared<'_> {
         }
     }
 
-    /// AWS recommends six times the function's timeout, plus the batching window.
     fn advise(&self, mapping: &PollerMapping, arn: &Arn, visibility_timeout: Span) {
-        const TIMES: u64 = 6;
         let timeout = self.file.targets[mapping.target].timeout;
-        let recommended = timeout.times(TIMES) + mapping.config.window;
-        if visibility_timeout < recommended {
+        let window = mapping.config.window;
+        // How long a target may take is not its function's timeout, so nothing is refused here.
+        if ShortVisibility::of(visibility_timeout, timeout, window).is_some() {
             tracing::warn!(
-                mapping = mapping.config.name, queue = arn.name, %visibility_timeout, %recommended,
-                "the queue's visibility timeout is short: messages may be delivered again while they are worked on"
+                mapping = mapping.config.name, queue = arn.name, %visibility_timeout, target_timeout = %timeout, %window,
+                "the queue's visibility timeout is short: messages may be delivered again while they are worked on; \
+                 AWS recommends six times the function's timeout, plus the batching window"
             );
         }
     }

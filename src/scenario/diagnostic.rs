@@ -68,6 +68,7 @@ pub const CODES: [&str; 40] = [
     "reshard-unordered",
     "shard-closed",
     "shards-apart",
+    "sqs-visibility-advice",
     "syntax",
     "timeout-above-visibility",
     "too-deep",

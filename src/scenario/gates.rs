@@ -23,11 +23,22 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 13] = [
+const FUNCTION: [(&str, Figure); 18] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
     ("Throttles", Count),
+    ("ThrottleReasons.ConcurrentInvocationLimitExceeded", Count),
+    (
+        "ThrottleReasons.ReservedFunctionConcurrentInvocationLimitExceeded",
+        Count,
+    ),
+    ("ThrottleReasons.FunctionInvocationRateLimitExceeded", Count),
+    (
+        "ThrottleReasons.ReservedFunctionInvocationRateLimitExceeded",
+        Count,
+    ),
+    ("ThrottleReasons.CallerRateLimitExceeded", Count),
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
@@ -76,6 +87,9 @@ const MAPPING: [(&str, Figure); 37] = [
     ("InHand", Backlog),
     ("ApproximateNumberOfMessagesNotVisible", Backlog),
     ("ApproximateAgeOfOldestMessage", Age),
+    ("WriteThrottles", Count),
+    ("WritesLost", Count),
+    ("TrimmedRecords", Count),
     ("ReadThrottles", Count),
     ("OverLimitReceives", Count),
 ];

@@ -10,7 +10,7 @@ use super::read::{Cx, Table};
 use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
 use super::traffic;
-use crate::engine::config::{MappingParameters, conflict_text};
+use crate::engine::config::{MappingParameters, ShortVisibility, conflict_text};
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning, check};
 use std::ops::Range;
 
@@ -105,7 +105,8 @@ fn mapping(
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;
         pairs.add(&table, cx, info.kind, &info.named.name, &written);
-        visible_long_enough(&table, cx, visibility, function_info.timeout);
+        let window = config.as_ref().map(|config| config.window);
+        visible_long_enough(&table, cx, visibility, function_info.timeout, window);
     }
     table.finish(cx);
     let declared = (|| {
@@ -298,25 +299,45 @@ pub(crate) fn stated_visibility(table: &mut Table<'_>, cx: &mut Cx) -> Option<Sp
     table.opt(cx, "visibility_timeout", duration_in(VISIBILITY))
 }
 
-/// AWS refuses a mapping whose function may run for longer than messages stay hidden.
+/// AWS refuses a mapping whose function may run for longer than messages stay hidden, and advises much more than that.
 pub(crate) fn visible_long_enough(
     table: &Table<'_>,
     cx: &mut Cx,
     visibility: Option<Span>,
     timeout: Span,
+    window: Option<Span>,
 ) {
-    let Some(visibility) = visibility.filter(|visibility| *visibility < timeout) else {
+    let window = window.unwrap_or(Span::ZERO);
+    let found = visibility.and_then(|visibility| {
+        let found = ShortVisibility::of(visibility, timeout, window)?;
+        Some((visibility, found))
+    });
+    let Some((visibility, found)) = found else {
         return;
     };
-    cx.push(
-        Diagnostic::new(
-            "timeout-above-visibility",
-            "the function's timeout is above the queue's visibility timeout",
+    let diagnostic = match found {
+        ShortVisibility::Refused { .. } => {
+            let text = found.aws_text().unwrap_or_default();
+            Diagnostic::new("timeout-above-visibility", format!("AWS refuses it: {text}")).allowed(
+                "a visibility timeout of at least the function's timeout; AWS advises six times as much",
+            )
+        }
+        ShortVisibility::Inadvisable { recommended } => Diagnostic::new(
+            "sqs-visibility-advice",
+            "the queue's visibility timeout is short: messages may come back while they are worked on",
         )
-        .at(&place(table, "EventSource"))
-        .label(format!("hidden for {visibility}, and the function may take {timeout}"))
-        .allowed("a visibility timeout of at least the function's timeout; AWS advises six times as much")
-        .help("raise `visibility_timeout` of the source, or lower `timeout` of the function"),
+        .allowed(format!(
+            "AWS recommends six times the function's timeout, plus the batching window: {recommended}"
+        ))
+        .warning(),
+    };
+    cx.push(
+        diagnostic
+            .at(&place(table, "EventSource"))
+            .label(format!(
+                "hidden for {visibility}, and the function may take {timeout}"
+            ))
+            .help("raise `visibility_timeout` of the source, or lower `timeout` of the function"),
     );
 }
 

@@ -241,7 +241,8 @@ fn mapping(
             .or(written.event_source.as_deref());
         pairs.add(&table, cx, kind, shown.unwrap_or_default(), &written);
         if let (MappingSource::Local(_), Some(target)) = (source, &world.targets[target]) {
-            visible_long_enough(&table, cx, visibility, target.timeout);
+            let window = config.as_ref().map(|config| config.window);
+            visible_long_enough(&table, cx, visibility, target.timeout, window);
         }
     }
     table.finish(cx);

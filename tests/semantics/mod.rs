@@ -4,6 +4,7 @@ mod broker;
 mod broker_world;
 mod dynamodb;
 mod filters;
+mod gathering;
 mod harness;
 mod lambda;
 mod lanes;

@@ -14,6 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod update;
+mod visibility;
 
 pub use check::check;
 pub use function_name::{FunctionName, FunctionNameError};
@@ -24,6 +25,7 @@ pub use parameters::{
 pub use rule::{Evidence, Part, RULES, Rule, Violation, conflict_text};
 pub use table::{INTEGERS, IntegerLimits, IntegerRow};
 pub use update::CREATE_ONLY;
+pub use visibility::ShortVisibility;
 
 use crate::engine::{Position, Profile, Span, limits, wire};
 

@@ -16,8 +16,8 @@ pub trait Queue: Debug {
     /// When [`wake`](Self::wake) has something to do; `None` while nobody waits.
     fn next_wake(&mut self) -> Option<Time>;
 
-    /// DeleteMessageBatch for messages as they were received. Returns whether that lets a receive go on that waited
-    /// because too many messages were in flight.
+    /// DeleteMessageBatch for messages as they were received. Returns whether a receive that waits can be answered now
+    /// because of that.
     fn delete(&mut self, records: &[Record<()>]) -> bool;
 
     /// Notes why messages are left in flight, as they were received. What came back already keeps the reason it has.

@@ -13,7 +13,7 @@ mod summary;
 
 pub use combine::combine;
 pub use figures::{Metric, for_each_figure};
-pub use function::{FunctionRecorder, Started};
+pub use function::{FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
 pub use last_result::LastResult;

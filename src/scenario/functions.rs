@@ -1,6 +1,6 @@
 //! `[region]` and `[[function]]`.
 
-use super::availability::{FUNCTION_KEYS, not_yet};
+use super::aliases;
 use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
@@ -103,12 +103,14 @@ fn function(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, Function, Opti
             .unwrap_or(Span::from_secs(600)),
         reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
         reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
+        aliases: Vec::new(),
     };
-    for (key, advice) in FUNCTION_KEYS {
-        if let Some(entry) = table.entry(key) {
-            cx.push(not_yet(&format!("`{key}`"), &entry.key_span, advice));
-        }
-    }
+    let aliases = aliases::aliases(&mut table, cx, function.reserved_concurrency);
+    let function = Function {
+        aliases,
+        ..function
+    };
+    aliases::refuse_unaliased(&mut table, cx);
     table.finish(cx);
     (
         named,

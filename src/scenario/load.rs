@@ -201,12 +201,11 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
             "[ { name = \"checkout\", duration = \"80ms\" } ]",
         );
     }
-    let traffic = traffic::traffic(&mut root, cx, &names);
+    let traffic = traffic::traffic(&mut root, cx, &functions);
     let sources = sources::sources(&mut root, cx, length);
     let source_names: Vec<&Named> = sources.iter().map(|info| &info.named).collect();
     let world = World {
         profile,
-        names: &names,
         functions: &functions,
         sources: &sources,
     };

@@ -2,13 +2,17 @@
 
 use super::availability::not_yet;
 use super::convert::{
-    Named, boolean, choice, duration, duration_in, integer, name, number, unique,
+    Named, boolean, choice, duration, duration_in, integer, name, number, text, unique,
 };
 use super::diagnostic::Diagnostic;
+use super::inside;
 use super::model::{Alias, ScalableTarget, ScheduledAction};
 use super::read::{At, Cx, Table};
-use crate::engine::Span;
+use super::schedule::Schedule;
+use super::suggest::nearest;
 use crate::engine::lambda::{Statistic, TargetTracking};
+use crate::engine::{Span, Time};
+use jiff::tz::TimeZone;
 use std::ops::{Range, RangeInclusive};
 
 const CAPACITY: RangeInclusive<i64> = 0..=1_000_000;
@@ -16,13 +20,25 @@ const CAPACITY: RangeInclusive<i64> = 0..=1_000_000;
 const TARGETS: RangeInclusive<f64> = 0.1..=0.9;
 const COOLDOWNS: RangeInclusive<Span> = Span::ZERO..=Span::from_secs(86_400);
 
+/// When the scenario begins on the calendar, and how long it lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    pub(super) start: Time,
+    pub(super) length: Span,
+}
+
 /// The aliases of one function, which has this much reserved concurrency.
-pub(super) fn aliases(function: &mut Table<'_>, cx: &mut Cx, reserved: Option<u32>) -> Vec<Alias> {
+pub(super) fn aliases(
+    function: &mut Table<'_>,
+    cx: &mut Cx,
+    reserved: Option<u32>,
+    clock: WallClock,
+) -> Vec<Alias> {
     let mut names = Vec::new();
     let mut found = Vec::new();
     let mut provisioned: u64 = 0;
     for table in function.tables(cx, "alias", "[[function.alias]]") {
-        let (named, alias, place) = alias(table, cx);
+        let (named, alias, place) = alias(table, cx, clock);
         names.extend(named);
         provisioned += u64::from(alias.provisioned_concurrency);
         if let Some(reserved) = reserved
@@ -65,7 +81,11 @@ fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diag
     .help("lower it, or raise `reserved_concurrency`")
 }
 
-fn alias(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, Alias, Range<usize>) {
+fn alias(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    clock: WallClock,
+) -> (Option<Named>, Alias, Range<usize>) {
     let named = table.req(cx, "name", "\"live\"", name);
     let text = named.as_ref().map_or("", |named| named.name.as_str());
     if let Some(wrong) = wrong_name(text)
@@ -88,7 +108,7 @@ fn alias(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, Alias, Range<usiz
         .entry("provisioned_concurrency")
         .map_or_else(|| table.span.clone(), |entry| entry.node.span.clone());
     let provisioned_concurrency = provisioned.unwrap_or(0);
-    let autoscaling = table.opt(cx, "autoscaling", target);
+    let autoscaling = table.opt(cx, "autoscaling", |at, cx| target(at, cx, clock));
     table.finish(cx);
     let alias = Alias {
         name: text.to_owned(),
@@ -112,7 +132,7 @@ fn wrong_name(name: &str) -> Option<String> {
     }
 }
 
-fn target(at: At<'_>, cx: &mut Cx) -> Option<ScalableTarget> {
+fn target(at: At<'_>, cx: &mut Cx, clock: WallClock) -> Option<ScalableTarget> {
     let mut table = Table::open(at, "`autoscaling`", cx)?;
     let min = table.opt(cx, "min", integer(CAPACITY)).unwrap_or(0);
     let max = table.req(cx, "max", "400", integer(CAPACITY));
@@ -142,11 +162,10 @@ fn target(at: At<'_>, cx: &mut Cx) -> Option<ScalableTarget> {
         disable_scale_in: disable_scale_in.unwrap_or(false),
         ..TargetTracking::new(target)
     });
-    let mut schedule: Vec<ScheduledAction> = table
-        .tables(cx, "schedule", "a scheduled action")
-        .into_iter()
-        .filter_map(|table| action(table, cx))
-        .collect();
+    let mut schedule = Vec::new();
+    for table in table.tables(cx, "schedule", "a scheduled action") {
+        action(table, cx, clock, &mut schedule);
+    }
     schedule.sort_by_key(|action| action.at);
     if tracking.is_none() && schedule.is_empty() {
         cx.push(
@@ -165,8 +184,24 @@ fn target(at: At<'_>, cx: &mut Cx) -> Option<ScalableTarget> {
     })
 }
 
-fn action(mut table: Table<'_>, cx: &mut Cx) -> Option<ScheduledAction> {
-    let at = table.req(cx, "at", "\"10m\"", duration);
+/// One scheduled action, as often as it is due.
+fn action(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    clock: WallClock,
+    schedule: &mut Vec<ScheduledAction>,
+) {
+    let at = table.opt(cx, "at", duration);
+    let zone = table.opt(cx, "timezone", zone).unwrap_or(TimeZone::UTC);
+    let due = table.opt(cx, "schedule", expression);
+    if table.entry("at").is_some() == table.entry("schedule").is_some() {
+        cx.push(
+            Diagnostic::new("one-of", "a scheduled action needs `at` or `schedule`")
+                .at(&table.span)
+                .label("has both or neither")
+                .help("write `at = \"10m\"`, or `schedule = \"cron(0 8 * * ? *)\"`"),
+        );
+    }
     let min = table.opt(cx, "min", integer(CAPACITY));
     let max = table.opt(cx, "max", integer(CAPACITY));
     if min.is_none() && max.is_none() {
@@ -178,5 +213,50 @@ fn action(mut table: Table<'_>, cx: &mut Cx) -> Option<ScheduledAction> {
         );
     }
     table.finish(cx);
-    Some(ScheduledAction { at: at?, min, max })
+    let due = due.map_or_else(Vec::new, |due| due.due(clock.start, clock.length, &zone));
+    for at in at.into_iter().chain(due) {
+        schedule.push(ScheduledAction { at, min, max });
+    }
+}
+
+fn zone(at: At<'_>, cx: &mut Cx) -> Option<TimeZone> {
+    let found = text(at, cx)?;
+    let zone = TimeZone::get(found).ok();
+    if zone.is_none() {
+        let known: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .collect();
+        let nearest = nearest(found, known.iter().map(String::as_str));
+        cx.push(
+            Diagnostic::new("unknown-name", "there is no such time zone")
+                .at(&at.node.span)
+                .label(format!("found `{found}`"))
+                .allowed("names of the IANA time zone database, such as `Europe/Berlin`")
+                .help(nearest.map_or_else(
+                    || "leave it out for UTC".to_owned(),
+                    |name| format!("did you mean `{name}`?"),
+                )),
+        );
+    }
+    zone
+}
+
+fn expression(at: At<'_>, cx: &mut Cx) -> Option<Schedule> {
+    let found = text(at, cx)?;
+    match Schedule::parse(found) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            let written = &at.node.span;
+            let file = cx.diagnostics.main_text();
+            let place = inside::place(file, written, found, &error.part);
+            cx.push(
+                Diagnostic::new("bad-schedule", error.message)
+                    .at(&place.unwrap_or_else(|| written.clone()))
+                    .label("cannot be understood")
+                    .allowed(error.allowed),
+            );
+            None
+        }
+    }
 }

@@ -36,11 +36,12 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 43] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
     "bad-name",
+    "bad-schedule",
     "bad-unit",
     "conflicting-keys",
     "duplicate-key",
@@ -52,6 +53,7 @@ pub const CODES: [&str; 39] = [
     "file-too-large",
     "file-unreadable",
     "mapping-disabled",
+    "min-above-max",
     "missing-key",
     "missing-unit",
     "not-available-yet",
@@ -60,6 +62,8 @@ pub const CODES: [&str; 39] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "provisioned-above-reserved",
+    "provisioned-needs-alias",
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",

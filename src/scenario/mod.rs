@@ -33,6 +33,7 @@ mod read;
 mod readers;
 mod render;
 mod reshard;
+mod schedule;
 mod sources;
 mod suggest;
 mod text;

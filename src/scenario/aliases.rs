@@ -42,6 +42,7 @@ pub(super) fn aliases(
         names.extend(named);
         provisioned += u64::from(alias.provisioned_concurrency);
         if let Some(reserved) = reserved
+            && alias.provisioned_concurrency > 0
             && provisioned > u64::from(reserved)
         {
             cx.push(above_reserved(&place, provisioned, reserved));

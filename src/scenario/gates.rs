@@ -22,7 +22,7 @@ enum Figure {
 use Figure::{Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 13] = [
+const FUNCTION: [(&str, Figure); 19] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -30,6 +30,12 @@ const FUNCTION: [(&str, Figure); 13] = [
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
+    ("ProvisionedConcurrencyInvocations", Count),
+    ("ProvisionedConcurrencySpilloverInvocations", Count),
+    ("ProvisionedConcurrentExecutions", Level),
+    ("AllocatedProvisionedConcurrentExecutions", Level),
+    ("ProvisionedConcurrencyUtilization", Share),
+    ("ScalingsRefused", Count),
     ("Duration", Times),
     ("Latency", Times),
     ("InitDuration", Times),

@@ -2,11 +2,12 @@
 
 use super::arrivals::arrivals;
 use super::availability::not_yet;
-use super::convert::{Named, choice, integer, text, unknown_name};
+use super::convert::{Named, choice, integer, text};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::model::{Function, Retry, Traffic};
-use super::read::{At, Cx, Table};
+use super::read::{At, Cx, Table, shown};
+use super::suggest::{listed, nearest};
 use super::units;
 use crate::engine::{FunctionName, Span};
 
@@ -69,12 +70,18 @@ pub(crate) fn callee(
     let index = aliases.iter().position(|alias| alias.name == qualifier);
     if index.is_none() {
         let known = || aliases.iter().map(|alias| alias.name.as_str());
-        cx.push(unknown_name(
-            &format!("alias of `{}`", parsed.name),
-            qualifier,
-            &at.node.span,
-            known,
-        ));
+        let message = format!("`{}` has no such alias", parsed.name);
+        let unknown = Diagnostic::new("unknown-name", message)
+            .at(&at.node.span)
+            .label(format!("found `{}`", shown(qualifier)))
+            .allowed(listed(known()));
+        cx.push(match nearest(qualifier, known()) {
+            Some(name) => unknown.help(format!("did you mean `{}:{name}`?", parsed.name)),
+            None => unknown.help(format!(
+                "add `[[function.alias]]` with `name = \"{}\"`",
+                shown(qualifier)
+            )),
+        });
     }
     Some((function, Some(index?)))
 }

@@ -102,7 +102,7 @@ fn provisioned_takes_from_unreserved() {
 
 #[test]
 fn provisioned_within_reserved() {
-    let error = service(1_000, Some(5), &[3, 3]).err().expect("six of five");
+    let error = service(1_000, Some(5), &[3, 3]).expect_err("six of five");
     assert_eq!(
         error.to_string(),
         "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"

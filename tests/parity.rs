@@ -125,6 +125,7 @@ fn simulate(script: &Script) -> Vec<String> {
         matching: (!script.config.filters.is_empty()).then_some(Ratio::ZERO),
         source: 0,
         function: 0,
+        alias: None,
     }];
     let mut tokens = HashMap::new();
     sim::trace(&scenario, 1)

@@ -61,6 +61,27 @@ impl FunctionSummary {
             ("ColdStarts", Total(&mut self.cold_starts)),
             ("ColdStartShare", Level(&mut self.cold_start_share)),
             ("ClientRetries", Total(&mut self.client_retries)),
+            (
+                "ProvisionedConcurrencyInvocations",
+                Total(&mut self.provisioned_concurrency_invocations),
+            ),
+            (
+                "ProvisionedConcurrencySpilloverInvocations",
+                Total(&mut self.provisioned_concurrency_spillover_invocations),
+            ),
+            (
+                "ProvisionedConcurrentExecutions",
+                Metric::MeanMax(&mut self.provisioned_concurrent_executions),
+            ),
+            (
+                "AllocatedProvisionedConcurrentExecutions",
+                Metric::MeanMax(&mut self.allocated_provisioned_concurrent_executions),
+            ),
+            (
+                "ProvisionedConcurrencyUtilization",
+                Level(&mut self.provisioned_concurrency_utilization),
+            ),
+            ("ScalingsRefused", Total(&mut self.scalings_refused)),
             ("Duration", Distribution(&mut self.duration)),
             ("Latency", Distribution(&mut self.latency)),
             ("InitDuration", Distribution(&mut self.init_duration)),

@@ -48,6 +48,16 @@ pub struct FunctionRow {
     pub concurrency_max: u32,
     /// Busy and idle environments at the end of the bin.
     pub environments: u32,
+    /// Requests that began to run on provisioned concurrency.
+    pub provisioned_invocations: u64,
+    /// Requests to an alias that began to run beside its provisioned concurrency.
+    pub spillover_invocations: u64,
+    /// Mean number of busy provisioned environments over the bin.
+    pub provisioned_mean: f64,
+    /// Largest number of busy provisioned environments in the bin.
+    pub provisioned_max: u32,
+    /// Mean number of allocated provisioned environments over the bin.
+    pub allocated_mean: f64,
     /// Latency percentiles of requests that began in the bin, ms; `NaN` when there were none.
     pub latency_p50: f64,
     /// See `latency_p50`.

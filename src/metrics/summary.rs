@@ -161,6 +161,18 @@ pub struct FunctionSummary {
     pub cold_start_share: Figure,
     /// Retries that callers made.
     pub client_retries: Figure,
+    /// Invocations on provisioned concurrency.
+    pub provisioned_concurrency_invocations: Figure,
+    /// Invocations of an alias beside its provisioned concurrency.
+    pub provisioned_concurrency_spillover_invocations: Figure,
+    /// Busy provisioned environments.
+    pub provisioned_concurrent_executions: MeanMax,
+    /// Provisioned environments that serve requests.
+    pub allocated_provisioned_concurrent_executions: MeanMax,
+    /// Busy provisioned environments as a share of the allocated ones over the whole time, 0 to 1.
+    pub provisioned_concurrency_utilization: Figure,
+    /// Times that autoscaling asked for more provisioned concurrency than the account or the reservation allows.
+    pub scalings_refused: Figure,
     /// Handler time, ms.
     pub duration: Percentiles,
     /// As the caller sees it: initialisation and handler (and the waits between client retries), ms.

@@ -13,6 +13,7 @@ use crate::metrics::{DeadLetterReason, FunctionRow, MappingRow, Series};
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
+    provisioned_invocations,spillover_invocations,provisioned_mean,provisioned_max,allocated_mean,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
 const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
     throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
@@ -107,6 +108,14 @@ fn function_row(text: &mut String, row: &FunctionRow) {
     }
     number(text, row.concurrency_mean);
     let _ = write!(text, ",{},{}", row.concurrency_max, row.environments);
+    let _ = write!(
+        text,
+        ",{},{}",
+        row.provisioned_invocations, row.spillover_invocations
+    );
+    number(text, row.provisioned_mean);
+    let _ = write!(text, ",{}", row.provisioned_max);
+    number(text, row.allocated_mean);
     for latency in [row.latency_p50, row.latency_p95, row.latency_p99] {
         number(text, latency);
     }

@@ -50,7 +50,8 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const INIT: &str = "Initialisation";
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
-    let specs: [Spec<FunctionSummary>; 27] = [
+    const PROVISIONED: &str = "Provisioned concurrency";
+    let specs: [Spec<FunctionSummary>; 33] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
@@ -83,6 +84,22 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         must(CONCURRENCY, "max", 2, |f| {
             count(f.concurrent_executions.max)
         }),
+        may(PROVISIONED, "invoked", 5, |f| {
+            count(f.provisioned_concurrency_invocations)
+        }),
+        may(PROVISIONED, "spilled over", 4, |f| {
+            count(f.provisioned_concurrency_spillover_invocations)
+        }),
+        may(PROVISIONED, "allocated, mean", 6, |f| {
+            level(f.allocated_provisioned_concurrent_executions.mean)
+        }),
+        may(PROVISIONED, "max", 8, |f| {
+            count(f.allocated_provisioned_concurrent_executions.max)
+        }),
+        may(PROVISIONED, "used %", 6, |f| {
+            percent(f.provisioned_concurrency_utilization)
+        }),
+        may(PROVISIONED, "refused", 7, |f| bad(f.scalings_refused)),
         may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
         may(ENVIRONMENTS, "max", 14, |f| count(f.environments.max)),
         may(ENVIRONMENTS, "lifespan", 15, |f| {

@@ -20,16 +20,6 @@ pub(crate) const MODELS: [SourceKind; 5] = [
     SourceKind::ActiveMq,
 ];
 
-/// Keys of functions that cannot be used, with what to do meanwhile.
-pub(crate) const FUNCTION_KEYS: [(&str, &str); 3] = [
-    ("alias", "remove it; calls then go to the function itself"),
-    (
-        "provisioned_concurrency",
-        "remove it, or shorten `init` to see the effect of warm environments",
-    ),
-    ("autoscaling", "remove it"),
-];
-
 /// A finding that names what is missing and what to do.
 pub(crate) fn not_yet(what: &str, span: &Range<usize>, advice: &str) -> Diagnostic {
     Diagnostic::new(

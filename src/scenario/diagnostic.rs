@@ -36,11 +36,12 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 40] = [
+pub const CODES: [&str; 45] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
     "bad-name",
+    "bad-schedule",
     "bad-unit",
     "conflicting-keys",
     "duplicate-key",
@@ -53,6 +54,7 @@ pub const CODES: [&str; 40] = [
     "file-too-large",
     "file-unreadable",
     "mapping-disabled",
+    "min-above-max",
     "missing-key",
     "missing-unit",
     "not-available-yet",
@@ -61,6 +63,8 @@ pub const CODES: [&str; 40] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "provisioned-above-reserved",
+    "provisioned-needs-alias",
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",

@@ -23,7 +23,7 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 18] = [
+const FUNCTION: [(&str, Figure); 24] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -42,6 +42,12 @@ const FUNCTION: [(&str, Figure); 18] = [
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
+    ("ProvisionedConcurrencyInvocations", Count),
+    ("ProvisionedConcurrencySpilloverInvocations", Count),
+    ("ProvisionedConcurrentExecutions", Level),
+    ("AllocatedProvisionedConcurrentExecutions", Level),
+    ("ProvisionedConcurrencyUtilization", Share),
+    ("ScalingsRefused", Count),
     ("Duration", Times),
     ("Latency", Times),
     ("InitDuration", Times),
@@ -51,7 +57,7 @@ const FUNCTION: [(&str, Figure); 18] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 37] = [
+const MAPPING: [(&str, Figure); 40] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),

@@ -18,7 +18,6 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World<'a> {
     pub(crate) profile: Profile,
-    pub(crate) names: &'a [&'a Named],
     pub(crate) functions: &'a [(Named, Function)],
     pub(crate) sources: &'a [SourceInfo],
 }
@@ -80,12 +79,13 @@ fn mapping(
         let found = written.event_source.as_deref()?;
         resolve(at, found, &names, cx)
     });
-    let function = match written.function_name {
+    let callee = match written.function_name {
         Some(_) => table.opt(cx, "FunctionName", |at, cx| {
-            traffic::function(at, cx, world.names)
+            traffic::callee(at, cx, world.functions)
         }),
         None => None,
     };
+    let function = callee.map(|(function, _)| function);
     let info = source.map(|index| &world.sources[index]);
     let visibility = info.and_then(|info| info.visibility_timeout);
     let kind = info.and_then(|info| info.kind);
@@ -120,6 +120,7 @@ fn mapping(
                 matching,
                 source: source?,
                 function: function?,
+                alias: callee?.1,
             },
             kind: info?.kind,
             written,

@@ -4,6 +4,7 @@
 //! walk the tree and collect everything that is wrong (`read`, `convert`, and one file per kind of table); only when
 //! nothing is wrong does a [`Scenario`] or [`PollerFile`] come out, in which bad values cannot exist.
 
+mod aliases;
 mod arn;
 mod arrivals;
 mod availability;
@@ -33,6 +34,7 @@ mod read;
 mod readers;
 mod render;
 mod reshard;
+mod schedule;
 mod sources;
 mod suggest;
 mod text;

@@ -75,9 +75,46 @@ pub struct Function {
     pub reuse: Reuse,
     /// Reserved concurrency; 0 stops the function.
     pub reserved_concurrency: Option<u32>,
+    /// Its aliases, in file order.
+    pub aliases: Vec<Alias>,
 }
 
-pub use crate::engine::lambda::Reuse;
+/// An alias of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// Unique among the aliases of its function.
+    pub name: String,
+    /// Provisioned concurrency at time zero, ready; 0 for none.
+    pub provisioned_concurrency: u32,
+    /// What moves the provisioned concurrency.
+    pub autoscaling: Option<ScalableTarget>,
+}
+
+/// The provisioned concurrency of an alias as a scalable target of Application Auto Scaling.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScalableTarget {
+    /// MinCapacity.
+    pub min: u32,
+    /// MaxCapacity, at least `min`.
+    pub max: u32,
+    /// Target tracking on utilisation.
+    pub tracking: Option<TargetTracking>,
+    /// Scheduled actions, by time.
+    pub schedule: Vec<ScheduledAction>,
+}
+
+/// A change of the bounds at one moment; at least one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScheduledAction {
+    /// When.
+    pub at: Span,
+    /// The new MinCapacity.
+    pub min: Option<u32>,
+    /// The new MaxCapacity.
+    pub max: Option<u32>,
+}
+
+pub use crate::engine::lambda::{Reuse, TargetTracking};
 
 /// A distribution. Time distributions are in nanoseconds, size distributions in bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +163,8 @@ pub enum Dist {
 pub struct Traffic {
     /// Index into [`Scenario::functions`].
     pub function: usize,
+    /// Index into the function's aliases; `None` for the function itself.
+    pub alias: Option<usize>,
     /// When calls arrive.
     pub arrivals: Arrivals,
     /// Retries after a throttle or a function error.
@@ -318,6 +357,8 @@ pub struct Mapping {
     pub source: usize,
     /// Index into [`Scenario::functions`].
     pub function: usize,
+    /// Index into the function's aliases; `None` for the function itself.
+    pub alias: Option<usize>,
 }
 
 /// A fault and when it is on.

@@ -1,5 +1,6 @@
 //! The virtual-time driver: the same machines as the poller, with modelled services and functions around them.
 
+mod aliases;
 pub mod arrivals;
 mod brokers;
 pub mod calendar;

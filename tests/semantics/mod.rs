@@ -11,6 +11,7 @@ mod lanes;
 mod model;
 mod pieces;
 mod properties;
+mod provisioned;
 mod queue;
 mod recorded;
 mod stream;

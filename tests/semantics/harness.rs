@@ -479,9 +479,8 @@ impl Effects<&'static str> for World {
                 from,
                 records_max,
             } => {
-                let number = shard.0;
                 let did = Did::Read {
-                    shard: number,
+                    shard: shard.0,
                     from,
                 };
                 self.did.push((at_ms, did));
@@ -497,9 +496,10 @@ impl Effects<&'static str> for World {
                 wait,
                 ..
             } => {
+                let wait_ms = wait.as_millis();
                 let did = Did::Receive {
                     records_max,
-                    wait_ms: wait.as_millis(),
+                    wait_ms,
                 };
                 self.did.push((at_ms, did));
                 if let Some(class) = self.calls_fail.pop() {
@@ -536,14 +536,12 @@ impl Effects<&'static str> for World {
                 let outcome = (self.function)(&call);
                 let failed = (self.reports)(&call);
                 let records = records.join(" ");
-                self.did.push((
-                    at_ms,
-                    Did::Invoke {
-                        records,
-                        attempt,
-                        window,
-                    },
-                ));
+                let did = Did::Invoke {
+                    records,
+                    attempt,
+                    window,
+                };
+                self.did.push((at_ms, did));
                 let event = if failed.is_empty() {
                     Event::Invoked { token, outcome }
                 } else {

@@ -338,6 +338,8 @@ pub enum ReturnCause {
     ServiceError,
     /// They succeeded, but deleting them kept failing until their visibility ended.
     DeleteFailed,
+    /// FIFO queues: their visibility ended before they could be sent, because earlier messages were still worked on.
+    LeaseEnded,
 }
 
 /// What became of records that were given up.
@@ -472,6 +474,8 @@ pub enum WakeReason {
     WindowEnd,
     /// A back-off ends.
     BackoffEnd,
+    /// FIFO queues: messages that could not be sent yet become visible again.
+    LeaseEnd,
     /// A tumbling window is over.
     TumblingEnd,
     /// The scaling rule looks at the last minute.

@@ -1,6 +1,8 @@
 //! One minimal test for every rule of behaviour, named after the rule: `docs/semantics.md` lists them.
 
 mod dynamodb;
+mod fifo;
+mod fifo_world;
 mod filters;
 mod harness;
 mod lambda;

@@ -183,7 +183,7 @@ fn memory_follows_the_messages_that_are_looked_at() {
     let keys = Keys::Zipf { n: 100_000, s: 0.0 };
     let mut queue = queue(&[producer(&[(0, 300_000)], keys)], 120_000, None);
     let mut deleted = 0;
-    let mut held = std::collections::VecDeque::new();
+    let mut held = VecDeque::new();
     loop {
         let list = receive(&mut queue, 1);
         assert!(queue.groups.len() <= 120_000);

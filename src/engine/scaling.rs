@@ -4,6 +4,8 @@ use crate::engine::{MappingConfig, Profile, SourceKind, Span, Time, limits};
 
 /// A receive that waited longer than this found no backlog: more pollers would not help.
 const PROMPT_RECEIVE_MAX: Span = Span::from_millis(250);
+/// Pollers of a FIFO queue that wait longer than this in a minute, all together, are more than there are active groups.
+const IDLE_MAX: Span = Span::from_secs(30);
 /// How often the rule looks back.
 const INTERVAL: Span = Span::from_secs(60);
 /// Failing functions lower the concurrency no further than this.
@@ -28,8 +30,8 @@ pub(super) struct SqsScaling {
     satisfied: u64,
     failed: bool,
     is_fifo: bool,
-    /// FIFO queues: a receive of this minute came back empty.
-    found_none: bool,
+    /// FIFO queues: how long receives of this minute have waited for a group, all together.
+    idle: Span,
 }
 
 impl SqsScaling {
@@ -44,7 +46,7 @@ impl SqsScaling {
             satisfied: 0,
             failed: false,
             is_fifo: config.source == SourceKind::SqsFifo,
-            found_none: false,
+            idle: Span::ZERO,
             floor_on_errors: 0,
         };
         scaling.configure(config, profile);
@@ -89,12 +91,15 @@ impl SqsScaling {
     /// A receive that asked for `asked` messages returned `messages` after waiting for `waited`, and `others` still wait.
     ///
     /// Rule `fifo-ramp`: a FIFO queue gives out no more than its free groups have, so a receive seldom gets all it asked for.
-    /// Every one that comes back at once with something found one more active group; one that comes back empty
-    /// shows that there are more pollers than active groups, and one poller is kept to find the next.
+    /// Every one that comes back at once with something found one more active group. Where receives have waited for half
+    /// of the minute in all, a poller was to spare: one is kept to find the next group, the others are given back as they
+    /// come back empty.
     pub(super) fn received(&mut self, messages: usize, asked: u32, waited: Span, others: u32) {
         if self.is_fifo {
+            if waited > PROMPT_RECEIVE_MAX {
+                self.idle += waited;
+            }
             if messages == 0 {
-                self.found_none = true;
                 let spare = u32::from(others > 0);
                 self.limit = self
                     .limit
@@ -122,7 +127,8 @@ impl SqsScaling {
     pub(super) fn tick(&mut self) {
         if self.failed {
             self.limit = (self.limit / 2).max(self.floor_on_errors);
-        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives && !self.found_none {
+        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives && self.idle <= IDLE_MAX
+        {
             self.limit = self.limit.saturating_add(self.step).min(self.ceiling);
         } else {
             self.limit = self.limit.max(self.floor);
@@ -130,7 +136,7 @@ impl SqsScaling {
         self.receives = 0;
         self.satisfied = 0;
         self.failed = false;
-        self.found_none = false;
+        self.idle = Span::ZERO;
         self.next_tick += INTERVAL;
     }
 }

@@ -15,7 +15,10 @@ mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use support::{backlogged_queue, full_stream, lognormal, many_functions, parallel_stream, traffic};
+use support::{
+    backlogged_queue, full_stream, lognormal, many_functions, parallel_stream, single_messages,
+    traffic,
+};
 use tidegate::engine::Profile;
 use tidegate::scenario::{Dist, Scenario};
 use tidegate::sim;
@@ -86,6 +89,10 @@ fn queue(criterion: &mut Criterion) {
     ] {
         run(criterion, name, &backlogged_queue(200, size), unit);
     }
+    let name = "SQS, batches of 1, 1,000 at once";
+    let unit = Unit::Records { batch_mean: 1.0 };
+    let scenario = single_messages(300, Dist::Constant(1_000.0));
+    run(criterion, name, &scenario, unit);
 }
 
 fn stream(criterion: &mut Criterion) {

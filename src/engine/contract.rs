@@ -263,6 +263,17 @@ impl Outcome {
             | Self::TooLarge => 0,
         }
     }
+
+    /// Why the messages of a queue's batch come back after this; `None` if they do not, or not all of them.
+    pub const fn return_cause(self) -> Option<ReturnCause> {
+        match self {
+            Self::Success | Self::StateTooLarge | Self::Partial { .. } => None,
+            Self::FunctionError | Self::TooLarge => Some(ReturnCause::FunctionError),
+            Self::Rejected => Some(ReturnCause::Reported),
+            Self::Throttled { .. } => Some(ReturnCause::Throttled),
+            Self::ServiceError => Some(ReturnCause::ServiceError),
+        }
+    }
 }
 
 /// Why a call other than an invocation failed; says what the engine does next.

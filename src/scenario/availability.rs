@@ -12,8 +12,12 @@ pub(crate) const POLLED: [SourceKind; 3] =
 pub(crate) const SOURCES: [SourceKind; 2] = [SourceKind::Kinesis, SourceKind::Sqs];
 
 /// Sources that scenarios can model.
-pub(crate) const MODELS: [SourceKind; 3] =
-    [SourceKind::Kinesis, SourceKind::DynamoDb, SourceKind::Sqs];
+pub(crate) const MODELS: [SourceKind; 4] = [
+    SourceKind::Kinesis,
+    SourceKind::DynamoDb,
+    SourceKind::Sqs,
+    SourceKind::SqsFifo,
+];
 
 /// Keys of functions that cannot be used, with what to do meanwhile.
 pub(crate) const FUNCTION_KEYS: [(&str, &str); 3] = [

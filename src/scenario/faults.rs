@@ -8,10 +8,11 @@ use super::read::{At, Cx, Table, single};
 use super::{convert, traffic};
 use crate::engine::Span;
 
-const KINDS: [&str; 4] = [
+const KINDS: [&str; 5] = [
     "function_errors",
     "function_slow",
     "source_throttled",
+    "deletions_fail",
     "destination_refuses",
 ];
 
@@ -20,6 +21,8 @@ const KINDS: [&str; 4] = [
 pub(crate) struct Subjects<'a> {
     pub(crate) functions: &'a [&'a Named],
     pub(crate) sources: &'a [&'a Named],
+    /// Those of the sources that messages are deleted from.
+    pub(crate) queues: &'a [&'a Named],
     /// All names, also of mappings that are wrong or left out.
     pub(crate) mapping_names: &'a [Named],
     pub(crate) mappings: &'a [Mapping],
@@ -84,6 +87,20 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
             let rate = table.req(cx, "rate", "\"100%\"", ratio);
             (|| {
                 Some(FaultKind::SourceThrottled {
+                    source: source?,
+                    rate: rate?,
+                })
+            })()
+        }
+        "deletions_fail" => {
+            let source = table.req(cx, "source", "\"orders\"", |at, cx| {
+                let found = convert::text(at, cx)?;
+                resolve(at, found, subjects.queues, cx)?;
+                subjects.sources.iter().position(|one| one.name == found)
+            });
+            let rate = table.req(cx, "rate", "\"100%\"", ratio);
+            (|| {
+                Some(FaultKind::DeletionsFail {
                     source: source?,
                     rate: rate?,
                 })

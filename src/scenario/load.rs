@@ -214,9 +214,14 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     let length = length.unwrap_or(Span::ZERO);
     let events = events::events(&mut root, cx, &mapping_names, &declared, length);
     let (mappings, events) = settle(declared, events, cx);
+    let queues = sources
+        .iter()
+        .filter(|info| info.visibility_timeout.is_some());
+    let queues: Vec<&Named> = queues.map(|info| &info.named).collect();
     let subjects = faults::Subjects {
         functions: &names,
         sources: &source_names,
+        queues: &queues,
         mapping_names: &mapping_names,
         mappings: &mappings,
     };

@@ -10,6 +10,7 @@ mod esm;
 mod exp;
 mod filtering;
 mod function;
+mod queues;
 mod run;
 pub mod services;
 mod streams;

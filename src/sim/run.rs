@@ -145,8 +145,7 @@ fn gather(
         let recorder = &mut world.inner.mapping_recorders[index];
         let MappingConfig { name, source, .. } = &mapping.config;
         mappings.push((name.clone(), recorder.summary(*source)));
-        let stream = source.is_stream();
-        series.mappings.push(recorder.take_series(name, stream));
+        series.mappings.push(recorder.take_series(name, *source));
     }
     let inner = &world.inner;
     let summary = Summary {
@@ -217,6 +216,13 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
         FaultKind::SourceThrottled { source, rate } => {
             format!(
                 "{} reads throttled at {}%",
+                scenario.sources[*source].name,
+                percent(*rate)
+            )
+        }
+        FaultKind::DeletionsFail { source, rate } => {
+            format!(
+                "{} deletions fail at {}%",
                 scenario.sources[*source].name,
                 percent(*rate)
             )

@@ -330,6 +330,7 @@ impl Inner<'_> {
         }
         for source in &mut self.sources {
             source.fault_throttle_rate = Ratio::ZERO;
+            source.fault_deletion_rate = Ratio::ZERO;
         }
         for destination in &mut self.destinations {
             destination.fault_refuse_rate = Ratio::ZERO;
@@ -348,6 +349,9 @@ impl Inner<'_> {
                 }
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
+                }
+                FaultKind::DeletionsFail { source, rate } => {
+                    self.sources[source].fault_deletion_rate = rate;
                 }
                 FaultKind::DestinationRefuses { mapping, rate } => {
                     self.destinations[mapping].fault_refuse_rate = rate;
@@ -371,7 +375,7 @@ impl Inner<'_> {
             });
         }
         for source in &mut self.sources {
-            source.bin_over();
+            source.bin_over(now);
         }
     }
 }

@@ -256,30 +256,26 @@ impl<P> Queue<P> {
             succeeded: outcome.succeeded(records),
             outcome,
         });
-        match outcome {
-            Outcome::Success | Outcome::StateTooLarge => {
+        match (outcome, outcome.return_cause()) {
+            (Outcome::Partial { .. }, _) => {
+                panic!("a queue's partial result is Event::InvokedPartly")
+            }
+            (_, None) => {
                 self.settle(core, poller, batch, lease_end);
                 self.forsake_expired(core, poller);
             }
-            Outcome::Partial { .. } => panic!("a queue's partial result is Event::InvokedPartly"),
-            Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
+            (Outcome::Throttled { retry_after }, Some(cause)) => {
+                self.scaling.failed();
+                slot.refused(core, cause, retry_after);
+            }
+            (Outcome::ServiceError, Some(cause)) => slot.refused(core, cause, Span::ZERO),
+            (_, Some(cause)) => {
                 // Rule `sqs-function-error-waits-for-visibility`.
                 self.scaling.failed();
                 core.batches.end(batch);
-                let cause = match outcome {
-                    Outcome::Rejected => ReturnCause::Reported,
-                    _ => ReturnCause::FunctionError,
-                };
                 core.fact(Fact::Returned { records, cause });
                 slot.state = State::Free;
                 self.forsake_followers(core, poller, cause);
-            }
-            Outcome::Throttled { retry_after } => {
-                self.scaling.failed();
-                slot.refused(core, ReturnCause::Throttled, retry_after);
-            }
-            Outcome::ServiceError => {
-                slot.refused(core, ReturnCause::ServiceError, Span::ZERO);
             }
         }
         self.step(core, poller);

@@ -6,9 +6,9 @@ mod tests;
 
 use super::feed::Feed;
 use super::keys::KeySpace;
-use super::sqs::{Received, Waiter};
-use super::waiters::Waiters;
+use super::queue::{Queue, Received, Standing, Waiter, Waiting};
 use crate::engine::{Meta, Record, Seq, Span, Time, limits, wire};
+use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::Producer;
 use groups::Groups;
 use std::collections::VecDeque;
@@ -31,8 +31,9 @@ pub struct FifoModel {
     leases: VecDeque<Lease>,
     /// Number of the lease at the front of the ring.
     first_lease: u64,
-    dead_lettered: u64,
-    waiters: Waiters,
+    visible_too_early: u64,
+    dead_letters: DeadLetters,
+    waiting: Waiting,
 }
 
 /// How a FIFO queue is set up.
@@ -79,93 +80,43 @@ impl FifoModel {
             groups: Groups::default(),
             leases: VecDeque::new(),
             first_lease: 0,
-            dead_lettered: 0,
-            waiters: Waiters::default(),
+            visible_too_early: 0,
+            dead_letters: DeadLetters::default(),
+            waiting: Waiting::default(),
         }
-    }
-
-    /// ReceiveMessage at `now`; `list` is filled and given back. A queue with too many messages in flight answers like an
-    /// empty one (rule `fifo-look-ahead`).
-    pub fn receive(&mut self, now: Time, waiter: Waiter, list: Vec<Record<()>>) -> Received {
-        self.end_leases(now);
-        let list = self.lease(now, waiter.records_max, list);
-        if !list.is_empty() || waiter.until <= now {
-            return Received::Messages(list);
-        }
-        self.waiters.insert(waiter);
-        Received::Waits
-    }
-
-    /// Answers one waiting receive if a message is there or its time is over. Call it until it returns `None`.
-    pub fn wake(&mut self, now: Time) -> Option<(Waiter, Vec<Record<()>>)> {
-        let waiter = self.waiters.first()?;
-        self.end_leases(now);
-        let list = self.lease(now, waiter.records_max, Vec::new());
-        if list.is_empty() && waiter.until > now {
-            return None;
-        }
-        self.waiters.take_first();
-        Some((waiter, list))
-    }
-
-    /// When [`wake`](Self::wake) has something to do, which may be before now; `None` while nobody waits. Ask again after
-    /// [`delete`](Self::delete), which may have set a group free.
-    pub fn next_wake(&mut self) -> Option<Time> {
-        let until = self.waiters.until()?;
-        if self.groups.has_ready() {
-            return Some(Time::ZERO);
-        }
-        let lease_end = self.leases.front().map(|lease| lease.ends);
-        let arrival = (self.groups.len() < self.settings.look_ahead)
-            .then(|| self.fresh.next_arrival())
-            .flatten();
-        let causes = [arrival, lease_end].into_iter().flatten();
-        causes.chain([until]).min()
-    }
-
-    /// DeleteMessageBatch for messages as they were received. Late deletes of messages that are visible again do nothing.
-    /// Returns whether a receive that waits can be answered now, because a group is free again.
-    pub fn delete(&mut self, records: &[Record<()>]) -> bool {
-        for record in records {
-            self.delete_one(&record.meta);
-        }
-        self.groups.has_ready() && self.waiters.first().is_some()
     }
 
     #[inline]
     fn delete_one(&mut self, meta: &Meta) {
-        let handle = meta.seq.low_u64();
-        let Some(index) = (handle >> SLOT_BITS).checked_sub(self.first_lease) else {
+        let Some((index, slot)) = self.place_of(meta) else {
             return;
         };
-        if let Some(lease) = self.leases.get_mut(index as usize) {
-            let slot = handle & ((1 << SLOT_BITS) - 1);
-            let bit = 1u16 << slot;
-            if lease.held & bit != 0 {
-                lease.held &= !bit;
-                self.groups.delete(lease.places[slot as usize]);
-            }
-        }
+        let lease = &mut self.leases[index];
+        lease.held &= !(1 << slot);
+        self.groups.delete(lease.places[slot]);
         while self.leases.front().is_some_and(|lease| lease.held == 0) {
             self.leases.pop_front();
             self.first_lease += 1;
         }
     }
 
-    /// Counts the messages that arrived since the last call.
-    pub fn arrived(&mut self, now: Time) -> u64 {
-        self.tail.count(now)
+    /// Which lease holds a message as it was received, and where; `None` once it is deleted or visible again.
+    #[inline]
+    fn place_of(&self, meta: &Meta) -> Option<(usize, usize)> {
+        let receipt = meta.seq.low_u64();
+        let index = (receipt >> SLOT_BITS).checked_sub(self.first_lease)? as usize;
+        let slot = (receipt & ((1 << SLOT_BITS) - 1)) as usize;
+        let held = self.leases.get(index)?.held;
+        (held & (1 << slot) != 0).then_some((index, slot))
     }
 
-    /// Visible messages, those of groups that wait for their turn included; call [`arrived`](Self::arrived) first.
-    pub fn backlog(&mut self, now: Time) -> u64 {
-        self.end_leases(now);
-        self.tail.passed() - self.fresh.passed() + u64::from(self.groups.waiting())
-    }
-
-    /// Messages moved to the dead-letter queue so far.
-    pub const fn dead_lettered(&self) -> u64 {
-        self.dead_lettered
+    fn note(&mut self, records: &[Record<()>], reason: DeadLetterReason) {
+        for record in records {
+            if let Some((index, slot)) = self.place_of(&record.meta) {
+                let place = self.leases[index].places[slot];
+                self.groups.message_mut(place).reason = reason;
+            }
+        }
     }
 
     /// Rule `fifo-look-ahead`: groups are found among the first messages that are not deleted, in flight or not.
@@ -192,12 +143,14 @@ impl FifoModel {
                 && let Some(place) = self.groups.take(group)
             {
                 // Rule `sqs-redrive-on-receive`, for the oldest message of a group: those behind it keep their order.
-                let receives = self.groups.message(place).receives;
-                if self.settings.receives_max.is_some_and(|max| receives > max) {
+                let message = self.groups.message_mut(place);
+                let max = self.settings.receives_max;
+                if max.is_some_and(|max| u32::from(message.receives) > max) {
+                    self.dead_letters.add(message.reason);
                     self.groups.divert(place);
-                    self.dead_lettered += 1;
                     continue;
                 }
+                message.reason = DeadLetterReason::VisibilityTooShort;
                 places[count] = place;
                 list.push(self.record(place, number << SLOT_BITS | count as u64));
                 count += 1;
@@ -233,9 +186,90 @@ impl FifoModel {
             if lease.held != 0 && lease.ends > now {
                 return;
             }
+            let too_early = |place: &u32| {
+                self.groups.message(*place).reason == DeadLetterReason::VisibilityTooShort
+            };
+            self.visible_too_early += lease.held().filter(too_early).count() as u64;
             self.groups.put_back(lease.held());
             self.leases.pop_front();
             self.first_lease += 1;
         }
+    }
+}
+
+impl Queue for FifoModel {
+    /// A queue with too many messages in flight answers like an empty one (rule `fifo-look-ahead`).
+    fn receive(&mut self, now: Time, waiter: Waiter, list: Vec<Record<()>>) -> Received {
+        self.end_leases(now);
+        let list = self.lease(now, waiter.records_max, list);
+        if !list.is_empty() || waiter.until <= now {
+            return Received::Messages(list);
+        }
+        self.waiting.add(waiter);
+        Received::Waits
+    }
+
+    fn wake(&mut self, now: Time) -> Option<(Waiter, Vec<Record<()>>)> {
+        let waiter = self.waiting.first()?;
+        self.end_leases(now);
+        let list = self.lease(now, waiter.records_max, Vec::new());
+        if list.is_empty() && waiter.until > now {
+            return None;
+        }
+        self.waiting.answered();
+        Some((waiter, list))
+    }
+
+    fn next_wake(&mut self) -> Option<Time> {
+        let until = self.waiting.first()?.until;
+        if self.groups.has_ready() {
+            return Some(Time::ZERO);
+        }
+        let lease_end = self.leases.front().map(|lease| lease.ends);
+        let arrival = (self.groups.len() < self.settings.look_ahead)
+            .then(|| self.fresh.next_arrival())
+            .flatten();
+        let causes = [arrival, lease_end].into_iter().flatten();
+        causes.chain([until]).min()
+    }
+
+    /// Rule `fifo-late-delete`: a message that is visible again is not deleted by the receipt of before.
+    fn delete(&mut self, records: &[Record<()>]) -> bool {
+        for record in records {
+            self.delete_one(&record.meta);
+        }
+        // A group that is free again has something for a receive that waits.
+        self.groups.has_ready() && !self.waiting.is_empty()
+    }
+
+    fn leave(&mut self, now: Time, records: &[Record<()>], reason: DeadLetterReason) {
+        self.end_leases(now);
+        self.note(records, reason);
+    }
+
+    fn work(&mut self, now: Time, records: &[Record<()>]) {
+        self.end_leases(now);
+        self.note(records, DeadLetterReason::VisibilityTooShort);
+    }
+
+    fn arrived(&mut self, now: Time) -> u64 {
+        self.tail.count(now)
+    }
+
+    fn standing(&mut self, now: Time) -> Standing {
+        self.end_leases(now);
+        let oldest = self.groups.oldest();
+        let unread = self.tail.passed() - self.fresh.passed();
+        Standing {
+            visible: unread + u64::from(self.groups.waiting()),
+            in_flight: u64::from(self.groups.in_flight()),
+            oldest: oldest.or_else(|| self.fresh.next_arrival().filter(|at| *at <= now)),
+            visible_too_early: self.visible_too_early,
+            dead_letters: self.dead_letters,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.groups.in_flight() >= self.settings.look_ahead
     }
 }

@@ -5,10 +5,10 @@ pub mod fifo;
 mod keys;
 mod legacy;
 mod limiter;
+pub mod queue;
 pub mod reader;
 pub mod sqs;
 pub mod stream;
-mod waiters;
 
 use crate::engine::{Meta, mix};
 

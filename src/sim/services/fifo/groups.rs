@@ -5,6 +5,8 @@
 
 use super::super::feed::Written;
 use crate::engine::Time;
+use crate::metrics::DeadLetterReason;
+use crate::sim::services::queue::AGED_RECEIVES_MAX;
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -25,6 +27,8 @@ pub(super) struct Groups {
     ready: VecDeque<u32>,
     waiting: u32,
     in_flight: u32,
+    /// The oldest message when it was last looked for: older ones cannot come into being.
+    oldest: u32,
 }
 
 /// A message of a FIFO queue.
@@ -34,7 +38,10 @@ pub(super) struct Message {
     /// Which message it is.
     pub(super) hash: u64,
     pub(super) size: u32,
-    pub(super) receives: u32,
+    pub(super) receives: u16,
+    /// Why it comes back if it is not deleted.
+    pub(super) reason: DeadLetterReason,
+    is_held: bool,
     group: u32,
     next: u32,
 }
@@ -78,6 +85,7 @@ impl Default for Groups {
             ready: VecDeque::new(),
             waiting: 0,
             in_flight: 0,
+            oldest: NONE,
         }
     }
 }
@@ -86,6 +94,11 @@ impl Groups {
     /// Messages held, in flight or not.
     pub(super) const fn len(&self) -> u32 {
         self.waiting + self.in_flight
+    }
+
+    /// Messages that were received and are neither deleted nor visible again.
+    pub(super) const fn in_flight(&self) -> u32 {
+        self.in_flight
     }
 
     /// Messages that are not in flight.
@@ -105,6 +118,24 @@ impl Groups {
 
     pub(super) fn message(&self, place: u32) -> &Message {
         &self.messages[place as usize]
+    }
+
+    pub(super) fn message_mut(&mut self, place: u32) -> &mut Message {
+        &mut self.messages[place as usize]
+    }
+
+    /// When the oldest message arrived, as far as ApproximateAgeOfOldestMessage looks at it. All messages are looked through
+    /// when the one that was found before is gone.
+    pub(super) fn oldest(&mut self) -> Option<Time> {
+        let counts = |message: &Message| message.is_held && message.receives <= AGED_RECEIVES_MAX;
+        let known = self.messages.get(self.oldest as usize);
+        if let Some(message) = known.filter(|message| counts(message)) {
+            return Some(message.arrival);
+        }
+        let held = (0..).zip(&self.messages).filter(|(_, it)| counts(it));
+        let (place, oldest) = held.min_by_key(|(_, message)| message.arrival)?;
+        self.oldest = place;
+        Some(oldest.arrival)
     }
 
     /// The key of a message's group.
@@ -142,6 +173,8 @@ impl Groups {
             hash: written.hash,
             size: written.size,
             receives: 0,
+            reason: DeadLetterReason::VisibilityTooShort,
+            is_held: true,
             group: index,
             next: NONE,
         });
@@ -173,7 +206,7 @@ impl Groups {
             return None;
         }
         let message = &mut self.messages[place as usize];
-        message.receives += 1;
+        message.receives = message.receives.saturating_add(1);
         entry.head = message.next;
         entry.in_flight += 1;
         self.waiting -= 1;
@@ -228,8 +261,12 @@ impl Groups {
 
     fn drop_taken(&mut self, place: u32) -> u32 {
         let message = &mut self.messages[place as usize];
+        message.is_held = false;
         message.next = self.free_message;
         self.free_message = place;
+        if place == self.oldest {
+            self.oldest = NONE;
+        }
         let group = message.group;
         self.groups[group as usize].in_flight -= 1;
         self.in_flight -= 1;

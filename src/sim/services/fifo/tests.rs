@@ -73,7 +73,9 @@ fn sqs_fifo_group_waits_for_messages_in_flight() {
     assert_eq!(queue.groups.message(queue.leases[0].places[0]).receives, 2);
     assert_eq!(queue.groups.message(queue.leases[0].places[7]).receives, 1);
     queue.arrived(Time::from_secs(35));
-    assert_eq!(queue.backlog(Time::from_secs(35)), 2);
+    let standing = queue.standing(Time::from_secs(35));
+    assert_eq!((standing.visible, standing.in_flight), (2, 10));
+    assert_eq!(standing.oldest, Some(Time::ZERO));
 }
 
 #[test]
@@ -145,10 +147,10 @@ fn messages_go_to_the_dead_letter_queue_in_order() {
     let mut queue = queue(&[producer(&[(0, 14)], ONE_GROUP)], 20_000, Some(2));
     let first = receive(&mut queue, 1);
     assert_eq!(names(&receive(&mut queue, 31)), names(&first));
-    assert_eq!(queue.dead_lettered(), 0);
+    assert_eq!(queue.dead_letters.all(), 0);
     // The third receive finds ten messages that were received twice; the four behind them go on.
     let rest = receive(&mut queue, 61);
-    assert_eq!((queue.dead_lettered(), rest.len()), (10, 4));
+    assert_eq!((queue.dead_letters.all(), rest.len()), (10, 4));
     queue.delete(&rest);
     assert_eq!(queue.groups.len(), 0);
     assert!(!queue.groups.has_ready());

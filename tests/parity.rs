@@ -102,6 +102,7 @@ fn simulate(script: &Script) -> Vec<String> {
             ..Stream::kinesis(1)
         }),
         _ => SourceModel::Sqs {
+            is_fifo: false,
             visibility_timeout: script.tuning.visibility_timeout,
             max_receive_count: None,
         },

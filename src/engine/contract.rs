@@ -354,6 +354,8 @@ pub enum ReturnCause {
     ConnectionLost,
     /// Brokers: the mapping was disabled or drained before they were part of an invocation.
     Stopped,
+    /// FIFO queues: their visibility ended before they could be sent, because earlier messages were still worked on.
+    LeaseEnded,
 }
 
 /// What became of records that were given up.
@@ -488,6 +490,8 @@ pub enum WakeReason {
     WindowEnd,
     /// A back-off ends.
     BackoffEnd,
+    /// FIFO queues: messages that could not be sent yet become visible again.
+    LeaseEnd,
     /// A tumbling window is over.
     TumblingEnd,
     /// The scaling rule looks at the last minute.

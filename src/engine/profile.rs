@@ -1,6 +1,6 @@
 //! The two sets of rules that AWS has had: the developer guide of September 2021, and today's.
 
-use crate::engine::Span;
+use crate::engine::{Span, limits};
 
 /// Which generation of scaling rules applies.
 ///
@@ -109,6 +109,14 @@ impl Profile {
                 burst: 0,
                 per_minute: 6_000,
             },
+        }
+    }
+
+    /// How many messages a FIFO queue looks at, oldest first (rule `fifo-look-ahead`).
+    pub const fn fifo_look_ahead(self) -> u32 {
+        match self {
+            Self::Guide2021 => limits::SQS_FIFO_LOOK_AHEAD_2021,
+            Self::Current => limits::SQS_FIFO_LOOK_AHEAD,
         }
     }
 

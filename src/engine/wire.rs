@@ -13,6 +13,8 @@ pub const KINESIS_RECORD_AROUND_LEN: u64 = 560;
 pub const DYNAMODB_RECORD_AROUND_LEN: u64 = 470;
 /// Bytes of a typical SQS message around its body, receipt handle included.
 pub const SQS_MESSAGE_AROUND_LEN: u64 = 980;
+/// The same of a FIFO queue: three attributes more.
+pub const SQS_FIFO_MESSAGE_AROUND_LEN: u64 = SQS_MESSAGE_AROUND_LEN + 190;
 
 /// Bytes of a typical ActiveMQ event around its messages: source, broker ARN and brackets.
 pub const ACTIVEMQ_ENVELOPE_LEN: u32 = 144;

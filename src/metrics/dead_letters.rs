@@ -46,6 +46,7 @@ impl From<ReturnCause> for DeadLetterReason {
             ReturnCause::ServiceError => Self::ServiceError,
             ReturnCause::DeleteFailed => Self::DeleteFailed,
             ReturnCause::ConnectionLost | ReturnCause::Stopped => Self::ConnectionLost,
+            ReturnCause::LeaseEnded => Self::VisibilityTooShort,
         }
     }
 }

@@ -12,10 +12,11 @@ pub(crate) const POLLED: [SourceKind; 3] =
 pub(crate) const SOURCES: [SourceKind; 2] = [SourceKind::Kinesis, SourceKind::Sqs];
 
 /// Sources that scenarios can model.
-pub(crate) const MODELS: [SourceKind; 5] = [
+pub(crate) const MODELS: [SourceKind; 6] = [
     SourceKind::Kinesis,
     SourceKind::DynamoDb,
     SourceKind::Sqs,
+    SourceKind::SqsFifo,
     SourceKind::RabbitMq,
     SourceKind::ActiveMq,
 ];

@@ -238,8 +238,10 @@ pub struct Source {
 pub enum SourceModel {
     /// A Kinesis stream or a DynamoDB stream.
     Stream(Stream),
-    /// An SQS standard queue.
+    /// An SQS queue.
     Sqs {
+        /// A FIFO queue: the keys of its messages are their message groups.
+        is_fifo: bool,
         /// The queue's visibility timeout, 0 s to 12 h.
         visibility_timeout: Span,
         /// Receives after which a message goes to the dead-letter queue; `None` for no redrive policy.

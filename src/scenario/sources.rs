@@ -75,7 +75,8 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     if !MODELS.contains(&kind) {
         // Its own keys are not known yet: naming them unknown would mislead.
         if let Some(entry) = table.entry("type") {
-            let advice = "use a source of type kinesis, dynamodb, sqs, rabbitmq or activemq";
+            let advice =
+                "use a source of type kinesis, dynamodb, sqs, sqs-fifo, rabbitmq or activemq";
             cx.push(not_yet(
                 &format!("a source of type {kind}"),
                 &entry.node.span,
@@ -137,6 +138,7 @@ fn model(
             let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);
             let max_receive_count = table.opt(cx, "max_receive_count", integer(RECEIVES));
             SourceModel::Sqs {
+                is_fifo: kind == SourceKind::SqsFifo,
                 visibility_timeout,
                 max_receive_count,
             }

@@ -4,6 +4,7 @@ use super::control::begins_disabled;
 use super::dist::Sampler;
 use super::function::End;
 use super::services::broker::BrokerModel;
+use super::services::fifo::{FifoModel, FifoSettings};
 use super::services::queue::{Queue, Standing};
 use super::services::reader::StreamReader;
 use super::services::sqs::SqsModel;
@@ -66,6 +67,20 @@ impl SourceState {
                     }
                 }
                 SourceModel::Sqs {
+                    is_fifo: true,
+                    visibility_timeout,
+                    max_receive_count,
+                } => {
+                    let settings = FifoSettings {
+                        visibility: *visibility_timeout,
+                        receives_max: *max_receive_count,
+                        look_ahead: scenario.profile.fifo_look_ahead(),
+                    };
+                    let queue = FifoModel::new(&source.name, settings, &source.producers, seed);
+                    Model::Queue(Box::new(queue))
+                }
+                SourceModel::Sqs {
+                    is_fifo: false,
                     visibility_timeout,
                     max_receive_count,
                 } => Model::Queue(Box::new(SqsModel::new(

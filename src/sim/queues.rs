@@ -4,7 +4,8 @@ use super::esm::SimEffects;
 use super::services::queue::{Received, Standing, Waiter};
 use super::world::{Inner, Pending, World};
 use crate::engine::{
-    BatchId, Event, FailureClass, Mapping, Outcome, Page, Record, ReturnCause, Span, Time, Token,
+    BatchId, Event, FailureClass, Mapping, Outcome, Page, Record, ReturnCause, SourceKind, Span,
+    Time, Token,
 };
 use crate::metrics::{BinEnd, DeadLetterReason};
 
@@ -15,9 +16,12 @@ impl World<'_> {
         let function = scenario.mappings[mapping as usize].function;
         let recorder = &mut self.inner.mapping_recorders[mapping as usize];
         let source = &mut self.inner.sources[scenario.mappings[mapping as usize].source];
+        let is_fifo = scenario.mappings[mapping as usize].config.source == SourceKind::SqsFifo;
         let mut failed = Vec::new();
         for (message, index) in self.mappings[mapping as usize].batch(batch).iter().zip(0..) {
-            if self.inner.functions[function].is_poison(message) {
+            // Rule `fifo-function-stops-at-failure`: it reports everything from its first failure on.
+            let follows = is_fifo && !failed.is_empty();
+            if follows || self.inner.functions[function].is_poison(message) {
                 failed.push(index);
                 if let Some(queue) = source.queue() {
                     let reason = DeadLetterReason::Reported;

@@ -3,6 +3,8 @@
 mod broker;
 mod broker_world;
 mod dynamodb;
+mod fifo;
+mod fifo_world;
 mod filters;
 mod gathering;
 mod harness;

@@ -5,6 +5,9 @@ use crate::metrics::{DeadLetterReason, DeadLetters};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
+/// ApproximateAgeOfOldestMessage looks past messages that were received more often (rule `sqs-oldest-message-age`).
+pub(super) const AGED_RECEIVES_MAX: u16 = 3;
+
 /// A modelled queue.
 pub trait Queue: Debug {
     /// ReceiveMessage at `now`; `list` is filled and given back.
@@ -16,8 +19,8 @@ pub trait Queue: Debug {
     /// When [`wake`](Self::wake) has something to do; `None` while nobody waits.
     fn next_wake(&mut self) -> Option<Time>;
 
-    /// DeleteMessageBatch for messages as they were received. Returns whether a receive that waits can be answered now
-    /// because of that.
+    /// DeleteMessageBatch for messages as they were received. Returns whether that lets a receive go on that waited,
+    /// because too many messages were in flight or a group was.
     fn delete(&mut self, records: &[Record<()>]) -> bool;
 
     /// Notes why messages are left in flight, as they were received. What came back already keeps the reason it has.

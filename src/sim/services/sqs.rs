@@ -1,7 +1,7 @@
 //! An SQS standard queue: a feed, a ring of leases in the order in which they end, and receivers that wait.
 
 use super::feed::{Feed, Written};
-use super::queue::{Queue, Received, Standing, Waiter, Waiting};
+use super::queue::{AGED_RECEIVES_MAX, Queue, Received, Standing, Waiter, Waiting};
 use crate::engine::{Meta, Record, Seq, Span, Time, limits, mix, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::Producer;
@@ -9,8 +9,6 @@ use std::collections::VecDeque;
 
 const LEASE_MESSAGES_MAX: usize = limits::SQS_CALL_MESSAGES_MAX as usize;
 const SLOT_BITS: u32 = 4;
-/// ApproximateAgeOfOldestMessage looks past messages that were received more often (rule `sqs-oldest-message-age`).
-const AGED_RECEIVES_MAX: u16 = 3;
 
 /// The modelled queue.
 ///

@@ -447,7 +447,7 @@ impl Io {
                     .collect();
                 let (sqs, name) = (sqs.clone(), self.name.clone());
                 self.tasks.spawn(async move {
-                    Input::Event(match sqs.delete(receipts).await {
+                    Input::Event(match sqs.delete(batch.0, receipts).await {
                         Ok(()) => Event::Done { token },
                         Err(error) => failed(&name, token, &error),
                     })

@@ -4,6 +4,7 @@ use crate::destination::{Destination, DestinationError, MappingFacts, function_a
 use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::poll::advice;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
 use crate::poll::effects::{Io, Tally};
@@ -285,8 +286,10 @@ impl Shared<'_> {
                     }
                     SourceKind::Sqs | SourceKind::SqsFifo => {
                         let sqs = Sqs::open(arn, endpoint, &self.file.aws, has_window).await?;
-                        tuning.visibility_timeout = sqs.visibility_timeout();
+                        let sqs = sqs.counting(self.options.counters.clone());
+                        tuning.visibility_timeout = sqs.facts().visibility_timeout;
                         self.advise(mapping, arn, tuning.visibility_timeout);
+                        advice::redrive(&mapping.config.name, &arn.name, sqs.facts());
                         Feed::Sqs(Arc::new(sqs))
                     }
                     _ => return Err(SourceCause::Kind(arn.text.clone())),

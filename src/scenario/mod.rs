@@ -35,6 +35,7 @@ mod readers;
 mod render;
 mod reshard;
 mod schedule;
+mod secret;
 mod sources;
 mod suggest;
 mod text;
@@ -53,6 +54,7 @@ pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
+pub use secret::{SECRET_TYPES, SecretUri, SecretUriError, SourceAccess};
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
 #[cfg(all(test, feature = "poller"))]
 pub(crate) use timestamp::parse as parse_timestamp;

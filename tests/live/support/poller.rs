@@ -36,6 +36,8 @@ pub(crate) struct Ended {
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
+    /// When it was invoked, in milliseconds since the Unix epoch.
+    pub(crate) unix_ms: u64,
     pub(crate) records: Vec<Value>,
     /// The whole event.
     pub(crate) event: Value,
@@ -169,6 +171,7 @@ impl Invocation {
         let event = &line["event"];
         Self {
             request_id: line["requestId"].as_str().expect("a request id").to_owned(),
+            unix_ms: line["unixMs"].as_u64().expect("a time"),
             records: event["Records"].as_array().expect("records").clone(),
             event: event.clone(),
         }

@@ -10,6 +10,7 @@
 //! The engine decides; this module reads the clock, makes calls and encodes events. Inputs are taken one by one,
 //! with a drain after each.
 
+mod brokers;
 mod clock;
 mod counters;
 mod divert;

@@ -145,6 +145,7 @@ pub(crate) async fn await_messages(
         let next = queue.next_visible().unwrap_or(Time::MAX).min(deadline);
         tokio::select! {
             () = tokio::time::sleep_until(clock.instant(next)) => {}
+            () = queue.freed() => {}
             () = drained(draining.clone()) => return Page::default(),
         }
         let now = clock.now();

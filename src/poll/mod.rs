@@ -292,6 +292,8 @@ mod tests;
 #[cfg(test)]
 mod tests_divert;
 #[cfg(test)]
+mod tests_fifo;
+#[cfg(test)]
 mod tests_filters;
 #[cfg(test)]
 mod tests_lineage;

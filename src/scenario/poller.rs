@@ -351,7 +351,7 @@ fn source(
         }
     };
     if !POLLED.contains(&arn.kind) {
-        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS standard queue";
+        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS queue";
         cx.push(not_yet(
             &format!("a source of type {}", arn.kind),
             &entry.node.span,

@@ -50,7 +50,8 @@ pub struct PollerSettings {
 pub struct LocalSource {
     /// Unique in the file; mappings name it as `EventSource`.
     pub name: String,
-    /// What it looks like to the function: [`SourceKind::Kinesis`] or [`SourceKind::Sqs`].
+    /// What it looks like to the function: [`SourceKind::Kinesis`], [`SourceKind::Sqs`] or [`SourceKind::SqsFifo`], whose
+    /// message groups are the keys of its content.
     pub kind: SourceKind,
     /// Streams: 1 to 10,000 shards; 1 for queues.
     pub shards: u32,

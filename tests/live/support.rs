@@ -8,6 +8,7 @@
 
 pub(crate) mod dynamodb;
 pub(crate) mod poller;
+pub(crate) mod rabbitmq;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -26,7 +26,7 @@ async fn an_event_has_the_documented_shape() {
         .with_correlation_id("\"quoted\"".into())
         .with_expiration("60000".into())
         .with_timestamp(1_709_211_600)
-        .with_kind("order".into());
+        .with_type("order".into());
     rabbit.publish_with(b"\x00\xff", properties).await;
     let poller = rabbit.poller("");
     let ended = poller.run(&["--max-records", "1"]);
@@ -77,7 +77,7 @@ async fn a_filter_may_ask_for_properties() {
     let _broker = BROKER.read().await;
     let rabbit = Rabbit::create().await;
     for kind in ["order", "refund", "order"] {
-        let properties = BasicProperties::default().with_kind(kind.into());
+        let properties = BasicProperties::default().with_type(kind.into());
         rabbit.publish_with(kind.as_bytes(), properties).await;
     }
     let poller = rabbit.poller(

@@ -214,7 +214,12 @@ impl Running {
 
     /// Waits until it has said this.
     pub(crate) fn await_output(&self, text: &str) {
-        wait_until(text, || self.said().contains(text).then_some(()));
+        let deadline = Instant::now() + PATIENCE;
+        while !self.said().contains(text) {
+            let late = Instant::now() >= deadline;
+            assert!(!late, "waited in vain for `{text}` in:\n{}", self.said());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 
     pub(crate) fn wait(mut self) -> Ended {

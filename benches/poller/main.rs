@@ -15,6 +15,7 @@ mod bare;
 mod function;
 mod hop;
 mod measure;
+mod rabbitmq;
 mod world;
 
 use measure::{Measured, Rounds};
@@ -50,6 +51,7 @@ fn main() {
         for shards in [1, 8, 64] {
             kinesis(&world, shards).await;
         }
+        rabbitmq::run(&world).await;
         hop::run(&world).await;
     });
 }

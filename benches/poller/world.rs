@@ -11,8 +11,8 @@ use std::time::Instant;
 use tidegate::engine::{Fact, MappingConfig, Outcome, Position, Profile, SourceKind, Span, Tuning};
 use tidegate::poll::{self, Observer, RunOptions};
 use tidegate::scenario::{
-    Arn, Aws, ErrorSign, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
-    TargetKind,
+    Arn, Aws, ErrorSign, MappingSource, PollerFile, PollerMapping, PollerSettings, SourceAccess,
+    Target, TargetKind,
 };
 
 const PAYLOAD_BYTES: usize = 200;
@@ -185,7 +185,7 @@ impl World {
         self.poll(
             config,
             Tuning::new(Profile::Current),
-            &queue.arn,
+            self.service(&queue.arn),
             messages,
             function,
         )
@@ -204,7 +204,7 @@ impl World {
             ..Tuning::new(Profile::Current)
         };
         let function = self.function.clone();
-        self.poll(config, tuning, &stream.arn, records, function)
+        self.poll(config, tuning, self.service(&stream.arn), records, function)
             .await
     }
 
@@ -218,23 +218,28 @@ impl World {
             ..Tuning::new(Profile::Current)
         };
         let function = format!("{}{HOP}", self.function);
-        self.poll(config, tuning, &stream.arn, records, function)
+        self.poll(config, tuning, self.service(&stream.arn), records, function)
             .await;
     }
 
-    async fn poll(
-        &self,
-        config: MappingConfig,
-        tuning: Tuning,
-        arn: &str,
-        records: usize,
-        function: String,
-    ) -> Instant {
-        let is_stream = config.source == SourceKind::Kinesis;
+    fn service(&self, arn: &str) -> (MappingSource, Vec<SourceAccess>) {
         let source = MappingSource::Service {
             arn: Arn::parse(arn).expect("an ARN"),
             endpoint_url: Some(self.server.clone()),
         };
+        (source, Vec::new())
+    }
+
+    /// Polls until `records` records are done, and says when that was.
+    pub(crate) async fn poll(
+        &self,
+        config: MappingConfig,
+        tuning: Tuning,
+        (source, access): (MappingSource, Vec<SourceAccess>),
+        records: usize,
+        function: String,
+    ) -> Instant {
+        let is_stream = config.source == SourceKind::Kinesis;
         let file = PollerFile {
             hash: String::new(),
             profile: Profile::Current,
@@ -262,7 +267,7 @@ impl World {
                 config,
                 tuning,
                 source,
-                access: Vec::new(),
+                access,
                 target: 0,
                 enabled: true,
             }],

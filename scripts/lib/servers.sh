@@ -12,7 +12,7 @@ servers_root=${TIDEGATE_SERVERS_DIR:-$servers_repo/target/servers}
 # stops its own servers takes another folder with servers_claim_run_dir.
 servers_run=$servers_root/kept
 
-servers_all="ministack kinesis-mock dynamodb-local"
+servers_all="ministack kinesis-mock dynamodb-local rabbitmq"
 
 kinesis_mock_version=0.6.2
 kinesis_mock_integrity="sha512-mFlmksPMQP/A3nT22N2E8WzUbJcbEdxkCnhNCx2lHj20CW4vzuVH8zn5ByRg5LS5es8tvnx2mY1DpbZ5kw9PPQ=="
@@ -39,8 +39,12 @@ servers_shout() {
     printf '\n' >&2
 }
 
+# shellcheck source=rabbitmq.sh
+. "$servers_lib/rabbitmq.sh"
+
 servers_version() {
     case $1 in
+        rabbitmq) rabbitmq_version ;;
         ministack) sed -n 's/^ministack==//p' "$servers_lib/ministack.lock" ;;
         kinesis-mock) printf '%s\n' "$kinesis_mock_version" ;;
         dynamodb-local) sed -n 's/.* DynamoDBLocal-\(.*\)\.jar$/\1/p' "$servers_lib/dynamodb-local.lock" ;;
@@ -370,6 +374,7 @@ servers_exec() {
         clean=(setpriv --pdeathsig TERM "${clean[@]}")
     fi
     case $name in
+        rabbitmq) rabbitmq_exec "$@" ;;
         ministack)
             # The listeners besides the gateway (SFTP, MQTT) bind every interface, and the Docker
             # clean-up could reach containers of the person at the machine: all of them off.
@@ -400,6 +405,7 @@ servers_exec() {
 
 servers_ready() {
     case $1 in
+        rabbitmq) rabbitmq_ready "$2" ;;
         ministack) servers_http_ok "$2" /_ministack/ready ;;
         kinesis-mock) servers_http_ok "$2" /healthcheck ;;
         # It has no page that says so: that it refuses a request without an action shows that it is up.
@@ -415,7 +421,7 @@ servers_start_one() {
     fi
     : >"$log"
     for attempt in 1 2 3; do
-        ports="$(servers_free_port) $(servers_free_port)"
+        ports="$(servers_free_port) $(servers_free_port) $(servers_free_port) $(servers_free_port)"
         # Job control gives the server a process group of its own, which can be ended as a whole.
         set -m
         # shellcheck disable=SC2086
@@ -568,13 +574,13 @@ servers_env() {
     if servers_running dynamodb-local; then
         printf 'TIDEGATE_TEST_DYNAMODB_URL=http://127.0.0.1:%s\n' "${ports%% *}"
     fi
+    rabbitmq_env
 }
 
 servers_export_env() {
     local line
     # A variable left over from another shell would send tests to a server that is not this one.
-    unset TIDEGATE_TEST_MINISTACK_URL TIDEGATE_TEST_SQS_URL TIDEGATE_TEST_KINESIS_URL \
-        TIDEGATE_TEST_DYNAMODB_URL
+    unset ${!TIDEGATE_TEST_@}
     while IFS= read -r line; do
         # shellcheck disable=SC2163
         [ -n "$line" ] && export "$line"

@@ -11,6 +11,7 @@
 //! with a drain after each.
 
 mod advice;
+mod brokers;
 mod clock;
 mod counters;
 mod divert;

@@ -5,11 +5,13 @@ use crate::engine::SourceKind;
 use std::ops::Range;
 
 /// Sources behind an ARN that the poller can read.
-pub(crate) const POLLED: [SourceKind; 4] = [
+pub(crate) const POLLED: [SourceKind; 5] = [
     SourceKind::Kinesis,
     SourceKind::DynamoDb,
     SourceKind::Sqs,
     SourceKind::SqsFifo,
+    // Any broker's ARN: which engine it is comes later.
+    SourceKind::ActiveMq,
 ];
 
 /// Sources that the poller can make up.

@@ -8,6 +8,7 @@ mod aliases;
 mod arn;
 mod arrivals;
 mod availability;
+mod broker;
 mod brokers;
 mod change;
 mod convert;
@@ -47,6 +48,7 @@ mod validate;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use broker::{BrokerUrl, BrokerUrlError};
 pub use change::Change;
 pub use destination::{DestinationName, DestinationNameError};
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};

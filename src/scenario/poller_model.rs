@@ -1,7 +1,7 @@
 //! A checked poller file: plain data in which bad values cannot exist.
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
-use crate::scenario::{Arn, Dist, Keys, SourceAccess};
+use crate::scenario::{Arn, BrokerUrl, Dist, Keys, SourceAccess};
 use std::path::PathBuf;
 
 /// A poller file that passed every check, ready to run.
@@ -176,6 +176,15 @@ pub enum MappingSource {
         arn: Arn,
         /// `endpoint_url` of the mapping, or of `[aws]`.
         endpoint_url: Option<String>,
+    },
+    /// A broker of Amazon MQ, or one that speaks its protocol.
+    Broker {
+        /// `EventSourceArn`; its kind is the engine that the broker runs.
+        arn: Arn,
+        /// `endpoint_url`.
+        url: BrokerUrl,
+        /// The one name in `Queues`.
+        queue: String,
     },
     /// Index into [`PollerFile::sources`].
     Local(usize),

@@ -11,6 +11,7 @@ mod destinations;
 mod dynamodb;
 mod function;
 mod kinesis;
+mod rabbitmq;
 mod secrets;
 mod sqs;
 mod support;

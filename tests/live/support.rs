@@ -9,6 +9,7 @@
 pub(crate) mod dynamodb;
 pub(crate) mod poller;
 pub(crate) mod proxy;
+pub(crate) mod rabbitmq;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -4,14 +4,18 @@
 //! the concatenation of its records. Retries send the same bytes again.
 
 mod dynamodb;
+mod envelope;
 mod instant;
 mod kinesis;
+mod rabbitmq;
 mod sqs;
 mod window;
 
 pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
+pub(crate) use envelope::Envelope;
 pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kinesis::{KinesisRecord, KinesisShape};
+pub(crate) use rabbitmq::{RabbitMqMessage, RabbitMqShape};
 pub(crate) use sqs::message_id;
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
 pub use window::WindowFrame;

@@ -46,8 +46,14 @@ struct LogTuning {
     page_records_max: u32,
     visibility_timeout: u64,
     long_poll: u64,
+    #[serde(default = "one")]
     consumers: u32,
     envelope_len: u32,
+}
+
+/// Logs that were written before brokers could be polled say nothing of consumers.
+const fn one() -> u32 {
+    1
 }
 
 const KINDS: [(&str, SourceKind); 9] = [

@@ -8,6 +8,7 @@ mod dynamodb;
 mod envelope;
 mod instant;
 mod kinesis;
+mod rabbitmq;
 mod sqs;
 mod window;
 
@@ -16,6 +17,7 @@ pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
 pub(crate) use envelope::Envelope;
 pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kinesis::{KinesisRecord, KinesisShape};
+pub(crate) use rabbitmq::{RabbitMqMessage, RabbitMqShape};
 pub(crate) use sqs::message_id;
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
 pub use window::WindowFrame;

@@ -1,6 +1,6 @@
 //! Event sources: Kinesis streams, DynamoDB streams and SQS queues, real ones and ones inside the process.
 
-mod activemq;
+pub mod activemq;
 mod aws;
 mod draw;
 pub mod dynamodb;

@@ -47,6 +47,7 @@ struct LogTuning {
     visibility_timeout: u64,
     long_poll: u64,
     envelope_len: u32,
+    consumers: u32,
 }
 
 const KINDS: [(&str, SourceKind); 9] = [
@@ -125,6 +126,7 @@ impl LogConfig {
                 visibility_timeout: tuning.visibility_timeout.as_nanos(),
                 long_poll: tuning.long_poll.as_nanos(),
                 envelope_len: tuning.envelope_len,
+                consumers: tuning.consumers,
             },
         }
     }
@@ -145,6 +147,7 @@ impl LogConfig {
             visibility_timeout: Span::from_nanos(tuning.visibility_timeout),
             long_poll: Span::from_nanos(tuning.long_poll),
             envelope_len: tuning.envelope_len,
+            consumers: tuning.consumers,
         };
         Ok((config, tuning))
     }

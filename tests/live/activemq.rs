@@ -1,0 +1,3 @@
+//! ActiveMQ: the client alone, and the poller on a queue.
+
+mod client;

@@ -10,6 +10,7 @@
 //! The engine decides; this module reads the clock, makes calls and encodes events. Inputs are taken one by one,
 //! with a drain after each.
 
+mod brokers;
 mod clock;
 mod counters;
 mod divert;
@@ -290,6 +291,8 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 mod tests;
 #[cfg(test)]
 mod tests_divert;
+#[cfg(test)]
+mod tests_fifo;
 #[cfg(test)]
 mod tests_filters;
 #[cfg(test)]

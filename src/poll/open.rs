@@ -13,6 +13,7 @@ use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
@@ -66,6 +67,9 @@ pub enum SourceCause {
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
     /// The queue.
     #[error(transparent)]
     Sqs(#[from] SqsError),
@@ -76,7 +80,7 @@ pub enum SourceCause {
     #[error(transparent)]
     Destination(#[from] DestinationError),
     /// A kind of source that has no client here.
-    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream or an SQS queue")]
+    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream, an SQS queue or a broker")]
     Kind(String),
 }
 
@@ -265,6 +269,16 @@ impl Shared<'_> {
                     }
                 }
             },
+            MappingSource::Broker { arn, url, queue } => {
+                let (access, aws) = (&mapping.access, &self.file.aws);
+                let place = BrokerPlace::new(arn, url, queue, access, &mapping.config, aws)?;
+                let envelope = Broker::envelope(&place);
+                tuning.envelope_len = envelope.len();
+                Feed::Broker {
+                    broker: Arc::new(Broker::open(place, self.clock).await?),
+                    envelope: Arc::new(envelope),
+                }
+            }
             MappingSource::Service { arn, endpoint_url } => {
                 let endpoint = endpoint_url
                     .as_deref()
@@ -298,7 +312,9 @@ impl Shared<'_> {
     /// What the events of a stream name as their source.
     fn source_arn(&self, mapping: &PollerMapping) -> Arc<str> {
         match &mapping.source {
-            MappingSource::Service { arn, .. } => Arc::from(arn.text.as_str()),
+            MappingSource::Service { arn, .. } | MappingSource::Broker { arn, .. } => {
+                Arc::from(arn.text.as_str())
+            }
             MappingSource::Local(index) => match &self.locals[*index] {
                 Local::Stream(stream) => Arc::from(stream.arn()),
                 Local::Queue(_) => Arc::from(""),

@@ -7,6 +7,7 @@
 mod arn;
 mod arrivals;
 mod availability;
+mod broker;
 mod change;
 mod convert;
 mod csv;
@@ -44,6 +45,7 @@ mod validate;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use broker::{BrokerUrl, BrokerUrlError};
 pub use change::Change;
 pub use destination::{DestinationName, DestinationNameError};
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};

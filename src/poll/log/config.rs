@@ -49,7 +49,6 @@ struct LogTuning {
     #[serde(default = "one")]
     consumers: u32,
     envelope_len: u32,
-    consumers: u32,
 }
 
 /// Logs that were written before brokers could be polled say nothing of consumers.
@@ -134,7 +133,6 @@ impl LogConfig {
                 long_poll: tuning.long_poll.as_nanos(),
                 consumers: tuning.consumers,
                 envelope_len: tuning.envelope_len,
-                consumers: tuning.consumers,
             },
         }
     }
@@ -156,7 +154,6 @@ impl LogConfig {
             long_poll: Span::from_nanos(tuning.long_poll),
             consumers: tuning.consumers,
             envelope_len: tuning.envelope_len,
-            consumers: tuning.consumers,
         };
         Ok((config, tuning))
     }

@@ -4,6 +4,7 @@ use super::message::is_for_functions;
 use super::server::{Server, denied, refused, transient};
 use crate::engine::limits::ACTIVEMQ_REDELIVERIES_MAX;
 use crate::source::CallError;
+use crate::source::broker::BrokerPlace;
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::link::delivery::DeliveryInfo;
 use fe2o3_amqp::link::receiver::CreditMode;
@@ -15,6 +16,7 @@ use fe2o3_amqp::{Delivery, Session};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// How long the broker may take for anything but a message.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -56,11 +58,15 @@ pub(super) enum Command {
 pub(super) struct Link {
     pub(super) arrivals: mpsc::UnboundedReceiver<Result<Arrived, CallError>>,
     pub(super) commands: mpsc::UnboundedSender<Command>,
+    /// Ends when the broker was told good-bye, or is gone.
+    pub(super) task: JoinHandle<()>,
 }
 
-/// Connects to `queue`; `id` is no other connection's.
-pub(super) async fn open(server: &Server, queue: &str, id: String) -> Result<Link, CallError> {
+/// Connects to the queue; `id` is no other connection's.
+pub(super) async fn open(place: &BrokerPlace, id: String) -> Result<Link, CallError> {
+    let server = Server::find(place).await?;
     let mut connection = server.connect(id.clone()).await?;
+    let queue = place.queue.as_str();
     let attaching = async {
         let session = Session::begin(&mut connection).await;
         let mut session = session.map_err(|error| transient(error.to_string()))?;
@@ -95,8 +101,12 @@ pub(super) async fn open(server: &Server, queue: &str, id: String) -> Result<Lin
         expected: 0,
         arriving,
     };
-    tokio::spawn(worker.run(commanded));
-    Ok(Link { arrivals, commands })
+    let task = tokio::spawn(worker.run(commanded));
+    Ok(Link {
+        arrivals,
+        commands,
+        task,
+    })
 }
 
 fn not_attached(queue: &str, error: &ReceiverAttachError) -> CallError {

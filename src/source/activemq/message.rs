@@ -81,6 +81,12 @@ pub(super) fn view<'a>(
     })
 }
 
+/// Bytes of its body.
+pub(super) fn length(message: &Message<Body<Value>>) -> u64 {
+    let pieces = body(message).map_or(Vec::new(), |(_, pieces)| pieces);
+    pieces.iter().map(|piece| piece.len() as u64).sum()
+}
+
 /// When the message was sent, if its sender said so; milliseconds since the Unix epoch.
 pub(super) fn sent_at(message: &Message<Body<Value>>) -> Option<u64> {
     let sent = message.properties.as_ref()?.creation_time.as_ref()?;

@@ -7,16 +7,14 @@ mod link;
 mod message;
 mod server;
 
-pub use server::ServerError;
-
-use crate::engine::{Meta, Page, Record, Seq, Span, Time};
+use crate::engine::{Meta, Page, Record, Seq, Span, Time, limits};
 use crate::poll::Clock;
 use crate::poll::encode::ActiveMqShape;
-use crate::source::secret::Basic;
+use crate::source::broker::BrokerPlace;
 use crate::source::{CallError, Keep, PageBuffer, Payload, Records};
 use bytes::Bytes;
 use link::{Arrived, Command, Link, Verdict};
-use server::{Server, transient};
+use server::transient;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +26,7 @@ const OVERHEAD_GUESS: usize = 500;
 /// A queue of a broker.
 #[derive(Debug)]
 pub struct ActiveMq {
-    server: Server,
-    queue: String,
+    place: BrokerPlace,
     clock: Clock,
     consumers: Mutex<BTreeMap<u32, Arc<Consumer>>>,
     /// Numbers connections, so that no receipt of one is taken for another's.
@@ -78,26 +75,15 @@ impl Receipt {
 }
 
 impl ActiveMq {
-    /// Gets ready to poll `queue` of the broker at `url`. Nothing is connected yet: that is a poller's first receive.
-    /// `root_ca`: certificates (PEM) that are trusted instead of the system's.
-    ///
-    /// # Errors
-    /// An address that is none, or certificates that cannot be used.
-    pub fn new(
-        url: &str,
-        queue: &str,
-        login: Basic,
-        root_ca: Option<&str>,
-        clock: Clock,
-    ) -> Result<Self, ServerError> {
-        Ok(Self {
-            server: Server::new(url, login, root_ca)?,
-            queue: queue.to_owned(),
+    /// Gets ready to poll. Nothing is connected yet: that is a poller's first receive.
+    pub fn new(place: BrokerPlace, clock: Clock) -> Self {
+        Self {
+            place,
             clock,
             consumers: Mutex::default(),
             generation: AtomicU64::new(0),
             ordinal: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Receives at most `records_max` messages for a poller, waiting up to `wait` for the first one. Those that `keep` does
@@ -148,6 +134,20 @@ impl ActiveMq {
         self.settle(receipts, Verdict::GiveBack).await
     }
 
+    /// Takes leave of the broker, which gets back what was delivered and not settled.
+    pub async fn close(&self) {
+        let consumers: Vec<Arc<Consumer>> = lock(&self.consumers).values().cloned().collect();
+        for consumer in consumers {
+            *lock(&consumer.outbox) = None;
+            let inbox = consumer.inbox.lock().await.take();
+            if let Some(Inbox { link, .. }) = inbox {
+                drop(link.commands);
+                // It ends by itself soon; whether well is no matter any more.
+                let _ = link.task.await;
+            }
+        }
+    }
+
     fn consumer(&self, poller: u32) -> Arc<Consumer> {
         lock(&self.consumers).entry(poller).or_default().clone()
     }
@@ -160,7 +160,7 @@ impl ActiveMq {
             std::process::id(),
             self.clock.started().as_nanos()
         );
-        let link = link::open(&self.server, &self.queue, id).await?;
+        let link = link::open(&self.place, id).await?;
         *lock(&consumer.outbox) = Some((generation, link.commands.clone()));
         Ok(Inbox {
             generation,
@@ -221,7 +221,7 @@ impl ActiveMq {
         let mut rejected = Records::new();
         for Arrived { delivery, message } in arrived {
             let mut whole = Vec::new();
-            let encoded = message::view(&message, &self.queue, now_millis, &mut whole)
+            let encoded = message::view(&message, &self.place.queue, now_millis, &mut whole)
                 .and_then(|view| {
                     keep.push(&mut buffer, Some(view.data), |out| {
                         ActiveMqShape::encode(out, &view);
@@ -258,7 +258,7 @@ impl ActiveMq {
 }
 
 impl Inbox {
-    /// At least one message within `wait`, or none.
+    /// At least one message within `wait`, or none; no more than `records_max`, or than events can hold.
     async fn take(&mut self, records_max: u32, wait: Span) -> Result<Vec<Arrived>, CallError> {
         let buffered = u32::try_from(self.link.arrivals.len()).unwrap_or(u32::MAX);
         if self.link.commands.is_closed() {
@@ -275,15 +275,19 @@ impl Inbox {
         }
         let first = tokio::time::timeout(wait.to_std(), self.link.arrivals.recv()).await;
         self.in_vain = first.is_err();
-        let mut taken = Vec::new();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
         let mut next = first.ok();
         while let Some(arrival) = next {
             match arrival {
-                Some(Ok(arrived)) => taken.push(arrived),
+                Some(Ok(arrived)) => {
+                    bytes += message::length(&arrived.message);
+                    taken.push(arrived);
+                }
                 Some(Err(error)) => return Err(error),
                 None => return Err(self.cause()),
             }
-            let is_full = taken.len() >= records_max as usize;
+            let is_full =
+                taken.len() >= records_max as usize || bytes >= limits::EVENT_BYTES_MAX;
             next = match is_full {
                 true => None,
                 false => self.link.arrivals.try_recv().ok().map(Some),

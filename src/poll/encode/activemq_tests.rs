@@ -29,7 +29,7 @@ fn text(message: &ActiveMqMessage<'_>) -> String {
 }
 
 #[test]
-fn activemq_event_shape_is_that_of_the_recorded_event() {
+fn activemq_event_shape() {
     assert_eq!(
         text(&message()),
         concat!(

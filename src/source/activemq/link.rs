@@ -126,6 +126,13 @@ fn not_attached(queue: &str, error: &ReceiverAttachError) -> CallError {
     }
 }
 
+/// Rule `activemq-redelivery`: what is given back counts as a failed delivery, and is rejected after as many redeliveries as
+/// ActiveMQ's own clients allow. The broker does not count by itself: it sends what is modified again without end, and
+/// hands what is rejected to its redelivery plugin, if it has one, or its dead-letter queue.
+const fn is_spent(redeliveries: u32) -> bool {
+    redeliveries >= ACTIVEMQ_REDELIVERIES_MAX
+}
+
 struct Unsettled {
     info: DeliveryInfo,
     /// How often it was delivered before.
@@ -245,11 +252,10 @@ impl Worker {
         }
     }
 
-    /// Rules `activemq-release-counts` and `activemq-release-ends`.
     async fn settle(&mut self, deliveries: Vec<u32>, verdict: Verdict) -> Result<(), CallError> {
         let known = deliveries.iter().filter_map(|it| self.unsettled.remove(it));
         let (spent, fresh): (Vec<Unsettled>, Vec<Unsettled>) =
-            known.partition(|it| it.redeliveries >= ACTIVEMQ_REDELIVERIES_MAX);
+            known.partition(|it| is_spent(it.redeliveries));
         let infos = |list: Vec<Unsettled>| list.into_iter().map(|it| it.info).collect::<Vec<_>>();
         let (spent, fresh) = (infos(spent), infos(fresh));
         let receiver = &self.receiver;
@@ -280,5 +286,16 @@ impl Worker {
         let mut session = session.map_err(|error| transient(error.to_string()))?;
         let ended = session.end().await;
         ended.map_err(|error| transient(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activemq_redelivery() {
+        let fates: Vec<bool> = (0..8).map(is_spent).collect();
+        assert_eq!(fates, [false, false, false, false, false, false, true, true]);
     }
 }

@@ -1,25 +1,38 @@
 //! The client on a real broker, without a mapping around it.
 
-use crate::support::activemq::{Broker, OwnBroker, bytes};
+use crate::support::activemq::{ARN, Broker, OwnBroker, bytes, number_of};
 use crate::support::{server_url, unique};
-use fe2o3_amqp::types::primitives::SimpleValue;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tidegate::engine::{FailureClass, Page, Span};
+use tidegate::engine::{FailureClass, MappingConfig, Page, Rng, SourceKind, Span};
 use tidegate::poll::Clock;
-use tidegate::scenario::{Aws, SecretUri};
+use tidegate::scenario::{Arn, Aws, BrokerUrl, SecretUri, SourceAccess};
 use tidegate::source::activemq::ActiveMq;
-use tidegate::source::{CallError, Keep, Payload, Records, secret};
+use tidegate::source::broker::BrokerPlace;
+use tidegate::source::{CallError, Keep, Payload, Records};
 
 const WAIT: Span = Span::from_secs(10);
 
-async fn queue_as(broker: &Broker, name: &str, root_ca: Option<&str>) -> ActiveMq {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("secret.json");
-    std::fs::write(&file, broker.secret()).expect("the secret is written");
-    let secret = secret::load(&SecretUri::File(file), &Aws::default()).await;
-    let login = secret.expect("a secret").basic().expect("a login");
-    ActiveMq::new(&broker.url, name, login, root_ca, Clock::start()).expect("a queue")
+fn queue_as(broker: &Broker, name: &str, root_ca: Option<&str>) -> ActiveMq {
+    let folder = tempfile::tempdir().expect("a folder").keep();
+    let secret = |kind: &str, text: String| {
+        let file = folder.join(kind);
+        std::fs::write(&file, text).expect("the secret is written");
+        SourceAccess::Secret {
+            kind: kind.to_owned(),
+            uri: SecretUri::File(file),
+        }
+    };
+    let mut access = vec![secret("BASIC_AUTH", broker.secret())];
+    if let Some(pem) = root_ca {
+        let text = serde_json::json!({ "certificate": pem }).to_string();
+        access.push(secret("SERVER_ROOT_CA_CERTIFICATE", text));
+    }
+    let arn = Arn::parse(ARN).expect("an ARN");
+    let url = BrokerUrl::parse(&broker.url).expect("an address");
+    let config = MappingConfig::new("client", SourceKind::ActiveMq);
+    let place = BrokerPlace::new(&arn, &url, name, &access, &config, &Aws::default());
+    ActiveMq::new(place.expect("a login"), Clock::start())
 }
 
 async fn receive(queue: &ActiveMq, records_max: u32) -> Result<Page<Payload>, CallError> {
@@ -56,7 +69,7 @@ async fn messages_stay_with_the_broker_until_they_are_acknowledged() {
     let (broker, name) = (Broker::shared(), unique("client"));
     let mut test = broker.client().await;
     test.send(&name, 0..25).await;
-    let queue = queue_as(&broker, &name, None).await;
+    let queue = queue_as(&broker, &name, None);
     let mut held = Vec::new();
     while held.len() < 25 {
         let wanted = 25 - held.len() as u32;
@@ -65,11 +78,9 @@ async fn messages_stay_with_the_broker_until_they_are_acknowledged() {
         assert!(messages(&page).iter().all(|it| it["redelivered"] == false));
         held.extend(receipts(&page));
     }
-    // None of them is left for anybody else, and the acknowledged ones are gone for good.
-    assert!(test.drain(&name).await.is_empty());
     queue.acknowledge(held[..20].to_vec()).await.expect("taken");
-    drop(queue);
-    let queue = queue_as(&broker, &name, None).await;
+    queue.close().await;
+    let queue = queue_as(&broker, &name, None);
     let mut again = BTreeSet::new();
     while again.len() < 5 {
         let page = receive(&queue, 10).await.expect("a page");
@@ -77,6 +88,8 @@ async fn messages_stay_with_the_broker_until_they_are_acknowledged() {
         again.extend(numbers(&page));
         queue.acknowledge(receipts(&page)).await.expect("taken");
     }
+    queue.close().await;
+    assert!(test.drain(&name).await.is_empty());
     assert_eq!(again, (20..25).map(|number| number.to_string()).collect());
 }
 
@@ -84,20 +97,19 @@ async fn messages_stay_with_the_broker_until_they_are_acknowledged() {
 async fn what_is_given_back_counts_as_failed_and_ends_in_the_dead_letter_queue() {
     let (broker, name) = (Broker::shared(), unique("client"));
     let mut test = broker.client().await;
-    test.send(&name, 0..1).await;
-    let queue = queue_as(&broker, &name, None).await;
+    // Others use the dead-letter queue, too.
+    let number = std::process::id() as usize;
+    test.send(&name, number..number + 1).await;
+    let queue = queue_as(&broker, &name, None);
     for delivery in 0..7 {
         let page = receive(&queue, 10).await.expect("a page");
         let [message] = messages(&page).try_into().expect("one message");
         assert_eq!(message["redelivered"], delivery > 0, "delivery {delivery}");
         queue.release(receipts(&page)).await.expect("taken");
     }
+    queue.close().await;
     let dead = test.drain("ActiveMQ.DLQ").await;
-    let ours = dead.iter().filter(|message| {
-        let properties = message.application_properties.as_ref();
-        let cause = properties.and_then(|it| it.0.get("dlqDeliveryFailureCause"));
-        matches!(cause, Some(SimpleValue::String(cause)) if cause.contains(&name))
-    });
+    let ours = dead.iter().filter(|it| number_of(it) == Some(number));
     assert_eq!(ours.count(), 1, "{dead:?}");
     assert!(test.drain(&name).await.is_empty());
 }
@@ -109,8 +121,8 @@ async fn credit_never_runs_dry() {
     let (broker, name) = (Broker::shared(), unique("client"));
     let mut test = broker.client().await;
     test.send(&name, 0..MESSAGES).await;
-    let queue = queue_as(&broker, &name, None).await;
-    let mut random = tidegate::engine::Rng::stream(7, "credit");
+    let queue = queue_as(&broker, &name, None);
+    let mut random = Rng::stream(7, "credit");
     let mut done = BTreeSet::new();
     let mut held: Vec<(String, String)> = Vec::new();
     while done.len() < MESSAGES {
@@ -137,6 +149,7 @@ async fn credit_never_runs_dry() {
             }
         }
     }
+    queue.close().await;
     assert!(test.drain(&name).await.is_empty());
 }
 
@@ -146,7 +159,7 @@ async fn a_message_arrives_with_everything_it_carries() {
     let mut test = broker.client().await;
     let mut sender = test.sender(&name).await;
     sender.send(bytes(&[0, 1, 254, 255])).await.expect("taken");
-    let queue = queue_as(&broker, &name, None).await;
+    let queue = queue_as(&broker, &name, None);
     let page = receive(&queue, 10).await.expect("a page");
     let [mut message] = messages(&page).try_into().expect("one message");
     let times = ["brokerInTime", "brokerOutTime"].map(|key| message[key].take().as_u64());
@@ -172,7 +185,7 @@ async fn a_wrong_password_is_said_without_saying_it() {
         password: "spring-tide-7".to_owned(),
         ..Broker::shared()
     };
-    let queue = queue_as(&broker, "client-none", None).await;
+    let queue = queue_as(&broker, "client-none", None);
     let error = receive(&queue, 1).await.expect_err("it is wrong");
     assert_eq!(error.class, FailureClass::Denied);
     let text = error.to_string();
@@ -191,7 +204,7 @@ async fn a_queue_that_may_not_be_read_is_denied() {
     let existing = unique("private");
     Broker::shared().client().await.send(&existing, 0..1).await;
     for name in [unique("shared.missing"), existing] {
-        let queue = queue_as(&reader, &name, None).await;
+        let queue = queue_as(&reader, &name, None);
         let error = receive(&queue, 1).await.expect_err("it is refused");
         assert_eq!(error.class, FailureClass::Denied, "{error}");
         assert!(error.to_string().contains(&name), "{error}");
@@ -207,10 +220,10 @@ async fn tls_trusts_the_private_authority_and_no_other() {
     };
     let name = unique("client");
     Broker::shared().client().await.send(&name, 0..1).await;
-    let queue = queue_as(&broker, &name, None).await;
+    let queue = queue_as(&broker, &name, None);
     let error = receive(&queue, 1).await.expect_err("an unknown authority");
     assert_eq!(error.class, FailureClass::Denied, "{error}");
-    let queue = queue_as(&broker, &name, Some(&ca)).await;
+    let queue = queue_as(&broker, &name, Some(&ca));
     let page = receive(&queue, 1).await.expect("a page");
     assert_eq!(numbers(&page), ["0"]);
     queue.acknowledge(receipts(&page)).await.expect("taken");
@@ -221,7 +234,7 @@ async fn receipts_of_a_lost_connection_settle_nothing() {
     let mut own = OwnBroker::start();
     let name = unique("client");
     own.broker.client().await.send(&name, 0..3).await;
-    let queue = queue_as(&own.broker, &name, None).await;
+    let queue = queue_as(&own.broker, &name, None);
     let mut old = Vec::new();
     while old.len() < 3 {
         let page = receive(&queue, 3).await.expect("a page");
@@ -247,5 +260,6 @@ async fn receipts_of_a_lost_connection_settle_nothing() {
     queue.acknowledge(old.clone()).await.expect_err("of the old connection");
     queue.release(old).await.expect_err("of the old connection");
     queue.acknowledge(new).await.expect("taken");
+    queue.close().await;
     assert!(own.broker.client().await.drain(&name).await.is_empty());
 }

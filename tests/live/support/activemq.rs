@@ -1,6 +1,6 @@
 //! An ActiveMQ broker, its queues seen by another AMQP client, and a broker of a test's own.
 
-use super::poller::wait_until;
+use super::poller::{Poller, wait_until};
 use super::{PATIENCE, server_url, unique};
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::session::SessionHandle;
@@ -9,9 +9,15 @@ use fe2o3_amqp::types::messaging::{
 };
 use fe2o3_amqp::types::primitives::{Binary, SimpleValue, Timestamp, Value};
 use fe2o3_amqp::{Connection, Receiver, Sender, Session};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+pub(crate) const ARN: &str =
+    "arn:aws:mq:us-east-1:123456789012:broker:tests:b-9bcfa592-423a-4942-879d-eb284b418fc8";
+/// Nobody listens there: what asks AWS although it should not fails at once.
+const NO_AWS: &str = "http://127.0.0.1:9";
 
 /// An address and its users.
 #[derive(Clone, Debug)]
@@ -78,6 +84,23 @@ impl Broker {
         serde_json::json!({"username": self.user, "password": self.password}).to_string()
     }
 
+    /// A poller of `queue` whose login is in its folder, with further lines for its mapping.
+    pub(crate) fn poller(&self, queue: &str, mapping: &str) -> Poller {
+        let url = &self.url;
+        let lines = format!(
+            "broker = \"activemq\"\nendpoint_url = \"{url}\"\nQueues = [\"{queue}\"]\n\
+             backoff_first = \"20ms\"\nbackoff_max = \"500ms\"\n\
+             SourceAccessConfigurations = [{{ Type = \"BASIC_AUTH\", URI = \"file:login.json\" }}, \
+             {{ Type = \"SERVER_ROOT_CA_CERTIFICATE\", URI = \"file:ca.json\" }}]\n{mapping}"
+        );
+        let poller = Poller::new(ARN, NO_AWS.to_owned(), &lines);
+        std::fs::write(poller.path("login.json"), self.secret()).expect("a login is written");
+        let ca = std::fs::read_to_string(server_url("TIDEGATE_TEST_ACTIVEMQ_CA"));
+        let ca = serde_json::json!({ "certificate": ca.expect("a certificate") });
+        std::fs::write(poller.path("ca.json"), ca.to_string()).expect("a certificate is written");
+        poller
+    }
+
     pub(crate) async fn client(&self) -> Client {
         let url = self.url.replacen(
             "amqp://",
@@ -132,6 +155,38 @@ impl Client {
             }
             found.push(message);
         }
+    }
+}
+
+/// What `text` numbered it.
+pub(crate) fn number_of(message: &Message<Body<Value>>) -> Option<usize> {
+    let properties = message.application_properties.as_ref()?;
+    match properties.0.get("number")? {
+        SimpleValue::String(number) => number.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Sends a text message as a client of another protocol, with a property `tide`.
+pub(crate) fn send_by_stomp(queue: &str, text: &str) {
+    let address = server_url("TIDEGATE_TEST_ACTIVEMQ_STOMP");
+    let (user, password) = (Broker::shared().user, Broker::shared().password);
+    let mut stream = TcpStream::connect(address).expect("the broker listens");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a time limit");
+    let frames = format!(
+        "CONNECT\naccept-version:1.2\nhost:localhost\nlogin:{user}\npasscode:{password}\n\n\0\
+         SEND\ndestination:/queue/{queue}\npersistent:true\ntide:high\n\n{text}\0\
+         DISCONNECT\nreceipt:sent\n\n\0"
+    );
+    stream.write_all(frames.as_bytes()).expect("it is sent");
+    // The answer to the last frame means that the one before it was taken.
+    let mut answer = String::new();
+    let mut reader = BufReader::new(stream);
+    while !answer.contains("receipt-id:sent") {
+        let read = reader.read_line(&mut answer).expect("an answer");
+        assert!(read > 0 && !answer.contains("ERROR"), "{answer}");
     }
 }
 

@@ -1,11 +1,12 @@
 //! Brokers of Amazon MQ, and brokers that speak their protocols: one consumer for each of a mapping's pollers.
 
+use super::activemq::ActiveMq;
 use super::rabbitmq::RabbitMq;
 use super::secret::{Basic, Hidden, SecretError, load};
 use super::{CallError, Keep, Payload, Records};
 use crate::engine::{FailureClass, MappingConfig, Page, SourceKind, Span};
 use crate::poll::Clock;
-use crate::poll::encode::{Envelope, RabbitMqShape};
+use crate::poll::encode::{ActiveMqShape, Envelope, RabbitMqShape};
 use crate::scenario::{Arn, Aws, BrokerUrl, SecretUri, SourceAccess};
 
 /// A broker that cannot be used.
@@ -24,7 +25,7 @@ pub enum BrokerError {
 
 /// What a mapping says of its broker.
 #[derive(Clone, Debug)]
-pub(crate) struct BrokerPlace {
+pub struct BrokerPlace {
     pub(crate) arn: Arn,
     pub(crate) url: BrokerUrl,
     pub(crate) queue: String,
@@ -48,6 +49,7 @@ pub(crate) struct Credentials {
 /// The broker of one mapping.
 #[derive(Debug)]
 pub(crate) enum Broker {
+    ActiveMq(ActiveMq),
     RabbitMq(RabbitMq),
 }
 
@@ -56,7 +58,7 @@ impl BrokerPlace {
     ///
     /// # Errors
     /// When it has no BASIC_AUTH.
-    pub(crate) fn new(
+    pub fn new(
         arn: &Arn,
         url: &BrokerUrl,
         queue: &str,
@@ -117,6 +119,7 @@ impl Broker {
         // Fetched for their mistakes only: a run should not begin with a file that is not there.
         place.credentials().await?;
         match place.arn.kind {
+            SourceKind::ActiveMq => Ok(Self::ActiveMq(ActiveMq::new(place, clock))),
             SourceKind::RabbitMq => Ok(Self::RabbitMq(RabbitMq::new(place, clock))),
             _ => Err(BrokerError::Kind(place.arn.text)),
         }
@@ -124,7 +127,10 @@ impl Broker {
 
     /// What surrounds the messages in an event.
     pub(crate) fn envelope(place: &BrokerPlace) -> Envelope {
-        RabbitMqShape::envelope(&place.arn.text, &place.queue, &place.virtual_host)
+        match place.arn.kind {
+            SourceKind::ActiveMq => ActiveMqShape::envelope(&place.arn.text),
+            _ => RabbitMqShape::envelope(&place.arn.text, &place.queue, &place.virtual_host),
+        }
     }
 
     /// Takes at most `records_max` messages that were delivered to `poller`, waiting up to `wait` for the first one. The
@@ -142,6 +148,11 @@ impl Broker {
         keep: &Keep,
     ) -> Result<Page<Payload>, CallError> {
         match self {
+            Self::ActiveMq(active) => {
+                active
+                    .receive(poller, records_max, wait, records, keep)
+                    .await
+            }
             Self::RabbitMq(rabbit) => {
                 rabbit
                     .receive(poller, records_max, wait, records, keep)
@@ -156,6 +167,7 @@ impl Broker {
     /// When the connection that delivered them is gone.
     pub(crate) async fn acknowledge(&self, receipts: Vec<String>) -> Result<(), CallError> {
         match self {
+            Self::ActiveMq(active) => active.acknowledge(receipts).await,
             Self::RabbitMq(rabbit) => rabbit.acknowledge(&receipts).await,
         }
     }
@@ -166,6 +178,7 @@ impl Broker {
     /// When the connection that delivered them is gone: then they are delivered again as well.
     pub(crate) async fn release(&self, receipts: Vec<String>) -> Result<(), CallError> {
         match self {
+            Self::ActiveMq(active) => active.release(receipts).await,
             Self::RabbitMq(rabbit) => rabbit.release(&receipts).await,
         }
     }
@@ -173,6 +186,7 @@ impl Broker {
     /// Takes leave: what was acknowledged has arrived when this returns, and what was delivered ahead is free for others.
     pub(crate) async fn close(&self) {
         match self {
+            Self::ActiveMq(active) => active.close().await,
             Self::RabbitMq(rabbit) => rabbit.close().await,
         }
     }

@@ -1,5 +1,6 @@
 //! Event sources: Kinesis streams, DynamoDB streams, SQS queues and brokers, real ones and ones inside the process.
 
+pub mod activemq;
 mod aws;
 pub mod broker;
 mod draw;

@@ -14,7 +14,8 @@ pub(crate) enum Verdict {
 
 /// The worst that any record of the event asks for. An event without records asks for nothing.
 pub(crate) fn verdict(event: &Value) -> Verdict {
-    let records = event.get("Records").and_then(Value::as_array);
+    let records = event.get("Records").or(event.get("messages"));
+    let records = records.and_then(Value::as_array);
     let by_queue = event.get("rmqMessagesByQueue").and_then(Value::as_object);
     let messages = by_queue.into_iter().flat_map(|queues| queues.values());
     records

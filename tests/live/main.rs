@@ -7,6 +7,7 @@
     reason = "real servers answer in real time, and waiting for them ends at a deadline"
 )]
 
+mod activemq;
 mod destinations;
 mod dynamodb;
 mod function;

@@ -191,7 +191,9 @@ fn records(event: &Value) -> Vec<Value> {
         let lists = queues.values().filter_map(Value::as_array);
         return lists.flatten().cloned().collect();
     }
-    event["Records"].as_array().expect("records").clone()
+    // ActiveMQ's messages, or what everybody else has.
+    let list = event.get("messages").unwrap_or(&event["Records"]);
+    list.as_array().expect("records").clone()
 }
 
 impl Running {
@@ -217,12 +219,7 @@ impl Running {
 
     /// Waits until it has said this.
     pub(crate) fn await_output(&self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.said().contains(text) {
-            let late = Instant::now() >= deadline;
-            assert!(!late, "waited in vain for `{text}` in:\n{}", self.said());
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
+        wait_until(text, || self.said().contains(text).then_some(()));
     }
 
     pub(crate) fn wait(mut self) -> Ended {

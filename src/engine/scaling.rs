@@ -104,6 +104,8 @@ impl SqsScaling {
         }
     }
 
+    /// Rule `fifo-concurrency-is-groups`: active groups are not counted, they are found by receives.
+    ///
     /// Rule `fifo-ramp`: a FIFO queue gives out no more than its free groups have, so a receive seldom gets all it asked for.
     /// Every one that comes back at once with something found one more active group. Where receives have waited for half
     /// of the minute in all, a poller was to spare: one is kept to find the next group. The others, whose receives

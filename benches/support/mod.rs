@@ -137,6 +137,7 @@ fn event_source(
         matching: None,
         source: 0,
         function: 0,
+        alias: None,
     }];
     built
 }

@@ -192,7 +192,7 @@ pub struct Page<P> {
     pub records: Vec<Record<P>>,
     /// Streams: how many records the filters left out; the page's end covers them.
     pub filtered: u32,
-    /// Queues: messages that the filters left out; they are deleted without an invocation.
+    /// Queues and brokers: messages that the filters left out; they are deleted without an invocation.
     pub rejected: Vec<Record<P>>,
     /// Bytes read, as the service counts them against its read limits.
     pub bytes: u64,
@@ -336,7 +336,7 @@ impl Condition {
     }
 }
 
-/// Why received messages were left to the queue's visibility timeout.
+/// Why received messages were left to the queue's visibility timeout, or went back to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReturnCause {
     /// The function failed.
@@ -347,8 +347,13 @@ pub enum ReturnCause {
     Throttled,
     /// The target could not be reached until the messages' visibility ended.
     ServiceError,
-    /// They succeeded, but deleting them kept failing until their visibility ended.
+    /// They succeeded, but deleting them kept failing until their visibility ended, or a broker did not take the
+    /// acknowledgement.
     DeleteFailed,
+    /// Brokers: the connection was lost before they were part of an invocation.
+    ConnectionLost,
+    /// Brokers: the mapping was disabled or drained before they were part of an invocation.
+    Stopped,
     /// FIFO queues: their visibility ended before they could be sent, because earlier messages were still worked on.
     LeaseEnded,
 }

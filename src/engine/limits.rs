@@ -80,6 +80,17 @@ pub const SQS_FIFO_LOOK_AHEAD_2021: u32 = 20_000;
 /// The same since November 2024 (SQS developer guide, "Avoid large message backlogs with the same message group ID").
 pub const SQS_FIFO_LOOK_AHEAD: u32 = 120_000;
 
+/// Batches that a RabbitMQ mapping works on at once (developer guide, "Using Lambda with Amazon MQ"; raised on request).
+pub const RABBITMQ_CONSUMERS: u32 = 1;
+/// Batches that an ActiveMQ mapping works on at once (developer guide, "Using Lambda with Amazon MQ").
+pub const ACTIVEMQ_CONSUMERS: u32 = 5;
+/// Consumers that a RabbitMQ mapping may ask for here (ours: AWS names no figure).
+pub const RABBITMQ_CONSUMERS_MAX: u32 = 100;
+/// Deliveries of a quorum queue's message before it is dead-lettered, unless a policy says otherwise (RabbitMQ 4).
+pub const RABBITMQ_DELIVERY_LIMIT: u32 = 20;
+/// Redeliveries before ActiveMQ moves a message to its dead-letter queue (its default redelivery policy).
+pub const ACTIVEMQ_REDELIVERIES_MAX: u32 = 6;
+
 /// Longest function timeout (Lambda quotas).
 pub const FUNCTION_TIMEOUT_MAX: Span = Span::from_secs(900);
 /// Concurrency that must stay unreserved (developer guide, "Managing concurrency").

@@ -3,7 +3,7 @@
 use crate::engine::ReturnCause;
 use std::ops::{AddAssign, Sub};
 
-/// Why a message was last left to its queue, without having been deleted.
+/// Why a message was last left to its queue or given back, without having been deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum DeadLetterReason {
@@ -20,17 +20,20 @@ pub enum DeadLetterReason {
     /// Its visibility timeout ended while it was gathered or worked on.
     #[default]
     VisibilityTooShort,
+    /// Brokers: its connection was lost, or it was given back before the function had it.
+    ConnectionLost,
 }
 
 impl DeadLetterReason {
     /// Every reason, in the order of [`DeadLetters`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::FunctionError,
         Self::Reported,
         Self::Throttled,
         Self::ServiceError,
         Self::DeleteFailed,
         Self::VisibilityTooShort,
+        Self::ConnectionLost,
     ];
 }
 
@@ -42,6 +45,7 @@ impl From<ReturnCause> for DeadLetterReason {
             ReturnCause::Throttled => Self::Throttled,
             ReturnCause::ServiceError => Self::ServiceError,
             ReturnCause::DeleteFailed => Self::DeleteFailed,
+            ReturnCause::ConnectionLost | ReturnCause::Stopped => Self::ConnectionLost,
             ReturnCause::LeaseEnded => Self::VisibilityTooShort,
         }
     }
@@ -49,7 +53,7 @@ impl From<ReturnCause> for DeadLetterReason {
 
 /// Messages that a queue moved to its dead-letter queue, by the last reason for which each came back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeadLetters([u64; 6]);
+pub struct DeadLetters([u64; 7]);
 
 impl DeadLetters {
     /// One more.

@@ -69,6 +69,8 @@ pub struct BinEnd {
     pub dead_letters: DeadLetters,
     /// Messages that became visible again during the bin while they were gathered or worked on.
     pub visible_too_early: u64,
+    /// Brokers: deliveries during the bin of messages that had been delivered before.
+    pub redelivered: u64,
     /// Messages of the queue that are in flight at its end.
     pub in_flight: u64,
     /// Queues: age of the oldest message at its end, zero without any.
@@ -156,13 +158,13 @@ impl MappingRecorder {
                     bin.destination_failures += 1;
                 }
             },
+            Fact::Oversized { records } => bin.oversized += u64::from(records),
             Fact::ConcurrencyChanged { limit } => self.limit = limit,
             Fact::WindowClosed { early, .. } => {
                 bin.windows_closed += 1;
                 bin.windows_early += u64::from(early);
             }
             Fact::Returned { .. }
-            | Fact::Oversized { .. }
             | Fact::Checkpointed { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }
@@ -193,6 +195,7 @@ impl MappingRecorder {
             incoming: end.incoming,
             dead_letters: end.dead_letters,
             visible_too_early: end.visible_too_early,
+            redelivered: end.redelivered,
             in_flight: end.in_flight,
             oldest_age: end.oldest_age.map_or(f64::NAN, Span::as_millis_f64),
             backlog: end.backlog,
@@ -222,6 +225,8 @@ impl MappingRecorder {
         total.delete_calls += row.delete_calls;
         total.dead_letters += row.dead_letters;
         total.visible_too_early += row.visible_too_early;
+        total.redelivered += row.redelivered;
+        total.oversized += row.oversized;
         total.reads += row.reads;
         total.empty_reads += row.empty_reads;
         total.over_limit += row.over_limit;
@@ -298,10 +303,16 @@ impl MappingRecorder {
             on_failure_destination_delivered_event_count: Figure::count(total.row.diverted),
             destination_delivery_failures: Figure::count(total.row.destination_failures),
             deleted_event_count: Figure::count(total.row.deleted),
-            delete_calls: Figure::count(total.row.delete_calls),
+            // Messages of a broker are acknowledged one by one, or all up to one.
+            delete_calls: Figure::count(match source.is_broker() {
+                true => 0,
+                false => total.row.delete_calls,
+            }),
             dead_lettered: Figure::count(total.row.dead_letters.all()),
             dead_letter_reasons: DeadLetterReasons::of(&total.row.dead_letters),
             visible_too_early: Figure::count(total.row.visible_too_early),
+            redelivered: Figure::count(total.row.redelivered),
+            oversized_record_count: Figure::count(total.row.oversized),
             batches: Figure::count(total.batches),
             throttled_batches: Figure::count(total.row.throttled),
             windows_closed: Figure::count(total.row.windows_closed),

@@ -15,7 +15,7 @@ mod summary;
 pub use combine::combine;
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
-pub use function::{FunctionRecorder, Started};
+pub use function::{FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
 pub use last_result::LastResult;

@@ -48,6 +48,16 @@ pub struct FunctionRow {
     pub concurrency_max: u32,
     /// Busy and idle environments at the end of the bin.
     pub environments: u32,
+    /// Requests that began to run on provisioned concurrency.
+    pub provisioned_invocations: u64,
+    /// Requests to an alias that began to run beside its provisioned concurrency.
+    pub spillover_invocations: u64,
+    /// Mean number of busy provisioned environments over the bin.
+    pub provisioned_mean: f64,
+    /// Largest number of busy provisioned environments in the bin.
+    pub provisioned_max: u32,
+    /// Mean number of allocated provisioned environments over the bin.
+    pub allocated_mean: f64,
     /// Latency percentiles of requests that began in the bin, ms; `NaN` when there were none.
     pub latency_p50: f64,
     /// See `latency_p50`.
@@ -117,6 +127,10 @@ pub struct MappingRow {
     pub dead_letters: DeadLetters,
     /// Messages that became visible again while they were gathered or worked on.
     pub visible_too_early: u64,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: u64,
+    /// Brokers: messages that were dropped because no event can hold them.
+    pub oversized: u64,
     /// Invocations that were refused.
     pub throttled: u64,
     /// Reads or receives that were answered.

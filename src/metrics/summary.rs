@@ -161,6 +161,18 @@ pub struct FunctionSummary {
     pub cold_start_share: Figure,
     /// Retries that callers made.
     pub client_retries: Figure,
+    /// Invocations on provisioned concurrency.
+    pub provisioned_concurrency_invocations: Figure,
+    /// Invocations of an alias beside its provisioned concurrency.
+    pub provisioned_concurrency_spillover_invocations: Figure,
+    /// Busy provisioned environments.
+    pub provisioned_concurrent_executions: MeanMax,
+    /// Provisioned environments that serve requests.
+    pub allocated_provisioned_concurrent_executions: MeanMax,
+    /// Busy provisioned environments as a share of the allocated ones over the whole time, 0 to 1.
+    pub provisioned_concurrency_utilization: Figure,
+    /// Times that autoscaling asked for more provisioned concurrency than the account or the reservation allows.
+    pub scalings_refused: Figure,
     /// Handler time, ms.
     pub duration: Percentiles,
     /// As the caller sees it: initialisation and handler (and the waits between client retries), ms.
@@ -224,6 +236,10 @@ pub struct MappingSummary {
     pub dead_letter_reasons: DeadLetterReasons,
     /// Messages that became visible again while they were gathered or worked on.
     pub visible_too_early: Figure,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: Figure,
+    /// Brokers: messages that were dropped because no event can hold them.
+    pub oversized_record_count: Figure,
     /// Invocations sent.
     pub batches: Figure,
     /// Invocations refused.
@@ -273,6 +289,7 @@ pub struct DeadLetterReasons {
     pub service_error: Figure,
     pub delete_failed: Figure,
     pub visibility_too_short: Figure,
+    pub connection_lost: Figure,
 }
 
 impl DeadLetterReasons {
@@ -286,6 +303,7 @@ impl DeadLetterReasons {
             service_error: of(DeadLetterReason::ServiceError),
             delete_failed: of(DeadLetterReason::DeleteFailed),
             visibility_too_short: of(DeadLetterReason::VisibilityTooShort),
+            connection_lost: of(DeadLetterReason::ConnectionLost),
         }
     }
 }

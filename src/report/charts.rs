@@ -191,17 +191,41 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
         series,
         rows: &function.rows,
     };
+    let mut charts = vec![
+        requests(&draft),
+        latency(&draft),
+        concurrency(&draft, function.concurrency_limit),
+        throttles(&draft),
+        cold_starts(&draft),
+    ];
+    if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
+        charts.insert(3, provisioned(&draft));
+    }
     Subject {
         name: function.name.clone(),
         kind: "function",
-        charts: vec![
-            requests(&draft),
-            latency(&draft),
-            concurrency(&draft, function.concurrency_limit),
-            throttles(&draft),
-            cold_starts(&draft),
-        ],
+        charts,
     }
+}
+
+/// Provisioned against used, and what ran beside it.
+fn provisioned(draft: &Draft<'_, FunctionRow>) -> Chart {
+    let lines = vec![
+        draft.line("provisioned", Colour::Green, At::Middle, |row| {
+            row.allocated_mean
+        }),
+        draft.noisy("provisioned, in use", Colour::Blue, |row| {
+            row.provisioned_mean
+        }),
+        draft.noisy("on demand, in use", Colour::Orange, |row| {
+            (row.concurrency_mean - row.provisioned_mean).max(0.0)
+        }),
+    ];
+    draft.chart(
+        "Provisioned concurrency",
+        Axis::Count("environments"),
+        lines,
+    )
 }
 
 fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {

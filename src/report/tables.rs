@@ -50,7 +50,8 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const INIT: &str = "Initialisation";
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
-    let specs: [Spec<FunctionSummary>; 27] = [
+    const PROVISIONED: &str = "Provisioned concurrency";
+    let specs: [Spec<FunctionSummary>; 33] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
@@ -83,6 +84,22 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         must(CONCURRENCY, "max", 2, |f| {
             count(f.concurrent_executions.max)
         }),
+        may(PROVISIONED, "invoked", 5, |f| {
+            count(f.provisioned_concurrency_invocations)
+        }),
+        may(PROVISIONED, "spilled over", 4, |f| {
+            count(f.provisioned_concurrency_spillover_invocations)
+        }),
+        may(PROVISIONED, "allocated, mean", 6, |f| {
+            level(f.allocated_provisioned_concurrent_executions.mean)
+        }),
+        may(PROVISIONED, "max", 8, |f| {
+            count(f.allocated_provisioned_concurrent_executions.max)
+        }),
+        may(PROVISIONED, "used %", 6, |f| {
+            percent(f.provisioned_concurrency_utilization)
+        }),
+        may(PROVISIONED, "refused", 7, |f| bad(f.scalings_refused)),
         may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
         may(ENVIRONMENTS, "max", 14, |f| count(f.environments.max)),
         may(ENVIRONMENTS, "lifespan", 15, |f| {
@@ -106,7 +123,7 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const DELETES: &str = "Deletes";
     const IN_FLIGHT: &str = "In flight";
     const OLDEST: &str = "Age of the oldest";
-    let specs: [Spec<MappingSummary>; 42] = [
+    let specs: [Spec<MappingSummary>; 44] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -142,6 +159,8 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         }),
         may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
         may(LOST, "visible too early", 4, |m| bad(m.visible_too_early)),
+        may(LOST, "redelivered", 4, |m| bad(m.redelivered)),
+        may(LOST, "oversized", 4, |m| bad(m.oversized_record_count)),
         may(LOST, "refused by destination", 4, |m| {
             bad(m.destination_delivery_failures)
         }),
@@ -248,7 +267,7 @@ fn by_reason<'a, const N: usize>(
     })
 }
 
-fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 6] {
+fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 7] {
     let by = &mapping.dead_letter_reasons;
     [
         ("the function failed", by.function_error),
@@ -257,6 +276,7 @@ fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 6] {
         ("the target was out of reach", by.service_error),
         ("not deleted in time", by.delete_failed),
         ("visibility timeout too short", by.visibility_too_short),
+        ("connection lost", by.connection_lost),
     ]
 }
 

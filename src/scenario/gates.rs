@@ -23,14 +23,31 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 13] = [
+const FUNCTION: [(&str, Figure); 24] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
     ("Throttles", Count),
+    ("ThrottleReasons.ConcurrentInvocationLimitExceeded", Count),
+    (
+        "ThrottleReasons.ReservedFunctionConcurrentInvocationLimitExceeded",
+        Count,
+    ),
+    ("ThrottleReasons.FunctionInvocationRateLimitExceeded", Count),
+    (
+        "ThrottleReasons.ReservedFunctionInvocationRateLimitExceeded",
+        Count,
+    ),
+    ("ThrottleReasons.CallerRateLimitExceeded", Count),
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
+    ("ProvisionedConcurrencyInvocations", Count),
+    ("ProvisionedConcurrencySpilloverInvocations", Count),
+    ("ProvisionedConcurrentExecutions", Level),
+    ("AllocatedProvisionedConcurrentExecutions", Level),
+    ("ProvisionedConcurrencyUtilization", Share),
+    ("ScalingsRefused", Count),
     ("Duration", Times),
     ("Latency", Times),
     ("InitDuration", Times),
@@ -40,7 +57,7 @@ const FUNCTION: [(&str, Figure); 13] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 34] = [
+const MAPPING: [(&str, Figure); 40] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -59,7 +76,10 @@ const MAPPING: [(&str, Figure); 34] = [
     ("DeadLetterReasons.ServiceError", Count),
     ("DeadLetterReasons.DeleteFailed", Count),
     ("DeadLetterReasons.VisibilityTooShort", Count),
+    ("DeadLetterReasons.ConnectionLost", Count),
     ("VisibleTooEarly", Count),
+    ("Redelivered", Count),
+    ("OversizedRecordCount", Count),
     ("Batches", Count),
     ("ThrottledBatches", Count),
     ("WindowsClosed", Count),
@@ -73,6 +93,9 @@ const MAPPING: [(&str, Figure); 34] = [
     ("InHand", Backlog),
     ("ApproximateNumberOfMessagesNotVisible", Backlog),
     ("ApproximateAgeOfOldestMessage", Age),
+    ("WriteThrottles", Count),
+    ("WritesLost", Count),
+    ("TrimmedRecords", Count),
     ("ReadThrottles", Count),
     ("OverLimitReceives", Count),
 ];

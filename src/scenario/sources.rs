@@ -2,6 +2,7 @@
 
 use super::arrivals::arrivals;
 use super::availability::{MODELS, not_yet};
+use super::brokers;
 use super::convert::{Named, boolean, choice, duration_in, integer, name, number, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
@@ -74,7 +75,8 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     if !MODELS.contains(&kind) {
         // Its own keys are not known yet: naming them unknown would mislead.
         if let Some(entry) = table.entry("type") {
-            let advice = "use a source of type kinesis, dynamodb, sqs or sqs-fifo";
+            let advice =
+                "use a source of type kinesis, dynamodb, sqs, sqs-fifo, rabbitmq or activemq";
             cx.push(not_yet(
                 &format!("a source of type {kind}"),
                 &entry.node.span,
@@ -130,6 +132,7 @@ fn model(
     match kind {
         SourceKind::Kinesis => SourceModel::Stream(kinesis(table, cx, duration)),
         SourceKind::DynamoDb => SourceModel::Stream(dynamodb(table, cx, duration)),
+        _ if kind.is_broker() => brokers::queue(table, cx, kind),
         _ => {
             let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
             let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);

@@ -3,13 +3,13 @@
 use super::control::begins_disabled;
 use super::dist::Sampler;
 use super::function::End;
+use super::services::broker::BrokerModel;
 use super::services::fifo::{FifoModel, FifoSettings};
 use super::services::queue::{Queue, Standing};
 use super::services::reader::StreamReader;
 use super::services::sqs::SqsModel;
 use super::services::stream::{Counted, StreamModel};
 use super::world::{Inner, Pending, Traced, World};
-use crate::engine::lambda::FunctionId;
 use crate::engine::{
     Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position, Ratio,
     Record, Rng, ShardId, Span, Time, Token, pump,
@@ -87,6 +87,12 @@ impl SourceState {
                     &source.name,
                     *visibility_timeout,
                     *max_receive_count,
+                    &source.producers,
+                    seed,
+                ))),
+                SourceModel::Broker(queue) => Model::Queue(Box::new(BrokerModel::new(
+                    &source.name,
+                    *queue,
                     &source.producers,
                     seed,
                 ))),
@@ -288,7 +294,7 @@ impl Effects<()> for SimEffects<'_, '_> {
             } => self.receive(machine, token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
             Action::Acknowledge { token, batch } => self.delete(machine, token, batch),
-            Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
+            Action::Release { token, batch } => Some(self.give_back(machine, token, batch)),
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {
@@ -374,12 +380,12 @@ impl SimEffects<'_, '_> {
 
     fn invoke(&mut self, machine: &Mapping<()>, token: Token, batch: BatchId) -> Option<Event<()>> {
         let inner = &mut *self.inner;
-        let function = inner.scenario.mappings[self.mapping as usize].function;
-        let recorder = &mut inner.recorders[function];
-        let lease = match inner.lambda.admit(inner.now, FunctionId(function as u32)) {
+        let called = &inner.scenario.mappings[self.mapping as usize];
+        let function = called.function;
+        let lease = match inner.admit(function, called.alias) {
             Ok(lease) => lease,
             Err(reason) => {
-                recorder.throttled(reason);
+                inner.recorders[function].throttled(reason);
                 let outcome = Outcome::Throttled {
                     retry_after: Span::ZERO,
                 };
@@ -394,14 +400,14 @@ impl SimEffects<'_, '_> {
             queue.work(inner.now, records);
         }
         let course = inner.functions[function].course(lease.start, records, reported);
-        recorder.started(&Started {
+        inner.recorders[function].started(&Started {
             duration: course.duration,
             init: course.init,
             waited: Span::ZERO,
             failed: course.end.is_error(),
             timed_out: course.end == End::Timeout,
+            is_provisioned: lease.is_provisioned,
         });
-        recorder.running(inner.now, inner.lambda.running(lease.function));
         inner.invocations += 1;
         let pending = Pending::BatchEnds {
             lease,

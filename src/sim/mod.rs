@@ -1,6 +1,8 @@
 //! The virtual-time driver: the same machines as the poller, with modelled services and functions around them.
 
+mod aliases;
 pub mod arrivals;
+mod brokers;
 pub mod calendar;
 mod control;
 mod destination;

@@ -51,6 +51,7 @@ impl World<'_> {
         if state.wake_at == Some(now) {
             state.wake_at = None;
         }
+        self.cut_receives(source);
         while let Some(queue) = self.inner.sources[source as usize].queue()
             && let Some((waiter, records)) = queue.wake(now)
         {
@@ -76,7 +77,7 @@ impl Inner<'_> {
         }
     }
 
-    fn schedule_queue_wake(&mut self, source: u32) {
+    pub(super) fn schedule_queue_wake(&mut self, source: u32) {
         let state = &mut self.sources[source as usize];
         let Some(at) = state.queue().and_then(|queue| queue.next_wake()) else {
             return;
@@ -110,6 +111,10 @@ impl SimEffects<'_, '_> {
         let Some(queue) = source.queue() else {
             unreachable!("a stream was received from like a queue");
         };
+        if !queue.is_connected() {
+            let class = FailureClass::Transient;
+            return Some(Event::Failed { token, class });
+        }
         let waiter = Waiter {
             mapping,
             token,
@@ -157,8 +162,13 @@ impl SimEffects<'_, '_> {
             let class = FailureClass::Transient;
             return Some(Event::Failed { token, class });
         }
+        let is_lost = queue.has_lost(records);
         if queue.delete(records) {
             self.inner.schedule_queue_wake(index as u32);
+        }
+        if is_lost {
+            let class = FailureClass::Transient;
+            return Some(Event::Failed { token, class });
         }
         Some(Event::Done { token })
     }
@@ -178,6 +188,7 @@ impl BinEnd {
         self.backlog = standing.visible;
         self.in_flight = standing.in_flight;
         self.oldest_age = Some(standing.oldest.map_or(Span::ZERO, |at| now.since(at)));
+        self.redelivered = standing.redelivered - before.redelivered;
         self.visible_too_early = standing.visible_too_early - before.visible_too_early;
         self.dead_letters = standing.dead_letters - before.dead_letters;
     }

@@ -227,6 +227,9 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
                 percent(*rate)
             )
         }
+        FaultKind::ConnectionsLost { source } => {
+            format!("{} out of reach", scenario.sources[*source].name)
+        }
         FaultKind::DestinationRefuses { mapping, rate } => {
             format!(
                 "destination of {} refuses {}%",

@@ -1,15 +1,19 @@
 //! One minimal test for every rule of behaviour, named after the rule: `docs/semantics.md` lists them.
 
+mod broker;
+mod broker_world;
 mod dynamodb;
 mod fifo;
 mod fifo_world;
 mod filters;
+mod gathering;
 mod harness;
 mod lambda;
 mod lanes;
 mod model;
 mod pieces;
 mod properties;
+mod provisioned;
 mod queue;
 mod recorded;
 mod stream;

@@ -1,6 +1,7 @@
 //! The mapping state machine: one event source mapping, whatever its source.
 
 mod batch;
+mod broker;
 mod queue;
 mod slab;
 mod stream;
@@ -9,6 +10,7 @@ use crate::engine::timers::Timers;
 use crate::engine::{
     Action, BatchId, Event, Fact, MappingConfig, Record, Rng, Time, Tuning, WakeReason,
 };
+use broker::Broker;
 use queue::Queue;
 use std::collections::VecDeque;
 use stream::Stream;
@@ -67,12 +69,17 @@ pub struct Unsupported {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a mapping holds one, and a box would cost every input a jump"
+)]
 enum Family<P> {
     Stream(Stream<P>),
     Queue(Queue<P>),
+    Broker(Broker<P>),
 }
 
-/// What both families need: the outbox, the records of batches, deadlines.
+/// What all families need: the outbox, the records of batches, deadlines.
 #[derive(Debug)]
 struct Core<P> {
     config: MappingConfig,
@@ -111,7 +118,7 @@ impl<P> Mapping<P> {
         now: Time,
     ) -> Result<Self, Unsupported> {
         refuse_unsupported(&config)?;
-        let stream = config.source.is_stream();
+        let source = config.source;
         let mut core = Core {
             config,
             tuning,
@@ -124,8 +131,10 @@ impl<P> Mapping<P> {
             answers: VecDeque::new(),
             timers: Timers::default(),
         };
-        let family = if stream {
+        let family = if source.is_stream() {
             Family::Stream(Stream::new())
+        } else if source.is_broker() {
+            Family::Broker(Broker::new(&mut core))
         } else {
             Family::Queue(Queue::new(&mut core))
         };
@@ -142,6 +151,7 @@ impl<P> Mapping<P> {
         match &mut self.family {
             Family::Stream(stream) => stream.handle(&mut self.core, event),
             Family::Queue(queue) => queue.handle(&mut self.core, event),
+            Family::Broker(broker) => broker.handle(&mut self.core, event),
         }
     }
 
@@ -152,6 +162,7 @@ impl<P> Mapping<P> {
             match &mut self.family {
                 Family::Stream(stream) => stream.handle_timer(&mut self.core, key),
                 Family::Queue(queue) => queue.handle_timer(&mut self.core, key),
+                Family::Broker(broker) => broker.handle_timer(&mut self.core, key),
             }
         }
     }
@@ -205,12 +216,13 @@ impl<P> Mapping<P> {
         self.core.answers.pop_front()
     }
 
-    /// Records that were read and are not finished: neither done nor given up, and for queues neither deleted nor left to
-    /// their visibility timeout.
+    /// Records that were read and are not finished: neither done nor given up, and for queues and brokers neither
+    /// deleted nor left to come again.
     pub fn in_hand(&self) -> u64 {
         match &self.family {
             Family::Stream(stream) => stream.in_hand(&self.core.batches),
             Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
+            Family::Broker(broker) => broker.gathered() + self.core.batches.records(),
         }
     }
 
@@ -221,6 +233,7 @@ impl<P> Mapping<P> {
         match &self.family {
             Family::Stream(stream) => stream.is_drained(),
             Family::Queue(queue) => queue.is_drained(),
+            Family::Broker(broker) => broker.is_drained(),
         }
     }
 }
@@ -272,10 +285,11 @@ impl<P> Core<P> {
 /// Kinds of source that have no family yet; files that name one are refused before they run.
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
-    if !(config.source.is_stream() || config.source.is_queue()) {
+    let source = config.source;
+    if !(source.is_stream() || source.is_queue() || source.is_broker()) {
         return refuse(
             "EventSourceArn",
-            "only Kinesis, DynamoDB streams and SQS queues can be polled",
+            "only Kinesis, DynamoDB streams, SQS queues and Amazon MQ can be polled",
         );
     }
     Ok(())

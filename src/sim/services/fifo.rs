@@ -264,6 +264,7 @@ impl Queue for FifoModel {
             visible: unread + u64::from(self.groups.waiting()),
             in_flight: u64::from(self.groups.in_flight()),
             oldest: oldest.or_else(|| self.fresh.next_arrival().filter(|at| *at <= now)),
+            redelivered: 0,
             visible_too_early: self.visible_too_early,
             dead_letters: self.dead_letters,
         }

@@ -1,5 +1,6 @@
 //! Modelled event sources. They hold cursors, never records: what a shard or queue contains is computed when it is read.
 
+pub mod broker;
 mod feed;
 pub mod fifo;
 mod keys;

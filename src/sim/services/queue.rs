@@ -37,6 +37,29 @@ pub trait Queue: Debug {
 
     /// Whether as many messages are in flight as the queue allows.
     fn is_full(&self) -> bool;
+
+    /// Brokers: delivers messages again.
+    fn release(&mut self, _: &[Record<()>]) {
+        unreachable!("only brokers take messages back");
+    }
+
+    /// Brokers: whether one of these was delivered on a connection that is gone.
+    fn has_lost(&mut self, _: &[Record<()>]) -> bool {
+        false
+    }
+
+    /// Brokers: whether there are connections from now on. When they are lost, whatever is in flight comes back.
+    fn connect(&mut self, _is_connected: bool) {}
+
+    /// Whether it can be reached.
+    fn is_connected(&self) -> bool {
+        true
+    }
+
+    /// Brokers: the next receive that waited when its connection was lost.
+    fn take_cut(&mut self) -> Option<Waiter> {
+        None
+    }
 }
 
 /// A receive that waits for a message.
@@ -72,6 +95,8 @@ pub struct Standing {
     pub in_flight: u64,
     /// When the oldest message arrived that ApproximateAgeOfOldestMessage looks at.
     pub oldest: Option<Time>,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: u64,
     /// Messages that became visible again while they were gathered or worked on.
     pub visible_too_early: u64,
     /// Messages moved to the dead-letter queue.

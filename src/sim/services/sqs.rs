@@ -366,6 +366,7 @@ impl Queue for SqsModel {
             visible: self.tail.passed() - self.fresh.passed() + self.returned,
             in_flight: u64::from(self.in_flight),
             oldest: oldest.into_iter().flatten().min(),
+            redelivered: 0,
             visible_too_early: self.visible_too_early,
             dead_letters: self.dead_letters,
         }

@@ -26,6 +26,8 @@ pub(super) struct Poller<P> {
     bytes: u64,
     /// When the first gathered message was received: the window counts from here (rule `batch-window-from-first-message`).
     gathering_since: Time,
+    /// When the last messages were received.
+    received_at: Time,
     /// When the oldest gathered message becomes visible again.
     lease_end: Time,
     /// Before this it cannot become visible: the service may have given it out any time since it was asked.
@@ -77,6 +79,7 @@ impl<P> Poller<P> {
             gathered: Vec::new(),
             bytes: 0,
             gathering_since: Time::ZERO,
+            received_at: Time::ZERO,
             lease_end: Time::MAX,
             lease_ends_from: Time::MAX,
             failures: 0,
@@ -126,6 +129,7 @@ impl<P> Poller<P> {
             }
             return;
         }
+        self.received_at = core.now;
         if self.gathered.is_empty() {
             self.gathering_since = core.now;
             self.lease_end = core.now + core.tuning.visibility_timeout;
@@ -266,11 +270,12 @@ impl<P> Poller<P> {
         if !(full || window_end <= core.now || !core.is_taking()) {
             return None;
         }
+        let (lease_end, lease_ends_from) = (self.lease_end, self.lease_ends_from);
         let list = self.take_batch(core);
         let work = Work {
             batch: core.batches.begin(list),
-            lease_end: self.lease_end,
-            lease_ends_from: self.lease_ends_from,
+            lease_end,
+            lease_ends_from,
             is_overdue: false,
             refusals: 0,
             again: false,
@@ -318,6 +323,9 @@ impl<P> Poller<P> {
             .map(|record| u64::from(record.meta.wire_len) + 1)
             .sum();
         self.bytes = u64::from(core.tuning.envelope_len) + rest_bytes;
+        // The batch was not full before the last receive, so that is where all of the rest came from.
+        self.gathering_since = self.received_at;
+        self.lease_end = self.received_at + core.tuning.visibility_timeout;
         std::mem::replace(&mut self.gathered, rest)
     }
 

@@ -132,6 +132,7 @@ fn fifo_late_delete() {
     let mut queue = queue(&[producer(&[(0, 1)], ONE_GROUP)], 20_000, None);
     let first = receive(&mut queue, 1);
     // Visible again, and nobody has received it since.
+    queue.arrived(Time::from_secs(31));
     assert_eq!(queue.standing(Time::from_secs(31)).visible, 1);
     queue.delete(&first);
     let again = receive(&mut queue, 32);

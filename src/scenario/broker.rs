@@ -203,7 +203,7 @@ fn engine(at: At<'_>, cx: &mut Cx) -> Option<SourceKind> {
         other => {
             cx.push(
                 Diagnostic::new(
-                    "unknown-value",
+                    "unknown-name",
                     format!("`{other}` is not an engine of Amazon MQ"),
                 )
                 .at(&at.node.span)

@@ -75,7 +75,7 @@ pub struct Unsupported {
 )]
 enum Family<P> {
     Stream(Stream<P>),
-    Queue(Queue<P>),
+    Queue(Box<Queue<P>>),
     Broker(Broker<P>),
 }
 
@@ -136,7 +136,7 @@ impl<P> Mapping<P> {
         } else if source.is_broker() {
             Family::Broker(Broker::new(&mut core))
         } else {
-            Family::Queue(Queue::new(&mut core))
+            Family::Queue(Box::new(Queue::new(&mut core)))
         };
         Ok(Self { core, family })
     }

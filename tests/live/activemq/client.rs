@@ -279,3 +279,24 @@ async fn receipts_of_a_lost_connection_settle_nothing() {
     queue.close().await;
     assert!(own.broker.client().await.drain(&name).await.is_empty());
 }
+
+/// Queues below `retry.` have a policy of the broker's: what is rejected is delivered again, after a second.
+#[tokio::test]
+async fn a_redelivery_policy_of_the_broker_decides_what_is_rejected() {
+    let (broker, name) = (Broker::shared(), unique("retry.client"));
+    let mut test = broker.client().await;
+    test.send(&name, 0..1).await;
+    let queue = queue_as(&broker, &name, None);
+    // Seven times as everywhere, and once more by the policy.
+    for delivery in 0..8 {
+        let page = receive(&queue, 1).await.expect("a page");
+        assert_eq!(numbers(&page), ["0"], "delivery {delivery}");
+        if delivery < 7 {
+            queue.release(receipts(&page)).await.expect("taken");
+        } else {
+            queue.acknowledge(receipts(&page)).await.expect("taken");
+        }
+    }
+    queue.close().await;
+    assert!(test.drain(&name).await.is_empty());
+}

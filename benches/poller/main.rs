@@ -2,7 +2,8 @@
 //!
 //! The bare loop is what one writes without semantics in an afternoon: receive, build the event, invoke, delete or go on.
 //! Rounds alternate, and the ratio is that of the medians. Run it with
-//! `scripts/servers run -- cargo bench --bench poller`.
+//! `scripts/servers run -- cargo bench --bench poller`, with `-- rabbitmq` behind it for the rows of one source
+//! (`sqs`, `kinesis`, `rabbitmq`, `hop`).
 
 #![allow(
     clippy::disallowed_methods,
@@ -46,14 +47,31 @@ fn main() {
         let world = World::new(server, function.url.clone());
         println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
         println!("| --- | --- | --- | --- | --- | --- |");
-        sqs(&world, false).await;
-        sqs(&world, true).await;
-        for shards in [1, 8, 64] {
-            kinesis(&world, shards).await;
+        if wanted("sqs") {
+            sqs(&world, false).await;
+            sqs(&world, true).await;
         }
-        rabbitmq::run(&world).await;
-        hop::run(&world).await;
+        if wanted("kinesis") {
+            for shards in [1, 8, 64] {
+                kinesis(&world, shards).await;
+            }
+        }
+        if wanted("rabbitmq") {
+            rabbitmq::run(&world).await;
+        }
+        if wanted("hop") {
+            hop::run(&world).await;
+        }
     });
+}
+
+/// Whether the command line asks for these rows: with no word on it, for all of them.
+fn wanted(rows: &str) -> bool {
+    let mut words = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'));
+    let first = words.next();
+    first.is_none_or(|first| first == rows || words.any(|word| word == rows))
 }
 
 async fn sqs(world: &World, is_fifo: bool) {

@@ -63,8 +63,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     memory_table(&read("memory"));
     println!("## The poller beside a bare client loop\n");
     println!(
-        "The same server (MiniStack over loopback), the same function (a web server in another process), the same \
-         concurrency; 200-byte payloads; rounds in turns, medians (min..max). The bare loop receives, builds the event with \
+        "The same server (MiniStack, and for RabbitMQ the broker itself, over loopback), the same function (a web server \
+         in another process), the same concurrency; 200-byte payloads; rounds in turns, medians (min..max). The bare loop receives, builds the event with \
          `serde_json`, invokes, and deletes or goes on, without any semantics. Read limits per shard are lifted for both. Processor time is that of the \
          client process. Target: at least 0.9 of the bare loop's throughput.\n"
     );

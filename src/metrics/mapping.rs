@@ -124,6 +124,12 @@ impl MappingRecorder {
             Fact::Returned { .. }
             | Fact::Oversized { .. }
             | Fact::Checkpointed { .. }
+            | Fact::Committed { .. }
+            | Fact::PollFailed
+            | Fact::CommitFailed { .. }
+            | Fact::PartitionLag { .. }
+            | Fact::Lag { .. }
+            | Fact::ConsumersChanged { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }
             | Fact::ShardEnded { .. } => {}

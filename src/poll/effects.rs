@@ -111,6 +111,11 @@ impl Effects<Payload> for Io {
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
+            Action::Yield { token, .. }
+            | Action::Leave { token, .. }
+            | Action::Measure { token } => {
+                panic!("{token:?}: this source has no consumer groups")
+            }
             Action::Checkpoint {
                 token,
                 shard,
@@ -231,7 +236,17 @@ impl Effects<Payload> for Io {
             Fact::ShardEnded { shard } => {
                 tracing::info!(mapping = %self.name, shard = %self.book.name(shard), "shard ended");
             }
-            Fact::Polled { .. } | Fact::Checkpointed { .. } | Fact::WindowClosed { .. } => {}
+            Fact::ConsumersChanged { consumers } => {
+                tracing::debug!(mapping = %self.name, consumers, "consumers wanted");
+            }
+            Fact::Polled { .. }
+            | Fact::Checkpointed { .. }
+            | Fact::Committed { .. }
+            | Fact::PollFailed
+            | Fact::CommitFailed { .. }
+            | Fact::PartitionLag { .. }
+            | Fact::Lag { .. }
+            | Fact::WindowClosed { .. } => {}
         }
     }
 }

@@ -322,6 +322,11 @@ impl Effects<()> for SimEffects<'_, '_> {
                 Some(Event::Done { token })
             }
             Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
+            Action::Yield { token, .. }
+            | Action::Leave { token, .. }
+            | Action::Measure { token } => {
+                panic!("{token:?}: this source has no consumer groups")
+            }
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {

@@ -186,6 +186,8 @@ pub struct Tuning {
     pub long_poll: Span,
     /// Bytes of the event around its records (`{"Records":[` and `]}`).
     pub envelope_len: u32,
+    /// Kafka: bytes that a partition's name and list take at most in the event, `"topic-N":[],`.
+    pub partition_len: u32,
 }
 
 impl Tuning {
@@ -202,6 +204,7 @@ impl Tuning {
             visibility_timeout: limits::SQS_VISIBILITY_DEFAULT,
             long_poll: limits::SQS_LONG_POLL,
             envelope_len: 14,
+            partition_len: 0,
         }
     }
 

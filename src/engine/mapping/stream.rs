@@ -88,6 +88,10 @@ impl<P> Stream<P> {
                 core.fact(Fact::CallFailed { class });
                 self.call_failed(core, token, class);
             }
+            Event::Measured { .. }
+            | Event::Control(
+                Control::Assigned { .. } | Control::Revoked { .. } | Control::Lost { .. },
+            ) => panic!("a stream has no consumer groups"),
             Event::Control(Control::Shards(listed)) => self.discovered(core, &listed),
             Event::Control(Control::Drain) => {
                 core.switch(Mode::Draining);

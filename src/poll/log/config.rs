@@ -47,6 +47,8 @@ struct LogTuning {
     visibility_timeout: u64,
     long_poll: u64,
     envelope_len: u32,
+    #[serde(default)]
+    partition_len: u32,
 }
 
 const KINDS: [(&str, SourceKind); 9] = [
@@ -125,6 +127,7 @@ impl LogConfig {
                 visibility_timeout: tuning.visibility_timeout.as_nanos(),
                 long_poll: tuning.long_poll.as_nanos(),
                 envelope_len: tuning.envelope_len,
+                partition_len: tuning.partition_len,
             },
         }
     }
@@ -145,6 +148,7 @@ impl LogConfig {
             visibility_timeout: Span::from_nanos(tuning.visibility_timeout),
             long_poll: Span::from_nanos(tuning.long_poll),
             envelope_len: tuning.envelope_len,
+            partition_len: tuning.partition_len,
         };
         Ok((config, tuning))
     }

@@ -5,12 +5,14 @@
 
 mod dynamodb;
 mod instant;
+mod kafka;
 mod kinesis;
 mod sqs;
 mod window;
 
 pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
 pub(crate) use instant::{Calendar, Precision, push_instant};
+pub use kafka::{KafkaRecord, KafkaShape, TimestampType, partition_name};
 pub use kinesis::{KinesisRecord, KinesisShape};
 pub(crate) use sqs::message_id;
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};

@@ -183,6 +183,7 @@ fn poll(script: &Script) -> Vec<String> {
             config: script.config.clone(),
             tuning: script.tuning,
             source: MappingSource::Local(0),
+            access: Vec::new(),
             target: 0,
             enabled: true,
         }],

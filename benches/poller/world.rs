@@ -246,6 +246,7 @@ impl World {
                 config,
                 tuning,
                 source,
+                access: Vec::new(),
                 target: 0,
                 enabled: true,
             }],

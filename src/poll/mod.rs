@@ -159,7 +159,7 @@ pub(crate) fn rng_label(mapping: &str) -> String {
 ///     }],
 ///     mappings: vec![PollerMapping {
 ///         config: MappingConfig { function_name: "count".into(), ..MappingConfig::new("clicks-to-count", SourceKind::Kinesis) },
-///         tuning: Tuning::new(Profile::Current), source: MappingSource::Local(0), target: 0, enabled: true,
+///         tuning: Tuning::new(Profile::Current), source: MappingSource::Local(0), access: Vec::new(), target: 0, enabled: true,
 ///     }],
 /// };
 /// let options = RunOptions { stop_when_idle: Some(Span::from_secs(60)), signals: false, ..RunOptions::default() };

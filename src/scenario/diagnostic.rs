@@ -152,6 +152,18 @@ impl Diagnostics {
         &self.files[0].text
     }
 
+    /// Overwrites a part of the main file with asterisks, so that no finding shows it.
+    pub(crate) fn conceal(&mut self, span: &Range<usize>) {
+        let text = &mut self.files[0].text;
+        let boundary = |at: usize| text.floor_char_boundary(at.min(text.len()));
+        let span = boundary(span.start)..boundary(span.end).max(boundary(span.start));
+        let hidden: String = text[span.clone()]
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+            .collect();
+        text.replace_range(span, &hidden);
+    }
+
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         // An error must never be lost behind warnings: it decides what becomes of the file.
         if self.items.len() < KEPT_MAX || !self.has_errors() {

@@ -32,6 +32,7 @@ mod read;
 mod readers;
 mod render;
 mod reshard;
+mod secret;
 mod sources;
 mod suggest;
 mod text;
@@ -50,6 +51,7 @@ pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
+pub use secret::{SECRET_TYPES, SecretUri, SecretUriError, SourceAccess};
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
 #[cfg(all(test, feature = "poller"))]
 pub(crate) use timestamp::parse as parse_timestamp;

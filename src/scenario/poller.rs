@@ -15,6 +15,7 @@ use super::poller_model::{
     Aws, LocalSource, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
 };
 use super::read::{At, Cx, Table};
+use super::secret::source_access;
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
 use crate::engine::{FunctionName, Profile, Span};
@@ -207,6 +208,7 @@ fn mapping(
         .unwrap_or_default();
     let endpoint_url = table.opt(cx, "endpoint_url", url);
     let source = source(&mut table, cx, world, &written, endpoint_url);
+    let access = source_access(&table, cx, &written);
     let target = table.opt(cx, "FunctionName", |at, cx| {
         let found = written.function_name.as_deref()?;
         // A malformed name is reported by the rules.
@@ -250,6 +252,7 @@ fn mapping(
             config: config?,
             tuning,
             source: source?,
+            access,
             target: target?,
             enabled: written.enabled.unwrap_or(true),
         })

@@ -1,7 +1,7 @@
 //! A checked poller file: plain data in which bad values cannot exist.
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
-use crate::scenario::{Arn, Dist, Keys};
+use crate::scenario::{Arn, Dist, Keys, SourceAccess};
 use std::path::PathBuf;
 
 /// A poller file that passed every check, ready to run.
@@ -158,6 +158,8 @@ pub struct PollerMapping {
     pub tuning: Tuning,
     /// What is polled.
     pub source: MappingSource,
+    /// `SourceAccessConfigurations`: how a broker or Kafka is reached, in file order; empty for other sources.
+    pub access: Vec<SourceAccess>,
     /// Index into [`PollerFile::targets`].
     pub target: usize,
     /// `Enabled`; a disabled mapping is checked and then left alone.

@@ -8,10 +8,13 @@ pub mod kinesis;
 mod kpl;
 pub mod local;
 mod md5;
+mod patience;
 #[cfg(test)]
 pub(crate) mod plain;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub mod secret;
+pub(crate) mod signed;
 pub mod sqs;
 
 pub use aws::{AwsError, Connection};

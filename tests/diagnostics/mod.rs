@@ -17,6 +17,7 @@ mod formats;
 mod poller;
 mod robustness;
 mod scenario;
+mod secrets;
 mod streams;
 
 use tidegate::scenario::{SourceText, parse, parse_poller};

@@ -11,5 +11,6 @@ mod destinations;
 mod dynamodb;
 mod function;
 mod kinesis;
+mod secrets;
 mod sqs;
 mod support;

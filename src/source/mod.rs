@@ -1,9 +1,10 @@
-//! Event sources: Kinesis streams, DynamoDB streams and SQS queues, real ones and ones inside the process.
+//! Event sources: Kinesis streams, DynamoDB streams, SQS queues and Kafka topics, real ones and ones inside the process.
 
 mod aws;
 mod draw;
 pub mod dynamodb;
 mod filtering;
+pub mod kafka;
 pub mod kinesis;
 mod kpl;
 pub mod local;

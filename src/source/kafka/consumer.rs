@@ -1,0 +1,554 @@
+//! One consumer of a mapping: the task between the engine and a client of librdkafka's.
+
+use super::super::{CallError, Payload, Records};
+use super::Shared;
+use super::commits::{Answer, Commits};
+use super::context::Happening;
+use super::offsets::{self, Start};
+use super::page;
+use super::session::Session;
+use super::trouble::{Reason, Trouble, call_error};
+use crate::engine::{
+    Control, Event, FailureClass, Page, Position, Shard, ShardId, Span, Token,
+};
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaResult;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often librdkafka is polled when nothing happens. It holds a member that is not polled for
+/// `max.poll.interval.ms`, 5 minutes, for dead.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause before a question is asked again that the cluster did not answer.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What a mapping asks of its consumer.
+#[derive(Debug)]
+pub(super) enum Command {
+    Receive(Receive),
+    Commit {
+        token: Token,
+        partition: u32,
+        offset: u64,
+    },
+    Yield {
+        token: Token,
+    },
+    Leave {
+        token: Token,
+    },
+    Measure {
+        token: Token,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Receive {
+    pub(super) token: Token,
+    pub(super) records_max: u32,
+    pub(super) wait: Span,
+    pub(super) held: Vec<ShardId>,
+    /// An empty list to fill.
+    pub(super) records: Records,
+    /// When it becomes true, nobody waits any longer.
+    pub(super) draining: watch::Receiver<bool>,
+}
+
+/// What a task that may block has found.
+enum Found {
+    Settings(Result<ClientConfig, CallError>),
+    Starts(u64, KafkaResult<Vec<Start>>),
+    Ends(Token, KafkaResult<Vec<(ShardId, crate::engine::Seq)>>),
+    Closed(Option<Token>),
+}
+
+pub(super) struct Consumer {
+    poller: u32,
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    wake: Arc<Notify>,
+    session: Option<Session>,
+    /// Counts assignments, so that an answer to an earlier one is known.
+    assignment: u64,
+    commits: Commits,
+    turn: u32,
+    /// The receive that is waiting, and until when.
+    receive: Option<(Receive, Instant)>,
+    /// What the next receive is told, unless there are records.
+    error: Option<CallError>,
+    /// What was last complained about.
+    complaint: Option<Reason>,
+    /// Settings are being put together, or an earlier client is being closed.
+    is_busy: bool,
+    questions: JoinSet<Found>,
+}
+
+impl Consumer {
+    pub(super) fn new(
+        poller: u32,
+        shared: Arc<Shared>,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        Self {
+            poller,
+            shared,
+            commands,
+            wake: Arc::default(),
+            session: None,
+            assignment: 0,
+            commits: Commits::default(),
+            turn: 0,
+            receive: None,
+            error: None,
+            complaint: None,
+            is_busy: false,
+            questions: JoinSet::new(),
+        }
+    }
+
+    /// Runs until nobody can ask for anything any more; then leaves the group.
+    pub(super) async fn run(mut self) {
+        let mut tick = tokio::time::interval(POLL_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.take(command),
+                    None => break,
+                },
+                () = self.wake.notified() => {}
+                Some(found) = self.questions.join_next() => match found {
+                    Ok(found) => self.found(found),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = waited(&mut self.receive) => self.answer_empty(),
+                _ = tick.tick() => {}
+            }
+            while let Ok(command) = self.commands.try_recv() {
+                self.take(command);
+            }
+            self.step();
+        }
+        self.close(None);
+        while self.questions.join_next().await.is_some() {}
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Receive(receive) => {
+                self.open();
+                let deadline = Instant::now() + receive.wait.to_std();
+                self.receive = Some((receive, deadline));
+            }
+            Command::Commit {
+                token,
+                partition,
+                offset,
+            } => match &self.session {
+                Some(session) if session.has(partition) => {
+                    self.commits.ask(Some(token), partition, offset);
+                }
+                _ => {
+                    let result = Err("the partition is not assigned any more".to_owned());
+                    self.committed(vec![Answer {
+                        token,
+                        partition,
+                        result,
+                    }]);
+                }
+            },
+            Command::Yield { token } => {
+                self.give_up_leaving();
+                self.send(Event::Done { token });
+            }
+            Command::Leave { token } => self.close(Some(token)),
+            Command::Measure { token } => match &self.session {
+                Some(session) => {
+                    let (consumer, shared) = (session.consumer.clone(), self.shared.clone());
+                    self.questions.spawn_blocking(move || {
+                        Found::Ends(token, offsets::ends(&consumer, &shared.source.topic))
+                    });
+                }
+                None => self.fail(token, FailureClass::Transient),
+            },
+        }
+    }
+
+    /// Begins to join the group, unless that is done or going on.
+    fn open(&mut self) {
+        if self.session.is_some() || self.is_busy {
+            return;
+        }
+        self.is_busy = true;
+        let shared = self.shared.clone();
+        self.questions
+            .spawn(async move { Found::Settings(shared.settings().await) });
+    }
+
+    fn found(&mut self, found: Found) {
+        match found {
+            Found::Settings(settings) => {
+                self.is_busy = false;
+                let (mapping, topic) = (&self.shared.mapping, &self.shared.topic);
+                let opened = settings
+                    .and_then(|config| Session::open(&config, mapping, topic, &self.wake));
+                match opened {
+                    Ok(session) => self.session = Some(session),
+                    Err(error) => self.stopped(error, Some(Reason::Authentication)),
+                }
+            }
+            Found::Starts(assignment, result) if assignment == self.assignment => {
+                self.assign(result);
+            }
+            Found::Starts(..) => {}
+            Found::Ends(token, Ok(ends)) => self.send(Event::Measured { token, ends }),
+            Found::Ends(token, Err(error)) => {
+                let error = call_error("ListOffsets", &error);
+                tracing::warn!(mapping = %self.shared.mapping, %error, "the lag could not be measured");
+                self.fail(token, error.class);
+            }
+            Found::Closed(token) => {
+                self.is_busy = false;
+                if let Some(token) = token {
+                    self.send(Event::Done { token });
+                }
+                if self.receive.is_some() {
+                    self.open();
+                }
+            }
+        }
+    }
+
+    /// Takes what the group has given, now that it is known where to begin.
+    fn assign(&mut self, starts: KafkaResult<Vec<Start>>) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let starts = match starts {
+            Ok(starts) => starts,
+            Err(error) => {
+                let error = call_error("OffsetFetch", &error);
+                tracing::warn!(mapping = %self.shared.mapping, %error, "where to start could not be found out");
+                return self.ask_starts(ASK_AGAIN);
+            }
+        };
+        if let Err(error) = session.assign(&starts) {
+            let error = call_error("Assign", &error);
+            tracing::warn!(mapping = %self.shared.mapping, %error, "an assignment came to nothing");
+            return;
+        }
+        self.shared.own(self.poller, starts.iter().map(|it| it.partition));
+        for start in starts.iter().filter(|start| start.is_new) {
+            // Rule `kafka-latest-is-stored`: otherwise a member that dies before its first batch is done would make
+            // LATEST mean a later moment for the next one.
+            self.commits.ask(None, start.partition, start.offset);
+        }
+        self.recovered();
+        let shards = starts.iter().map(|start| Shard {
+            id: ShardId(start.partition),
+            from: Position::at_offset(start.offset),
+            parents: Vec::new(),
+            window: None,
+        });
+        let shards: Vec<Shard> = shards.collect();
+        tracing::debug!(mapping = %self.shared.mapping, poller = self.poller, ?shards, "assigned");
+        let poller = self.poller;
+        if !shards.is_empty() {
+            self.send(Event::Control(Control::Assigned { poller, shards }));
+        }
+    }
+
+    /// Asks where the partitions begin that the group has given.
+    fn ask_starts(&mut self, pause: Duration) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let Some(partitions) = session.assigning.clone() else {
+            return;
+        };
+        let (consumer, shared) = (session.consumer.clone(), self.shared.clone());
+        let assignment = self.assignment;
+        self.questions.spawn(async move {
+            tokio::time::sleep(pause).await;
+            let asked = tokio::task::spawn_blocking(move || {
+                offsets::starts(
+                    &consumer,
+                    &shared.source.topic,
+                    &partitions,
+                    shared.start,
+                    &shared.latest,
+                )
+            });
+            match asked.await {
+                Ok(starts) => Found::Starts(assignment, starts),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        });
+    }
+
+    /// Does all that can be done now.
+    fn step(&mut self) {
+        // A poll may run a callback and return nothing though more is waiting.
+        while let Some(session) = &self.session {
+            let is_stray = session.poll();
+            let happening = session.context().next();
+            if is_stray {
+                tracing::error!(mapping = %self.shared.mapping, "a record came by the wrong way: joining the group anew");
+                self.lose_everything();
+                return;
+            }
+            match happening {
+                Some(happening) => self.happened(happening),
+                None => break,
+            }
+        }
+        self.notice_loss();
+        self.answer();
+        if let Some(session) = &self.session
+            && let Some(offsets) = self.commits.send()
+            && let Err(error) = session.commit(&offsets)
+        {
+            let code = error.rdkafka_error_code();
+            let code = code.unwrap_or(rdkafka::error::RDKafkaErrorCode::Unknown);
+            let each: Vec<_> = offsets.keys().map(|&number| (number, Err(code))).collect();
+            let answers = self.commits.answered(&each);
+            self.committed(answers);
+        }
+    }
+
+    fn happened(&mut self, happening: Happening) {
+        match happening {
+            Happening::Assign(partitions) => {
+                let Some(session) = &mut self.session else {
+                    return;
+                };
+                self.assignment += 1;
+                let is_nothing = partitions.is_empty();
+                session.assigning = Some(partitions);
+                match is_nothing {
+                    true => self.assign(Ok(Vec::new())),
+                    false => self.ask_starts(Duration::ZERO),
+                }
+            }
+            Happening::Revoke {
+                partitions,
+                is_lost,
+            } => self.revoked(partitions, is_lost),
+            Happening::Committed(results) => {
+                let answers = self.commits.answered(&results);
+                self.committed(answers);
+            }
+            Happening::Trouble(trouble) => self.trouble(&trouble),
+        }
+    }
+
+    fn revoked(&mut self, partitions: Vec<u32>, is_lost: bool) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        for partition in &partitions {
+            session.queues.remove(partition);
+        }
+        tracing::debug!(mapping = %self.shared.mapping, poller = self.poller, ?partitions, is_lost, "revoked");
+        let shards: Vec<ShardId> = partitions.iter().copied().map(ShardId).collect();
+        let is_nothing = shards.is_empty();
+        session.leaving.extend(partitions);
+        let poller = self.poller;
+        if is_lost || is_nothing {
+            self.give_up_leaving();
+        }
+        if is_nothing {
+            return;
+        }
+        self.send(Event::Control(match is_lost {
+            true => Control::Lost { poller, shards },
+            false => Control::Revoked { poller, shards },
+        }));
+    }
+
+    /// Lets librdkafka go on after a revocation.
+    fn give_up_leaving(&mut self) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let leaving = std::mem::take(&mut session.leaving);
+        self.shared.disown(self.poller, &leaving);
+        let result = session.unassign(&leaving);
+        if let Err(error) = result {
+            tracing::debug!(mapping = %self.shared.mapping, %error, "giving partitions up");
+        }
+        let answers = self.commits.forget(&leaving);
+        self.committed(answers);
+    }
+
+    /// While the engine still works on what the group wants back, the member may fall out of the group.
+    fn notice_loss(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        if session.leaving.is_empty() || !session.is_lost() {
+            return;
+        }
+        let shards: Vec<ShardId> = session.leaving.iter().copied().map(ShardId).collect();
+        self.give_up_leaving();
+        let poller = self.poller;
+        self.send(Event::Control(Control::Lost { poller, shards }));
+    }
+
+    fn trouble(&mut self, trouble: &Trouble) {
+        if !trouble.stops() {
+            tracing::debug!(mapping = %self.shared.mapping, ?trouble, "librdkafka reports");
+            return;
+        }
+        // A cluster of one broker that refuses a client is "all brokers down", too.
+        let is_echo = trouble.reason().is_none()
+            && !trouble.is_fatal
+            && (self.complaint.is_some() || self.error.is_some());
+        if !is_echo {
+            self.stopped(trouble.error(), trouble.reason());
+        }
+        let has_nothing = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.queues.is_empty() && session.leaving.is_empty());
+        if trouble.is_fatal {
+            self.lose_everything();
+        } else if has_nothing && trouble.reason() == Some(Reason::Authentication) {
+            // The secret may be mended: the next receive fetches it anew.
+            self.close(None);
+        }
+    }
+
+    /// Nothing can be read for now.
+    fn stopped(&mut self, error: CallError, reason: Option<Reason>) {
+        let reason = reason.filter(|_| error.class == FailureClass::Denied);
+        if reason.is_some() && reason != self.complaint {
+            self.complaint = reason;
+            let state = reason.map_or("", Reason::name);
+            tracing::error!(
+                mapping = %self.shared.mapping, %error, StateTransitionReason = state, "the cluster cannot be read"
+            );
+        }
+        self.error = Some(error);
+    }
+
+    fn recovered(&mut self) {
+        self.error = None;
+        if let Some(reason) = self.complaint.take() {
+            tracing::info!(mapping = %self.shared.mapping, was = reason.name(), "the cluster can be read again");
+        }
+    }
+
+    /// Answers the receive that is waiting, if there is something to say.
+    fn answer(&mut self) {
+        let Some((receive, _)) = &mut self.receive else {
+            return;
+        };
+        if let Some(session) = &self.session {
+            let page = page::take(
+                &session.queues,
+                &receive.held,
+                &mut self.turn,
+                receive.records_max,
+                std::mem::take(&mut receive.records),
+                (&self.shared.shape, &self.shared.keep),
+            );
+            if !page.ends.is_empty() {
+                let token = receive.token;
+                self.receive = None;
+                return self.send(Event::Fetched { token, page });
+            }
+            receive.records = page.records;
+        }
+        if let Some(error) = self.error.take() {
+            let token = receive.token;
+            self.receive = None;
+            tracing::debug!(mapping = %self.shared.mapping, %error, "a receive failed");
+            self.fail(token, error.class);
+        }
+    }
+
+    fn answer_empty(&mut self) {
+        if let Some((receive, _)) = self.receive.take() {
+            let page = Page {
+                records: receive.records,
+                ..Page::default()
+            };
+            let token = receive.token;
+            self.send(Event::Fetched { token, page });
+        }
+    }
+
+    fn committed(&self, answers: Vec<Answer>) {
+        for answer in answers {
+            let token = answer.token;
+            match answer.result {
+                Ok(()) => self.send(Event::Done { token }),
+                Err(error) => {
+                    let partition = answer.partition;
+                    tracing::warn!(mapping = %self.shared.mapping, partition, error, "an offset was not committed");
+                    self.fail(token, FailureClass::Transient);
+                }
+            }
+        }
+    }
+
+    /// The membership is over, and nothing of it may be committed any more.
+    fn lose_everything(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let mut all: BTreeSet<u32> = session.queues.keys().copied().collect();
+        all.extend(&session.leaving);
+        all.extend(session.assigned());
+        let shards: Vec<ShardId> = all.into_iter().map(ShardId).collect();
+        self.close(None);
+        let poller = self.poller;
+        if !shards.is_empty() {
+            self.send(Event::Control(Control::Lost { poller, shards }));
+        }
+    }
+
+    /// Leaves the group. `token` is answered when that is done.
+    fn close(&mut self, token: Option<Token>) {
+        self.assignment += 1;
+        self.shared.disown_all(self.poller);
+        let answers = self.commits.abandon();
+        self.committed(answers);
+        match (self.session.take(), token) {
+            (None, None) => {}
+            (None, Some(token)) => self.send(Event::Done { token }),
+            (Some(session), token) => {
+                self.is_busy = true;
+                self.questions.spawn_blocking(move || {
+                    drop(session);
+                    Found::Closed(token)
+                });
+            }
+        }
+    }
+
+    fn fail(&self, token: Token, class: FailureClass) {
+        self.send(Event::Failed { token, class });
+    }
+
+    fn send(&self, event: Event<Payload>) {
+        // A mapping that is gone needs no answer.
+        let _ = self.shared.events.send(event);
+    }
+}
+
+/// Ends when the receive has waited long enough, or the mapping drains.
+async fn waited(receive: &mut Option<(Receive, Instant)>) {
+    match receive {
+        None => std::future::pending().await,
+        Some((receive, deadline)) => tokio::select! {
+            () = tokio::time::sleep_until(*deadline) => {}
+            _ = receive.draining.wait_for(|draining| *draining) => {}
+        },
+    }
+}

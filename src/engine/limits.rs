@@ -75,6 +75,14 @@ pub const SQS_PROVISIONED_STEP: u32 = 1_000;
 /// Messages in flight per standard queue (SQS quotas).
 pub const SQS_IN_FLIGHT_MAX: u32 = 120_000;
 
+/// Invocations at once of one provisioned Kafka poller (developer guide, "Provisioned mode").
+pub const KAFKA_POLLER_CONCURRENCY: u32 = 5;
+/// Bytes per second of one provisioned Kafka poller (5 MB; developer guide, "Provisioned mode").
+pub const KAFKA_POLLER_BYTES_PER_SEC_MAX: u64 = 5_000_000;
+/// Retries of a Kafka batch that would be retried for ever, once an on-failure destination can take it (developer guide,
+/// "Kafka error handling").
+pub const KAFKA_DESTINATION_RETRIES: u32 = 10;
+
 /// Longest function timeout (Lambda quotas).
 pub const FUNCTION_TIMEOUT_MAX: Span = Span::from_secs(900);
 /// Concurrency that must stay unreserved (developer guide, "Managing concurrency").

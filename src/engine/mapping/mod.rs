@@ -1,14 +1,17 @@
 //! The mapping state machine: one event source mapping, whatever its source.
 
 mod batch;
+mod kafka;
 mod queue;
 mod slab;
 mod stream;
+mod work;
 
 use crate::engine::timers::Timers;
 use crate::engine::{
     Action, BatchId, Event, Fact, MappingConfig, Record, Rng, Time, Tuning, WakeReason,
 };
+use kafka::Kafka;
 use queue::Queue;
 use std::collections::VecDeque;
 use stream::Stream;
@@ -70,9 +73,10 @@ pub struct Unsupported {
 enum Family<P> {
     Stream(Stream<P>),
     Queue(Queue<P>),
+    Kafka(Kafka<P>),
 }
 
-/// What both families need: the outbox, the records of batches, deadlines.
+/// What all families need: the outbox, the records of batches, deadlines.
 #[derive(Debug)]
 struct Core<P> {
     config: MappingConfig,
@@ -126,6 +130,8 @@ impl<P> Mapping<P> {
         };
         let family = if stream {
             Family::Stream(Stream::new())
+        } else if core.config.source.is_kafka() {
+            Family::Kafka(Kafka::new(&mut core))
         } else {
             Family::Queue(Queue::new(&mut core))
         };
@@ -142,6 +148,7 @@ impl<P> Mapping<P> {
         match &mut self.family {
             Family::Stream(stream) => stream.handle(&mut self.core, event),
             Family::Queue(queue) => queue.handle(&mut self.core, event),
+            Family::Kafka(kafka) => kafka.handle(&mut self.core, event),
         }
     }
 
@@ -152,6 +159,7 @@ impl<P> Mapping<P> {
             match &mut self.family {
                 Family::Stream(stream) => stream.handle_timer(&mut self.core, key),
                 Family::Queue(queue) => queue.handle_timer(&mut self.core, key),
+                Family::Kafka(kafka) => kafka.handle_timer(&mut self.core, key),
             }
         }
     }
@@ -211,6 +219,7 @@ impl<P> Mapping<P> {
         match &self.family {
             Family::Stream(stream) => stream.in_hand(&self.core.batches),
             Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
+            Family::Kafka(kafka) => kafka.gathered() + self.core.batches.records(),
         }
     }
 
@@ -221,6 +230,7 @@ impl<P> Mapping<P> {
         match &self.family {
             Family::Stream(stream) => stream.is_drained(),
             Family::Queue(queue) => queue.is_drained(),
+            Family::Kafka(kafka) => kafka.is_drained(),
         }
     }
 }
@@ -272,10 +282,11 @@ impl<P> Core<P> {
 /// Kinds of source that have no family yet; files that name one are refused before they run.
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
-    if !(config.source.is_stream() || config.source.is_queue()) {
+    let source = config.source;
+    if !(source.is_stream() || source.is_queue() || source.is_kafka()) {
         return refuse(
             "EventSourceArn",
-            "only Kinesis, DynamoDB streams and SQS queues can be polled",
+            "only Kinesis, DynamoDB streams, SQS queues and Kafka can be polled",
         );
     }
     Ok(())

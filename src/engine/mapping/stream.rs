@@ -4,14 +4,13 @@ mod lane;
 mod progress;
 mod shard;
 mod window;
-mod work;
 
 use super::batch::Batches;
 use super::slab::Slab;
+use super::work::Todo;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
 use shard::{Shard, Timer};
-use work::Todo;
 
 /// All shards of one stream mapping.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use crate::poll::shards::ShardBook;
 use crate::poll::store::{OpenWindow, Saving, Store};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, encode};
+use crate::source::kafka::Events;
 use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub(crate) struct Io {
     pub(crate) tasks: JoinSet<Input>,
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) tally: Tally,
+    /// Kafka: what the consumers say, in order.
+    pub(crate) events: Option<Events>,
     /// A shard came to its end, so that there may be new ones.
     pub(crate) shard_ended: bool,
     /// Mixed into request ids, so that those of two runs differ.
@@ -94,6 +97,17 @@ impl Effects<Payload> for Io {
             } => self.read(now, mapping.spare_list(), token, shard, from, records_max),
             Action::Receive {
                 token,
+                poller,
+                records_max,
+                wait,
+                held,
+            } if matches!(self.feed, Feed::Kafka(_)) => {
+                let records = mapping.spare_list();
+                self.kafka_receive(poller, token, (records_max, wait), held, records);
+                None
+            }
+            Action::Receive {
+                token,
                 records_max,
                 wait,
                 ..
@@ -111,10 +125,26 @@ impl Effects<Payload> for Io {
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
-            Action::Yield { token, .. }
-            | Action::Leave { token, .. }
-            | Action::Measure { token } => {
-                panic!("{token:?}: this source has no consumer groups")
+            Action::Yield { token, poller, .. } => {
+                self.kafka_yield(poller, token);
+                None
+            }
+            Action::Leave { token, poller } => {
+                self.kafka_leave(poller, token);
+                None
+            }
+            Action::Measure { token } => {
+                self.kafka_measure(token);
+                None
+            }
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+                ..
+            } if matches!(self.feed, Feed::Kafka(_)) => {
+                self.kafka_commit(token, shard, delta.to);
+                None
             }
             Action::Checkpoint {
                 token,
@@ -160,7 +190,7 @@ impl Effects<Payload> for Io {
                 self.tally.outstanding += u64::from(records);
                 self.tally.last_records = now;
                 // A stream is done with what its filters left out; a queue when that is deleted.
-                if shard.is_some() {
+                if shard.is_some() || matches!(self.feed, Feed::Kafka(_)) {
                     self.finished(filtered);
                 }
             }
@@ -187,7 +217,7 @@ impl Effects<Payload> for Io {
                     Outcome::Throttled { .. } => add(&counters.throttles, 1),
                 }
                 // A queue's messages are finished when they are deleted or returned.
-                if self.feed.has_shards() {
+                if self.feed.has_shards() || matches!(self.feed, Feed::Kafka(_)) {
                     self.finished(succeeded);
                 }
             }
@@ -368,7 +398,7 @@ impl Io {
                 });
                 None
             }
-            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kafka(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to receive messages")
             }
         }
@@ -384,7 +414,10 @@ impl Io {
         let records = mapping.batch(batch);
         let request = self.request_id(records.iter().map(|record| &record.meta), window);
         let frame = window.map(|call| self.windows.frame(call, self.book.name(call.shard)));
-        let event = encode::event(records, frame.as_ref());
+        let event = match &self.feed {
+            Feed::Kafka(kafka) => kafka.shape().event(records),
+            _ => encode::event(records, frame.as_ref()),
+        };
         let (target, name) = (self.target.clone(), self.function_name.clone());
         self.tasks.spawn(async move {
             let reply = target.invoke(&name, request, event).await;
@@ -415,7 +448,11 @@ impl Io {
         let outcome = if self.feed.has_shards() {
             self.windows.judge(mapping, batch, window, reply)
         } else {
-            match judge_queue(mapping, batch, reply) {
+            let answer = match &self.feed {
+                Feed::Kafka(_) => self.judge_kafka(mapping, batch, reply),
+                _ => judge_queue(mapping, batch, reply),
+            };
+            match answer {
                 QueueAnswer::All(outcome) => outcome,
                 QueueAnswer::Failed(failed) => return Event::InvokedPartly { token, failed },
             }
@@ -469,7 +506,7 @@ impl Io {
                 });
                 None
             }
-            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kafka(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to delete messages")
             }
         }

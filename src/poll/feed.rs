@@ -4,6 +4,7 @@ use crate::engine::{Page, Position, Span, Time};
 use crate::poll::Clock;
 use crate::poll::encode::SqsShape;
 use crate::source::dynamodb::{self, DynamoDb};
+use crate::source::kafka::Kafka;
 use crate::source::kinesis::{self, Kinesis};
 use crate::source::local::{self, Queue, Stream};
 use crate::source::sqs::Sqs;
@@ -20,6 +21,7 @@ const DRAIN_RECEIVE_GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(crate) enum Feed {
     DynamoDb(Arc<DynamoDb>),
+    Kafka(Arc<Kafka>),
     Kinesis(Arc<Kinesis>),
     Sqs(Arc<Sqs>),
     Stream {
@@ -59,7 +61,8 @@ impl Feed {
             Self::DynamoDb(dynamodb) => dynamodb.shards().await,
             Self::Kinesis(kinesis) => kinesis.shards().await,
             Self::Stream { stream, .. } => Ok(stream.shards()),
-            Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
+            // Partitions are assigned, not listed.
+            Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
         }
     }
 
@@ -71,14 +74,21 @@ impl Feed {
             }
             Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name, keep)))),
             Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
-            Self::Sqs(_) | Self::Queue { .. } => None,
+            Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => None,
+        }
+    }
+
+    /// Gives back what the source holds for this process, such as a place in a group.
+    pub(crate) async fn close(&self) {
+        if let Self::Kafka(kafka) = self {
+            kafka.close().await;
         }
     }
 
     /// Whether nothing will ever come any more; only local sources can tell.
     pub(crate) fn is_exhausted(&self, readers: &[Reader]) -> bool {
         match self {
-            Self::DynamoDb(_) | Self::Kinesis(_) | Self::Sqs(_) => false,
+            Self::DynamoDb(_) | Self::Kafka(_) | Self::Kinesis(_) | Self::Sqs(_) => false,
             Self::Stream { stream, .. } => readers.iter().all(|reader| match reader {
                 Reader::Local(reader) => stream.is_exhausted(reader),
                 Reader::DynamoDb(_) | Reader::Kinesis(_) => false,

@@ -1,7 +1,8 @@
 //! How a poller's mapping names its Kafka topic.
 
 use super::arn::Arn;
-use super::convert::{list, one_of, string};
+use super::availability::not_yet;
+use super::convert::{choice, list, string};
 use super::diagnostic::Diagnostic;
 use super::poller_model::{KafkaProtocol, KafkaSource};
 use super::read::{Cx, Table};
@@ -17,7 +18,7 @@ pub(crate) fn source(
     written: &MappingParameters,
     arn: Option<Arn>,
 ) -> Option<KafkaSource> {
-    let protocol = table.opt(cx, "security_protocol", one_of(&KafkaProtocol::ALL));
+    let protocol = table.opt(cx, "security_protocol", choice(&KafkaProtocol::ALL));
     let config = match arn {
         Some(_) => &written.amazon_managed_kafka_event_source_config,
         None => &written.self_managed_kafka_event_source_config,
@@ -26,7 +27,7 @@ pub(crate) fn source(
     if config.consumption_mode.as_deref() == Some("Queue")
         && let Some(entry) = table.entry("SelfManagedKafkaEventSourceConfig")
     {
-        cx.push(super::availability::not_yet(
+        cx.push(not_yet(
             "`ConsumptionMode = \"Queue\"`",
             &entry.node.span,
             "leave it out: the topic is then read as a stream",
@@ -37,10 +38,14 @@ pub(crate) fn source(
             let example = "[\"b-1.orders.abc123.c2.kafka.us-east-1.amazonaws.com:9096\"]";
             table.req(cx, "bootstrap_servers", example, list(string))?
         }
-        None => written.self_managed_event_source.clone()?,
+        None => written
+            .self_managed_event_source
+            .clone()
+            .unwrap_or_default(),
     };
     // The rules have a word for a missing topic, and for servers of self-managed clusters.
-    let topic = written.topics.as_deref()?.first()?.clone();
+    let topics = written.topics.as_deref().unwrap_or_default();
+    let topic = topics.first().cloned().unwrap_or_default();
     let is_server = |text: &String| {
         text.rsplit_once(':')
             .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
@@ -49,10 +54,13 @@ pub(crate) fn source(
         && !(servers.iter().all(is_server) && (1..=10).contains(&servers.len()))
     {
         cx.push(
-            Diagnostic::new("bad-name", "`bootstrap_servers` does not name Kafka's servers")
-                .at(&entry.node.span)
-                .label("cannot be understood")
-                .allowed("1 to 10 of host:port"),
+            Diagnostic::new(
+                "bad-name",
+                "`bootstrap_servers` does not name Kafka's servers",
+            )
+            .at(&entry.node.span)
+            .label("cannot be understood")
+            .allowed("1 to 10 of host:port"),
         );
         return None;
     }

@@ -19,6 +19,7 @@ mod faults;
 mod functions;
 mod gates;
 mod inside;
+mod kafka;
 mod lineage;
 mod load;
 mod local;

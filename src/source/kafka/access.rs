@@ -1,7 +1,7 @@
 //! How a mapping's parameters become librdkafka's settings.
 
-use super::super::secret::{self, SecretError};
 use super::super::CallError;
+use super::super::secret::{self, SecretError};
 use super::trouble::Reason;
 use crate::engine::FailureClass;
 use crate::scenario::{Aws, KafkaProtocol, KafkaSource, SourceAccess};

@@ -121,9 +121,7 @@ mod tests {
     use super::*;
 
     fn tokens(answers: &[Answer]) -> Vec<(u64, bool)> {
-        let shown = answers
-            .iter()
-            .map(|it| (it.token.0, it.result.is_ok()));
+        let shown = answers.iter().map(|it| (it.token.0, it.result.is_ok()));
         shown.collect()
     }
 

@@ -8,9 +8,7 @@ use super::offsets::{self, Start};
 use super::page;
 use super::session::Session;
 use super::trouble::{Reason, Trouble, call_error};
-use crate::engine::{
-    Control, Event, FailureClass, Page, Position, Shard, ShardId, Span, Token,
-};
+use crate::engine::{Control, Event, FailureClass, Page, Position, Shard, ShardId, Span, Token};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaResult;
 use std::collections::BTreeSet;
@@ -185,8 +183,10 @@ impl Consumer {
         }
         self.is_busy = true;
         let shared = self.shared.clone();
+        // Fetching secrets is work for one thread: its future cannot move between them.
+        let runtime = tokio::runtime::Handle::current();
         self.questions
-            .spawn(async move { Found::Settings(shared.settings().await) });
+            .spawn_blocking(move || Found::Settings(runtime.block_on(shared.settings())));
     }
 
     fn found(&mut self, found: Found) {
@@ -194,8 +194,8 @@ impl Consumer {
             Found::Settings(settings) => {
                 self.is_busy = false;
                 let (mapping, topic) = (&self.shared.mapping, &self.shared.topic);
-                let opened = settings
-                    .and_then(|config| Session::open(&config, mapping, topic, &self.wake));
+                let opened =
+                    settings.and_then(|config| Session::open(&config, mapping, topic, &self.wake));
                 match opened {
                     Ok(session) => self.session = Some(session),
                     Err(error) => self.stopped(error, Some(Reason::Authentication)),
@@ -241,7 +241,8 @@ impl Consumer {
             tracing::warn!(mapping = %self.shared.mapping, %error, "an assignment came to nothing");
             return;
         }
-        self.shared.own(self.poller, starts.iter().map(|it| it.partition));
+        self.shared
+            .own(self.poller, starts.iter().map(|it| it.partition));
         for start in starts.iter().filter(|start| start.is_new) {
             // Rule `kafka-latest-is-stored`: otherwise a member that dies before its first batch is done would make
             // LATEST mean a later moment for the next one.

@@ -220,7 +220,9 @@ impl Kafka {
     }
 
     fn consumers(&self) -> MutexGuard<'_, BTreeMap<u32, Handle>> {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.consumers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,9 @@
 //! One membership of a group, from subscription to leaving.
 
+use super::super::CallError;
 use super::context::{Context, partitions_of};
 use super::offsets::{Start, raw};
 use super::trouble::call_error;
-use super::super::CallError;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};

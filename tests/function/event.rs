@@ -14,13 +14,19 @@ pub(crate) enum Verdict {
 
 /// The worst that any record of the event asks for. An event without records asks for nothing.
 pub(crate) fn verdict(event: &Value) -> Verdict {
-    let records = event.get("Records").and_then(Value::as_array);
-    records
-        .into_iter()
-        .flatten()
+    records(event)
         .map(record_verdict)
         .max()
         .unwrap_or(Verdict::Succeed)
+}
+
+/// The records of an event; Kafka's stand in a list for each partition.
+pub(crate) fn records(event: &Value) -> impl Iterator<Item = &Value> {
+    let list = event.get("Records").and_then(Value::as_array);
+    let lists = event.get("records").and_then(Value::as_object);
+    let lists = lists.into_iter().flat_map(|lists| lists.values());
+    let in_lists = lists.filter_map(Value::as_array).flatten();
+    list.into_iter().flatten().chain(in_lists)
 }
 
 pub(crate) fn record_verdict(record: &Value) -> Verdict {
@@ -36,7 +42,7 @@ pub(crate) fn record_verdict(record: &Value) -> Verdict {
     }
 }
 
-/// The text of an SQS body or of Kinesis data, or all of a DynamoDB change; bytes that are no text are shown as far as they
+/// The text of an SQS body, of Kinesis data or of a Kafka value, or all of a DynamoDB change; bytes that are no text are shown as far as they
 /// are.
 fn payload(record: &Value) -> Option<String> {
     if let Some(body) = record.get("body").and_then(Value::as_str) {
@@ -45,7 +51,8 @@ fn payload(record: &Value) -> Option<String> {
     if let Some(change) = record.get("dynamodb") {
         return Some(change.to_string());
     }
-    let data = record.pointer("/kinesis/data").and_then(Value::as_str)?;
+    let data = record.pointer("/kinesis/data").or(record.get("value"));
+    let data = data.and_then(Value::as_str)?;
     let bytes = STANDARD.decode(data).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -10,6 +10,7 @@
 mod destinations;
 mod dynamodb;
 mod function;
+mod kafka;
 mod kinesis;
 mod secrets;
 mod sqs;

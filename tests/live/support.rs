@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod dynamodb;
+pub(crate) mod kafka;
 pub(crate) mod poller;
 
 use std::path::PathBuf;

@@ -80,6 +80,8 @@ pub(super) struct Consumer {
     error: Option<CallError>,
     /// What was last complained about.
     complaint: Option<Reason>,
+    /// Measurements that wait for a client.
+    measures: Vec<Token>,
     /// Settings are being put together, or an earlier client is being closed.
     is_busy: bool,
     questions: JoinSet<Found>,
@@ -103,6 +105,7 @@ impl Consumer {
             receive: None,
             error: None,
             complaint: None,
+            measures: Vec::new(),
             is_busy: false,
             questions: JoinSet::new(),
         }
@@ -164,15 +167,7 @@ impl Consumer {
                 self.send(Event::Done { token });
             }
             Command::Leave { token } => self.close(Some(token)),
-            Command::Measure { token } => match &self.session {
-                Some(session) => {
-                    let (consumer, shared) = (session.consumer.clone(), self.shared.clone());
-                    self.questions.spawn_blocking(move || {
-                        Found::Ends(token, offsets::ends(&consumer, &shared.source.topic))
-                    });
-                }
-                None => self.fail(token, FailureClass::Transient),
-            },
+            Command::Measure { token } => self.measures.push(token),
         }
     }
 
@@ -308,6 +303,7 @@ impl Consumer {
             }
         }
         self.notice_loss();
+        self.measure();
         self.answer();
         if let Some(session) = &self.session
             && let Some(offsets) = self.commits.send()
@@ -318,6 +314,18 @@ impl Consumer {
             let each: Vec<_> = offsets.keys().map(|&number| (number, Err(code))).collect();
             let answers = self.commits.answered(&each);
             self.committed(answers);
+        }
+    }
+
+    fn measure(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        for token in self.measures.drain(..) {
+            let (consumer, shared) = (session.consumer.clone(), self.shared.clone());
+            self.questions.spawn_blocking(move || {
+                Found::Ends(token, offsets::ends(&consumer, &shared.source.topic))
+            });
         }
     }
 
@@ -434,6 +442,9 @@ impl Consumer {
                 mapping = %self.shared.mapping, %error, StateTransitionReason = state, "the cluster cannot be read"
             );
         }
+        for token in std::mem::take(&mut self.measures) {
+            self.fail(token, error.class);
+        }
         self.error = Some(error);
     }
 
@@ -520,6 +531,9 @@ impl Consumer {
         self.shared.disown_all(self.poller);
         let answers = self.commits.abandon();
         self.committed(answers);
+        for token in std::mem::take(&mut self.measures) {
+            self.fail(token, FailureClass::Transient);
+        }
         match (self.session.take(), token) {
             (None, None) => {}
             (None, Some(token)) => self.send(Event::Done { token }),

@@ -141,15 +141,6 @@ impl Kafka {
         records: Records,
         draining: watch::Receiver<bool>,
     ) {
-        let mut consumers = self.consumers();
-        let handle = consumers.entry(poller).or_insert_with(|| {
-            let (commands, received) = mpsc::unbounded_channel();
-            let consumer = Consumer::new(poller, self.shared.clone(), received);
-            Handle {
-                commands,
-                task: tokio::spawn(consumer.run()),
-            }
-        });
         let receive = Command::Receive(Receive {
             token,
             records_max,
@@ -158,9 +149,20 @@ impl Kafka {
             records,
             draining,
         });
-        if handle.commands.send(receive).is_err() {
-            self.fail(token);
-        }
+        self.hire(poller);
+        self.tell(Some(poller), token, receive);
+    }
+
+    /// Sees to it that the poller has somebody to talk to.
+    fn hire(&self, poller: u32) {
+        self.consumers().entry(poller).or_insert_with(|| {
+            let (commands, received) = mpsc::unbounded_channel();
+            let consumer = Consumer::new(poller, self.shared.clone(), received);
+            Handle {
+                commands,
+                task: tokio::spawn(consumer.run()),
+            }
+        });
     }
 
     /// Stores that everything before `offset` is done. Answered when the cluster has it.
@@ -184,10 +186,11 @@ impl Kafka {
         self.tell(Some(poller), token, Command::Leave { token });
     }
 
-    /// Answered with the ends of all partitions.
+    /// Answered with the ends of all partitions, once there is a client to ask with.
     pub fn measure(&self, token: Token) {
-        let first = self.consumers().keys().next().copied();
-        self.tell(first, token, Command::Measure { token });
+        // The first one is in the group for as long as any of them is.
+        self.hire(0);
+        self.tell(Some(0), token, Command::Measure { token });
     }
 
     /// Lets every consumer leave the group and waits until they have.

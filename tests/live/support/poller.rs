@@ -1,10 +1,13 @@
 //! The program under test, run as a user runs it: a file, a command, signals.
 
+use crate::function::event::records;
+
 use super::{ACCESS_KEY_ID, PATIENCE, REGION, SECRET_ACCESS_KEY, test_function};
 use serde_json::Value;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -22,7 +25,8 @@ pub(crate) struct Poller {
 pub(crate) struct Running {
     child: Child,
     /// Reads what it says from the beginning, so that it never has to wait for a reader.
-    output: Option<JoinHandle<String>>,
+    reader: Option<JoinHandle<()>>,
+    said: Arc<Mutex<String>>,
 }
 
 /// What is left of a poller that ended.
@@ -36,6 +40,8 @@ pub(crate) struct Ended {
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
+    /// When the function saw it.
+    pub(crate) unix_ms: u64,
     pub(crate) records: Vec<Value>,
     /// The whole event.
     pub(crate) event: Value,
@@ -51,6 +57,19 @@ impl Poller {
             target: String::new(),
             folder,
             endpoint,
+        }
+        .function("")
+    }
+
+    /// A poller of whatever `mapping` says.
+    pub(crate) fn of(mapping: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self {
+            mapping: format!("name = \"tested\"\n{mapping}\n"),
+            function: "f".to_owned(),
+            target: String::new(),
+            folder,
+            endpoint: "http://127.0.0.1:9".to_owned(),
         }
         .function("")
     }
@@ -108,15 +127,20 @@ impl Poller {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut errors = child.stderr.take().expect("standard error is piped");
-        let output = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = errors.read_to_string(&mut text);
-            text
+        let errors = child.stderr.take().expect("standard error is piped");
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = said.clone();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                let mut heard = heard.lock().expect("nobody panics with it");
+                heard.push_str(&line);
+                heard.push('\n');
+            }
         });
         Running {
             child,
-            output: Some(output),
+            reader: Some(reader),
+            said,
         }
     }
 
@@ -169,13 +193,22 @@ impl Invocation {
         let event = &line["event"];
         Self {
             request_id: line["requestId"].as_str().expect("a request id").to_owned(),
-            records: event["Records"].as_array().expect("records").clone(),
+            unix_ms: line["unixMs"].as_u64().expect("a time"),
+            records: records(event).cloned().collect(),
             event: event.clone(),
         }
     }
 }
 
 impl Running {
+    /// Whether it has said that.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.said
+            .lock()
+            .expect("nobody panics with it")
+            .contains(text)
+    }
+
     /// Ends it without a chance to do anything (SIGKILL).
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it still ran");
@@ -196,8 +229,9 @@ impl Running {
         let status = wait_until("the end of the poller", || {
             self.child.try_wait().expect("its status")
         });
-        let reader = self.output.take().expect("it is waited for once");
-        let output = reader.join().expect("its output was read");
+        let reader = self.reader.take().expect("it is waited for once");
+        reader.join().expect("its output was read");
+        let output = self.said.lock().expect("nobody panics with it").clone();
         Ended { status, output }
     }
 }

@@ -1,7 +1,7 @@
 //! Commits of one consumer: one call at a time, which carries all that has come up since the last one.
 
 use crate::engine::Token;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::KafkaResult;
 use std::collections::BTreeMap;
 
 /// A commit that the engine waits for.
@@ -62,27 +62,17 @@ impl Commits {
     }
 
     /// The call on its way was answered.
-    pub(super) fn answered(
-        &mut self,
-        results: &[(u32, Result<(), RDKafkaErrorCode>)],
-    ) -> Vec<Answer> {
+    pub(super) fn answered(&mut self, result: KafkaResult<()>) -> Vec<Answer> {
         let asked = self.on_its_way.take().unwrap_or_default();
-        let failed = results.iter().filter(|(_, result)| result.is_err());
-        for (partition, _) in failed {
-            // It may be asked for again.
-            self.sent.remove(partition);
+        let result = result.map_err(|error| error.to_string());
+        if result.is_err() {
+            // Whatever it was: it may be asked for again.
+            self.sent.clear();
         }
-        let answer = |it: Asked| {
-            let found = results.iter().find(|(number, _)| *number == it.partition);
-            let result = match found {
-                Some((_, result)) => result.map_err(|code| code.to_string()),
-                None => Err("the answer does not name the partition".to_owned()),
-            };
-            Answer {
-                token: it.token,
-                partition: it.partition,
-                result,
-            }
+        let answer = |it: Asked| Answer {
+            token: it.token,
+            partition: it.partition,
+            result: result.clone(),
         };
         asked.into_iter().map(answer).collect()
     }
@@ -119,6 +109,7 @@ fn not_assigned(asked: Asked) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
     fn tokens(answers: &[Answer]) -> Vec<(u64, bool)> {
         let shown = answers.iter().map(|it| (it.token.0, it.result.is_ok()));
@@ -134,12 +125,14 @@ mod tests {
         commits.ask(Some(Token(3)), 4, 7);
         commits.ask(Some(Token(4)), 0, 30);
         assert_eq!(commits.send(), None, "one call at a time");
-        assert_eq!(tokens(&commits.answered(&[(0, Ok(()))])), [(1, true)]);
+        assert_eq!(tokens(&commits.answered(Ok(()))), [(1, true)]);
         assert_eq!(commits.send(), Some(BTreeMap::from([(0, 30), (4, 7)])));
-        let failed = RDKafkaErrorCode::IllegalGeneration;
-        let answers = commits.answered(&[(0, Ok(())), (4, Err(failed))]);
-        assert_eq!(tokens(&answers), [(2, true), (3, false), (4, true)]);
+        let failed = KafkaError::ConsumerCommit(RDKafkaErrorCode::IllegalGeneration);
+        let answers = commits.answered(Err(failed));
+        assert_eq!(tokens(&answers), [(2, false), (3, false), (4, false)]);
         assert_eq!(commits.send(), None);
+        commits.ask(Some(Token(5)), 0, 20);
+        assert_eq!(commits.send(), Some(BTreeMap::from([(0, 20)])));
     }
 
     #[test]
@@ -147,10 +140,10 @@ mod tests {
         let mut commits = Commits::default();
         commits.ask(Some(Token(1)), 0, 10);
         commits.send();
-        commits.answered(&[(0, Ok(()))]);
+        commits.answered(Ok(()));
         commits.ask(Some(Token(2)), 0, 5);
         assert_eq!(commits.send(), Some(BTreeMap::from([(0, 10)])));
-        assert_eq!(tokens(&commits.answered(&[(0, Ok(()))])), [(2, true)]);
+        assert_eq!(tokens(&commits.answered(Ok(()))), [(2, true)]);
         commits.ask(None, 0, 12);
         commits.ask(Some(Token(3)), 0, 11);
         assert_eq!(commits.send(), Some(BTreeMap::from([(0, 12)])));
@@ -164,7 +157,7 @@ mod tests {
         commits.ask(Some(Token(2)), 0, 2);
         commits.ask(Some(Token(3)), 1, 2);
         assert_eq!(tokens(&commits.forget(&[0])), [(2, false)]);
-        assert_eq!(tokens(&commits.answered(&[(0, Ok(()))])), [(1, true)]);
+        assert_eq!(tokens(&commits.answered(Ok(()))), [(1, true)]);
         assert_eq!(commits.send(), Some(BTreeMap::from([(1, 2)])));
         commits.ask(Some(Token(4)), 1, 9);
         assert_eq!(tokens(&commits.abandon()), [(3, false), (4, false)]);

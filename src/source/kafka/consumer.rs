@@ -61,6 +61,7 @@ enum Found {
     Settings(Result<ClientConfig, CallError>),
     Starts(u64, KafkaResult<Vec<Start>>),
     Ends(Token, KafkaResult<Vec<(ShardId, crate::engine::Seq)>>),
+    Committed(KafkaResult<()>),
     Closed(Option<Token>),
 }
 
@@ -206,6 +207,10 @@ impl Consumer {
                 tracing::warn!(mapping = %self.shared.mapping, %error, "the lag could not be measured");
                 self.fail(token, error.class);
             }
+            Found::Committed(result) => {
+                let answers = self.commits.answered(result);
+                self.committed(answers);
+            }
             Found::Closed(token) => {
                 self.is_busy = false;
                 if let Some(token) = token {
@@ -307,13 +312,13 @@ impl Consumer {
         self.answer();
         if let Some(session) = &self.session
             && let Some(offsets) = self.commits.send()
-            && let Err(error) = session.commit(&offsets)
         {
-            let code = error.rdkafka_error_code();
-            let code = code.unwrap_or(rdkafka::error::RDKafkaErrorCode::Unknown);
-            let each: Vec<_> = offsets.keys().map(|&number| (number, Err(code))).collect();
-            let answers = self.commits.answered(&each);
-            self.committed(answers);
+            // The client says what became of a commit only to whoever waits for it.
+            let (consumer, topic) = (session.consumer.clone(), self.shared.topic.clone());
+            self.questions.spawn_blocking(move || {
+                let result = offsets::commit(&consumer, &topic, &offsets);
+                Found::Committed(result)
+            });
         }
     }
 
@@ -347,10 +352,6 @@ impl Consumer {
                 partitions,
                 is_lost,
             } => self.revoked(partitions, is_lost),
-            Happening::Committed(results) => {
-                let answers = self.commits.answered(&results);
-                self.committed(answers);
-            }
             Happening::Trouble(trouble) => self.trouble(&trouble),
         }
     }

@@ -1,13 +1,13 @@
 //! librdkafka's callbacks, turned into a list that the consumer's own task works off.
 //!
-//! Callbacks for rebalances, commits and errors run inside of that task's own polls. Only log lines and wake-ups come
+//! Callbacks for rebalances and errors run inside of that task's own polls. Only log lines and wake-ups come
 //! from librdkafka's threads, and none of them touches anything else.
 
 use super::trouble::Trouble;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::VecDeque;
@@ -25,8 +25,6 @@ pub(super) enum Happening {
         /// Somebody else may have them already.
         is_lost: bool,
     },
-    /// The commit on its way was answered, for each partition.
-    Committed(Vec<(u32, Result<(), RDKafkaErrorCode>)>),
     Trouble(Trouble),
 }
 
@@ -116,22 +114,5 @@ impl ConsumerContext for Context {
                 is_lost: consumer.assignment_lost(),
             },
         });
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let failed = result.err().map(|error| {
-            let code = error.rdkafka_error_code();
-            code.unwrap_or(RDKafkaErrorCode::Unknown)
-        });
-        let elements = offsets.elements();
-        let each = elements.iter().filter_map(|element| {
-            let partition = u32::try_from(element.partition()).ok()?;
-            let own = element.error().err().map(|error| {
-                let code = error.rdkafka_error_code();
-                code.unwrap_or(RDKafkaErrorCode::Unknown)
-            });
-            Some((partition, own.or(failed).map_or(Ok(()), Err)))
-        });
-        self.push(Happening::Committed(each.collect()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::engine::{Position, Seq, ShardId};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
@@ -122,6 +122,21 @@ pub(super) fn ends(
         .collect())
 }
 
+/// Stores offsets for the group and waits until the cluster has them. The client tells the result of all partitions
+/// together; what a group may be refused concerns all of them.
+pub(super) fn commit(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    offsets: &BTreeMap<u32, u64>,
+) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::new();
+    for (&partition, &offset) in offsets {
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        list.add_partition_offset(topic, raw(partition), Offset::Offset(offset))?;
+    }
+    consumer.commit(&list, CommitMode::Sync)
+}
+
 /// One question for all partitions: the offset of a time, or one of the two ends, which have numbers like times.
 fn look_up(
     consumer: &BaseConsumer<Context>,
@@ -129,6 +144,9 @@ fn look_up(
     partitions: &[u32],
     what: Offset,
 ) -> KafkaResult<BTreeMap<u32, u64>> {
+    if partitions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let mut asked = TopicPartitionList::new();
     for &partition in partitions {
         asked.add_partition_offset(topic, raw(partition), what)?;

@@ -6,7 +6,7 @@ use super::offsets::{Start, raw};
 use super::trouble::call_error;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
@@ -99,16 +99,6 @@ impl Session {
             self.queues.remove(partition);
         }
         self.consumer.incremental_unassign(&self.list(partitions))
-    }
-
-    /// Sends a commit; the answer comes as a happening.
-    pub(super) fn commit(&self, offsets: &BTreeMap<u32, u64>) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::new();
-        for (&partition, &offset) in offsets {
-            let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-            list.add_partition_offset(&self.topic, raw(partition), Offset::Offset(offset))?;
-        }
-        self.consumer.commit(&list, CommitMode::Async)
     }
 
     fn list(&self, partitions: &[u32]) -> TopicPartitionList {

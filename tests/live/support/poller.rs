@@ -226,9 +226,19 @@ impl Running {
     }
 
     pub(crate) fn wait(mut self) -> Ended {
-        let status = wait_until("the end of the poller", || {
-            self.child.try_wait().expect("its status")
-        });
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                break status;
+            }
+            if Instant::now() >= deadline {
+                let said = self.said.lock().expect("nobody panics with it").clone();
+                panic!(
+                    "waited {PATIENCE:?} in vain for the end of the poller, which said:\n{said}"
+                );
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        };
         let reader = self.reader.take().expect("it is waited for once");
         reader.join().expect("its output was read");
         let output = self.said.lock().expect("nobody panics with it").clone();

@@ -40,6 +40,19 @@ pub(crate) const THROTTLES: Answer = Answer::Whole(Outcome::Throttled {
     retry_after: Span::ZERO,
 });
 
+impl Answer {
+    /// What of a batch is done: of each partition what comes before the lowest failed record.
+    fn succeeded(&self, places: &[Place]) -> Vec<Place> {
+        let fails = |place: &Place| match self {
+            Self::Whole(outcome) => *outcome != Outcome::Success,
+            Self::Failed(failed) => failed
+                .iter()
+                .any(|(shard, offset)| *shard == place.0 && *offset <= place.1),
+        };
+        places.iter().copied().filter(|it| !fails(it)).collect()
+    }
+}
+
 /// Sees the time in ms and the records of an invocation.
 pub(crate) type Function = Box<dyn FnMut(u64, &[Place]) -> Answer>;
 
@@ -74,6 +87,14 @@ pub(crate) struct Cluster {
     pub(crate) committed: BTreeMap<u32, u64>,
     /// Where each consumer reads on, by partition.
     pub(crate) reading: BTreeMap<(u32, u32), u64>,
+    /// Batches in flight, and what of each succeeds.
+    pub(crate) running: BTreeMap<u64, (Vec<Place>, Vec<Place>)>,
+    pub(crate) succeeded: BTreeSet<Place>,
+    pub(crate) given_up: BTreeSet<Place>,
+    /// Every commit: partition, offset, and whether the broker took it.
+    pub(crate) commit_log: Vec<(u32, u64, bool)>,
+    /// Consumers that joined and have not left.
+    pub(crate) members: BTreeSet<u32>,
     asked: Vec<Asked>,
     due: Vec<(Time, Event<Place>)>,
     did: Vec<(u64, Did)>,
@@ -139,6 +160,11 @@ impl Rig {
                 receives_fail: Vec::new(),
                 committed: BTreeMap::new(),
                 reading: BTreeMap::new(),
+                running: BTreeMap::new(),
+                succeeded: BTreeSet::new(),
+                given_up: BTreeSet::new(),
+                commit_log: Vec::new(),
+                members: BTreeSet::new(),
                 asked: Vec::new(),
                 due: Vec::new(),
                 did: Vec::new(),
@@ -231,6 +257,7 @@ impl Rig {
         self.now = next;
         if answer == Some(next) {
             let (_, event) = self.world.due.remove(0);
+            self.world.ended(&event);
             self.mapping.handle(next, event);
         } else if asked == Some(next) {
             let event = self.world.page(next);
@@ -258,10 +285,6 @@ impl Rig {
 
     pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
         self.world.facts.iter().map(|(_, fact)| *fact)
-    }
-
-    pub(crate) fn facts_at(&self) -> &[(u64, Fact)] {
-        &self.world.facts
     }
 
     fn pick<'a, T>(&'a self, of: impl FnMut(&'a (u64, Did)) -> Option<T>) -> Vec<T> {
@@ -398,10 +421,21 @@ impl Cluster {
         Event::Fetched { token, page }
     }
 
+    /// Takes note of an invocation that came to its end.
+    fn ended(&mut self, event: &Event<Place>) {
+        if let Event::Invoked { token, .. } | Event::InvokedPartly { token, .. } = event {
+            let (_, succeeded) = self.running.remove(&token.0).expect("a running batch");
+            self.succeeded.extend(succeeded);
+        }
+    }
+
     fn settle(&mut self, now: Time, token: Token, did: Did) -> Option<Event<Place>> {
         let refused = (self.refuse)(&did);
-        if let (Did::Commit(shard, to), None) = (&did, &refused) {
-            self.committed.insert(*shard, *to);
+        if let Did::Commit(shard, to) = did {
+            self.commit_log.push((shard, to, refused.is_none()));
+            if refused.is_none() {
+                self.committed.insert(shard, to);
+            }
         }
         let takes = match did {
             Did::Commit(..) => self.commits_take,
@@ -452,6 +486,7 @@ impl Effects<Place> for Cluster {
                         held: ids(&held),
                     },
                 ));
+                self.members.insert(poller);
                 self.asked.push(Asked {
                     token,
                     poller,
@@ -469,6 +504,8 @@ impl Effects<Place> for Cluster {
             } => {
                 let places = places(batch);
                 let answer = (self.function)(at_ms, &places);
+                let succeeded = answer.succeeded(&places);
+                self.running.insert(token.0, (places.clone(), succeeded));
                 self.did.push((at_ms, Did::Invoke(words(&places), attempt)));
                 let event = match answer {
                     Answer::Whole(outcome) => Event::Invoked { token, outcome },
@@ -483,6 +520,7 @@ impl Effects<Place> for Cluster {
                     }
                 };
                 if self.takes == Span::ZERO {
+                    self.ended(&event);
                     return Some(event);
                 }
                 self.due.push((now + self.takes, event));
@@ -493,7 +531,9 @@ impl Effects<Place> for Cluster {
                 batch,
                 failure,
             } => {
-                let did = Did::Divert(words(&places(batch)), failure);
+                let places = places(batch);
+                let did = Did::Divert(words(&places), failure);
+                self.given_up.extend(places);
                 self.settle(now, token, did)
             }
             Action::Checkpoint {
@@ -516,6 +556,7 @@ impl Effects<Place> for Cluster {
                 self.settle(now, token, Did::Yield(poller, ids(&shards)))
             }
             Action::Leave { token, poller } => {
+                self.members.remove(&poller);
                 self.reading.retain(|(it, _), _| *it != poller);
                 if let Some(at) = self.asked.iter().position(|it| it.poller == poller) {
                     let token = self.asked.remove(at).token;

@@ -91,6 +91,8 @@ pub(crate) struct Cluster {
     pub(crate) running: BTreeMap<u64, (Vec<Place>, Vec<Place>)>,
     pub(crate) succeeded: BTreeSet<Place>,
     pub(crate) given_up: BTreeSet<Place>,
+    /// Partitions that a test revoked and that are not yielded.
+    pub(crate) revoking: BTreeSet<u32>,
     /// Every commit: partition, offset, and whether the broker took it.
     pub(crate) commit_log: Vec<(u32, u64, bool)>,
     /// Consumers that joined and have not left.
@@ -163,6 +165,7 @@ impl Rig {
                 running: BTreeMap::new(),
                 succeeded: BTreeSet::new(),
                 given_up: BTreeSet::new(),
+                revoking: BTreeSet::new(),
                 commit_log: Vec::new(),
                 members: BTreeSet::new(),
                 asked: Vec::new(),
@@ -181,6 +184,15 @@ impl Rig {
         function: impl FnMut(u64, &[Place]) -> Answer + 'static,
     ) -> Self {
         self.world.function = Box::new(function);
+        self
+    }
+
+    /// With other random waits.
+    pub(crate) fn seeded(mut self, seed: u64) -> Self {
+        let config = self.mapping.config().clone();
+        let tuning = Tuning::new(Profile::Current);
+        let mapping = Mapping::new(config, tuning, Rng::stream(seed, "test"), self.now);
+        self.mapping = mapping.expect("a supported configuration");
         self
     }
 
@@ -281,6 +293,10 @@ impl Rig {
 
     pub(crate) fn did(&self) -> &[(u64, Did)] {
         &self.world.did
+    }
+
+    pub(crate) fn facts_at(&self) -> &[(u64, Fact)] {
+        &self.world.facts
     }
 
     pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
@@ -552,12 +568,20 @@ impl Effects<Place> for Cluster {
             } => {
                 for shard in &shards {
                     self.reading.remove(&(poller, shard.0));
+                    self.revoking.remove(&shard.0);
                 }
                 self.settle(now, token, Did::Yield(poller, ids(&shards)))
             }
             Action::Leave { token, poller } => {
                 self.members.remove(&poller);
-                self.reading.retain(|(it, _), _| *it != poller);
+                let revoking = &mut self.revoking;
+                self.reading.retain(|(it, shard), _| {
+                    let goes = *it == poller;
+                    if goes {
+                        revoking.remove(shard);
+                    }
+                    !goes
+                });
                 if let Some(at) = self.asked.iter().position(|it| it.poller == poller) {
                     let token = self.asked.remove(at).token;
                     let page = Page::default();

@@ -1,6 +1,6 @@
 //! Kafka mappings in their consumer group: what is assigned, revoked and lost, and consumers that come and go.
 
-use super::cluster::{Answer, Did, Rig, THROWS, kafka, provisioned, written};
+use super::cluster::{Answer, Did, FINE, Rig, THROWS, kafka, provisioned, written};
 use tidegate::engine::{
     Control, Fact, FailureClass, MappingConfig, Outcome, Position, ReturnCause, Shard, ShardId,
     Span,
@@ -296,4 +296,39 @@ fn measured_partitions_need_not_be_assigned() {
         _ => None,
     });
     assert_eq!(lag.collect::<Vec<_>>(), [(0, 0), (7, 7)]);
+}
+
+#[test]
+fn pieces_that_wait_behind_another_one_are_dropped_with_their_partition() {
+    let config = MappingConfig {
+        bisect_batch_on_function_error: true,
+        ..provisioned(1, 1)
+    };
+    let mut first = true;
+    let mut rig = started(config, &[1, 1], 1_000).function(move |_, _| {
+        let answer = if first { THROWS } else { FINE };
+        first = false;
+        answer
+    });
+    // The whole batch fails, its first half runs from 2,000 ms on.
+    rig.until(2_500);
+    assert_eq!(rig.batches(), ["0:0 1:0", "0:0"]);
+    rig.lose(0, &[1]);
+    rig.assign(0, &[1]);
+    rig.until(20_000);
+    assert_eq!(rig.batches(), ["0:0 1:0", "0:0", "1:0"]);
+    assert_eq!(rig.returned(), 1);
+}
+
+#[test]
+fn a_partition_that_is_on_its_way_out_is_yielded_once() {
+    let mut rig = started(sized(2), &[2, 1], 1_000);
+    rig.until(100);
+    rig.revoke(0, &[0]);
+    rig.revoke(0, &[0, 1]);
+    rig.revoke(0, &[0]);
+    rig.until(9_000);
+    let mut yields = rig.yields();
+    yields.sort();
+    assert_eq!(yields, [(0, vec![0]), (0, vec![1])]);
 }

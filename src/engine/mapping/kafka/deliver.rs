@@ -82,6 +82,8 @@ impl<P> Kafka<P> {
             Outcome::Success | Outcome::StateTooLarge => {
                 self.ran(core, id, lane);
                 self.finish_head(core, id, lane, records);
+                // Pieces that wait behind this one may have lost their partition meanwhile.
+                self.drop_departing(core, id, lane);
             }
             Outcome::Partial { .. } => panic!("Kafka's partial result is Event::InvokedPartly"),
             Outcome::Rejected => self.failed(core, id, lane, FailedAnswer::Reported),

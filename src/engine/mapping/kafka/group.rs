@@ -145,19 +145,22 @@ impl<P> Kafka<P> {
         }
     }
 
-    /// Rule `kafka-revoked-batch-ends`.
-    pub(super) fn revoked(&mut self, core: &mut Core<P>, id: u32, shards: Vec<ShardId>) {
+    /// Rule `kafka-revoked-batch-ends`. What is on its way out already is yielded by the revocation that said so.
+    pub(super) fn revoked(&mut self, core: &mut Core<P>, id: u32, mut shards: Vec<ShardId>) {
         let stage = self.consumers.get(id as usize).map(|it| it.stage);
         if !matches!(stage, Some(Membership::Member | Membership::Retiring)) {
             return;
         }
+        shards.retain(|&shard| self.partition(shard).tenure != Tenure::Leaving(id));
         for &shard in &shards {
             if self.partition(shard).is_held_by(id) {
                 self.forget(core, shard);
                 self.partition(shard).tenure = Tenure::Leaving(id);
             }
         }
-        self.consumers[id as usize].revocations.push(shards);
+        if !shards.is_empty() {
+            self.consumers[id as usize].revocations.push(shards);
+        }
         self.drop_waiting(core, id);
         self.step(core, id);
     }

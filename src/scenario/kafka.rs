@@ -74,3 +74,91 @@ pub(crate) fn source(
         protocol,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::SourceKind;
+    use crate::scenario::{
+        KafkaProtocol, KafkaSource, MappingSource, PollerMapping, SourceText, parse_poller,
+    };
+
+    const SELF_MANAGED: &str = r#"
+SelfManagedEventSource = { Endpoints = { KAFKA_BOOTSTRAP_SERVERS = ["a:9092", "b:9092"] } }
+SourceAccessConfigurations = [{ Type = "VPC_SUBNET", URI = "subnet:subnet-1" }]
+"#;
+    const MSK: &str = r#"
+EventSourceArn = "arn:aws:kafka:us-east-1:123456789012:cluster/orders/751d2973-a626-431c-9d4e-d7975eb44dd7-2"
+"#;
+
+    fn read(lines: &str) -> Result<PollerMapping, String> {
+        let text = format!(
+            "[[target]]\nfunction = \"f\"\ntype = \"mock\"\n[[mapping]]\nname = \"orders\"\n\
+             FunctionName = \"f\"\nStartingPosition = \"LATEST\"\n{lines}"
+        );
+        match parse_poller(SourceText::new("p.toml", &text)) {
+            Ok(loaded) => Ok(loaded.file.mappings[0].clone()),
+            Err(report) => Err(report.to_string()),
+        }
+    }
+
+    fn kafka(lines: &str) -> (SourceKind, KafkaSource) {
+        let mapping = read(lines).expect("a good file");
+        match mapping.source {
+            MappingSource::Kafka(kafka) => (mapping.config.source, *kafka),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn kafka_group_default() {
+        let (kind, source) = kafka(&format!("{SELF_MANAGED}Topics = [\"t\"]\n"));
+        assert_eq!(kind, SourceKind::SelfManagedKafka);
+        assert_eq!(
+            (source.group.as_str(), source.topic.as_str()),
+            ("orders", "t")
+        );
+        assert_eq!(source.servers, ["a:9092", "b:9092"]);
+        assert_eq!(source.arn, None);
+        let named = "SelfManagedKafkaEventSourceConfig = { ConsumerGroupId = \"readers\" }\n";
+        let (_, source) = kafka(&format!("{SELF_MANAGED}Topics = [\"t\"]\n{named}"));
+        assert_eq!(source.group, "readers");
+    }
+
+    #[test]
+    fn a_cluster_of_msk_is_named_by_its_arn_and_its_servers() {
+        let lines = "Topics = [\"t\"]\nbootstrap_servers = [\"b-1:9096\"]\nsecurity_protocol = \"SASL_SSL\"\n";
+        let (kind, source) = kafka(&format!("{MSK}{lines}"));
+        assert_eq!(kind, SourceKind::Msk);
+        assert!(source.arn.is_some_and(|arn| arn.name == "orders"));
+        assert_eq!(source.protocol, Some(KafkaProtocol::SaslSsl));
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_said() {
+        for (lines, said) in [
+            (format!("{MSK}Topics = [\"t\"]\n"), "bootstrap_servers"),
+            (
+                format!("{MSK}Topics = [\"t\"]\nbootstrap_servers = [\"b-1\"]\n"),
+                "1 to 10 of host:port",
+            ),
+            (
+                SELF_MANAGED.to_owned(),
+                "`Topics` must hold exactly one name",
+            ),
+            (
+                format!("{SELF_MANAGED}Topics = [\"t\"]\nsecurity_protocol = \"TLS\"\n"),
+                "PLAINTEXT, SSL, SASL_PLAINTEXT",
+            ),
+            (
+                format!(
+                    "{SELF_MANAGED}Topics = [\"t\"]\n\
+                     SelfManagedKafkaEventSourceConfig = {{ ConsumptionMode = \"Queue\" }}\n"
+                ),
+                "not available",
+            ),
+        ] {
+            let report = read(&lines).expect_err(said);
+            assert!(report.contains(said), "{said} is not in:\n{report}");
+        }
+    }
+}

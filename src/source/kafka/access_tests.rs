@@ -25,7 +25,7 @@ fn folder(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn kafka_access_is_tls_unless_the_mapping_says_otherwise() {
+fn kafka_access_is_tls() {
     let file = std::path::Path::new("x");
     let of = |kinds: &[&str], chosen| {
         let access: Vec<SourceAccess> = kinds.iter().map(|kind| secret(kind, file)).collect();
@@ -44,7 +44,7 @@ fn kafka_access_is_tls_unless_the_mapping_says_otherwise() {
 }
 
 #[tokio::test]
-async fn kafka_group_settings_leave_positions_to_the_engine() {
+async fn settings_leave_positions_to_the_engine() {
     let config = settings(&source(None), &[], &Aws::default())
         .await
         .expect("settings");

@@ -1,8 +1,11 @@
 //! Commits of one consumer: one call at a time, which carries all that has come up since the last one.
 
 use crate::engine::Token;
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use std::collections::BTreeMap;
+
+/// How often in a row a commit is made again that a rebalance got in the way of.
+const REFUSALS_MAX: u32 = 40;
 
 /// A commit that the engine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,10 @@ pub(super) struct Commits {
     next: BTreeMap<u32, u64>,
     waiting: Vec<Asked>,
     on_its_way: Option<Vec<Asked>>,
+    /// Offsets that the call on its way carries.
+    carried: BTreeMap<u32, u64>,
+    /// How often in a row the group was too busy to take a commit.
+    refusals: u32,
     /// The furthest offset that was ever sent for a partition.
     sent: BTreeMap<u32, u64>,
 }
@@ -58,12 +65,14 @@ impl Commits {
             self.sent.insert(partition, offset);
         }
         self.on_its_way = Some(std::mem::take(&mut self.waiting));
+        self.carried.clone_from(&offsets);
         Some(offsets)
     }
 
     /// The call on its way was answered.
     pub(super) fn answered(&mut self, result: KafkaResult<()>) -> Vec<Answer> {
         let asked = self.on_its_way.take().unwrap_or_default();
+        self.refusals = 0;
         let result = result.map_err(|error| error.to_string());
         if result.is_err() {
             // Whatever it was: it may be asked for again.
@@ -77,10 +86,37 @@ impl Commits {
         asked.into_iter().map(answer).collect()
     }
 
+    /// Takes the call on its way back, which a rebalance has kept the group from taking, so that it is made again.
+    /// Returns those whose partition has gone meanwhile; `None` if it is not worth while.
+    pub(super) fn take_back(&mut self, result: &KafkaResult<()>) -> Option<Vec<Answer>> {
+        let is_rebalance = matches!(
+            result,
+            Err(KafkaError::ConsumerCommit(
+                RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration
+            ))
+        );
+        if !is_rebalance || self.refusals >= REFUSALS_MAX {
+            return None;
+        }
+        self.refusals += 1;
+        let asked = self.on_its_way.take().unwrap_or_default();
+        let (kept, gone) = asked
+            .into_iter()
+            .partition::<Vec<_>, _>(|it| self.carried.contains_key(&it.partition));
+        for (partition, offset) in std::mem::take(&mut self.carried) {
+            let next = self.next.entry(partition).or_insert(offset);
+            *next = offset.max(*next);
+        }
+        let later = std::mem::replace(&mut self.waiting, kept);
+        self.waiting.extend(later);
+        Some(gone.into_iter().map(not_assigned).collect())
+    }
+
     /// Gives up what was not sent for these partitions.
     pub(super) fn forget(&mut self, partitions: &[u32]) -> Vec<Answer> {
         for partition in partitions {
             self.next.remove(partition);
+            self.carried.remove(partition);
             self.sent.remove(partition);
         }
         let (gone, kept) = std::mem::take(&mut self.waiting)
@@ -109,7 +145,6 @@ fn not_assigned(asked: Asked) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
     fn tokens(answers: &[Answer]) -> Vec<(u64, bool)> {
         let shown = answers.iter().map(|it| (it.token.0, it.result.is_ok()));
@@ -136,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn kafka_commit_forward_never_sends_a_smaller_offset() {
+    fn kafka_commit_forward() {
         let mut commits = Commits::default();
         commits.ask(Some(Token(1)), 0, 10);
         commits.send();
@@ -147,6 +182,36 @@ mod tests {
         commits.ask(None, 0, 12);
         commits.ask(Some(Token(3)), 0, 11);
         assert_eq!(commits.send(), Some(BTreeMap::from([(0, 12)])));
+    }
+
+    #[test]
+    fn a_commit_that_met_a_rebalance_is_made_again_for_what_is_still_there() {
+        let busy = || {
+            Err(KafkaError::ConsumerCommit(
+                RDKafkaErrorCode::RebalanceInProgress,
+            ))
+        };
+        let mut commits = Commits::default();
+        commits.ask(Some(Token(1)), 0, 1);
+        commits.ask(Some(Token(2)), 1, 5);
+        commits.ask(Some(Token(9)), 2, 8);
+        commits.send();
+        commits.ask(Some(Token(3)), 1, 6);
+        assert_eq!(tokens(&commits.forget(&[2])), []);
+        let gone = commits.take_back(&busy()).expect("worth while");
+        assert_eq!(tokens(&gone), [(9, false)]);
+        assert_eq!(tokens(&commits.forget(&[0])), [(1, false)]);
+        assert_eq!(commits.send(), Some(BTreeMap::from([(1, 6)])));
+        assert_eq!(commits.take_back(&Ok(())), None);
+        assert_eq!(tokens(&commits.answered(Ok(()))), [(2, true), (3, true)]);
+        commits.ask(Some(Token(4)), 1, 7);
+        for _ in 0..REFUSALS_MAX {
+            assert!(commits.send().is_some());
+            assert_eq!(commits.take_back(&busy()), Some(Vec::new()));
+        }
+        commits.send();
+        assert_eq!(commits.take_back(&busy()), None, "not for ever");
+        assert_eq!(tokens(&commits.answered(busy())), [(4, false)]);
     }
 
     #[test]

@@ -24,6 +24,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Pause before a question is asked again that the cluster did not answer.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
+/// Pause before a commit is made again that a rebalance got in the way of.
+const COMMIT_AGAIN: Duration = Duration::from_millis(100);
+
 /// What a mapping asks of its consumer.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -62,6 +65,8 @@ enum Found {
     Starts(u64, KafkaResult<Vec<Start>>),
     Ends(Token, KafkaResult<Vec<(ShardId, crate::engine::Seq)>>),
     Committed(KafkaResult<()>),
+    /// A commit may be made again.
+    Paused,
     Closed(Option<Token>),
 }
 
@@ -74,6 +79,8 @@ pub(super) struct Consumer {
     /// Counts assignments, so that an answer to an earlier one is known.
     assignment: u64,
     commits: Commits,
+    /// A rebalance got in the way of a commit.
+    is_pausing: bool,
     turn: u32,
     /// The receive that is waiting, and until when.
     receive: Option<(Receive, Instant)>,
@@ -102,6 +109,7 @@ impl Consumer {
             session: None,
             assignment: 0,
             commits: Commits::default(),
+            is_pausing: false,
             turn: 0,
             receive: None,
             error: None,
@@ -208,9 +216,20 @@ impl Consumer {
                 self.fail(token, error.class);
             }
             Found::Committed(result) => {
-                let answers = self.commits.answered(result);
+                let answers = match self.commits.take_back(&result) {
+                    None => self.commits.answered(result),
+                    Some(gone) => {
+                        self.is_pausing = true;
+                        self.questions.spawn(async {
+                            tokio::time::sleep(COMMIT_AGAIN).await;
+                            Found::Paused
+                        });
+                        gone
+                    }
+                };
                 self.committed(answers);
             }
+            Found::Paused => self.is_pausing = false,
             Found::Closed(token) => {
                 self.is_busy = false;
                 if let Some(token) = token {
@@ -311,6 +330,7 @@ impl Consumer {
         self.measure();
         self.answer();
         if let Some(session) = &self.session
+            && !self.is_pausing
             && let Some(offsets) = self.commits.send()
         {
             // The client says what became of a commit only to whoever waits for it.

@@ -211,7 +211,7 @@ impl Kafka {
     fn tell(&self, poller: Option<u32>, token: Token, command: Command) {
         let consumers = self.consumers();
         let handle = poller.and_then(|poller| consumers.get(&poller));
-        if !handle.is_some_and(|handle| handle.commands.send(command).is_ok()) {
+        if handle.is_none_or(|handle| handle.commands.send(command).is_err()) {
             self.fail(token);
         }
     }

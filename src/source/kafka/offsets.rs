@@ -32,7 +32,7 @@ pub(super) fn raw(partition: u32) -> i32 {
 
 /// Where `partitions` start.
 ///
-/// Rule `kafka-committed-wins`: at the group's committed offset, if there is one. Rule `kafka-starting-position`:
+/// Rule `kafka-committed-offset-wins`: at the group's committed offset, if there is one. Rule `kafka-starting-position`:
 /// otherwise TRIM_HORIZON is the oldest record, AT_TIMESTAMP the first one that is not older (the end if there is
 /// none), LATEST the end of the partition when this process first saw it.
 pub(super) fn starts(

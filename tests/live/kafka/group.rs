@@ -3,6 +3,7 @@
 use crate::support::kafka::{Topic, assert_in_order, numbers};
 use crate::support::poller::{Invocation, wait_until};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What several functions saw, in the order of their logs' clocks.
 fn together(logs: &[Vec<Invocation>]) -> Vec<Invocation> {
@@ -24,7 +25,7 @@ fn seen_of(all: &[Invocation], partition: u64) -> usize {
 
 #[tokio::test]
 async fn two_processes_share_the_partitions_and_one_takes_over_when_the_other_is_killed() {
-    const COUNT: usize = 300;
+    const COUNT: usize = 1_000;
     let topic = Topic::create(4).await;
     let lines = "BatchSize = 10\nMaximumBatchingWindowInSeconds = 0\n";
     let one = topic.poller(lines).env("TEST_FUNCTION_DELAY_MS", "5");
@@ -33,10 +34,16 @@ async fn two_processes_share_the_partitions_and_one_takes_over_when_the_other_is
     topic.fill(0..100).await;
     one.await_invocations("the first at work", |seen| !seen.is_empty());
     let second = two.start(&[]);
-    topic.fill(100..200).await;
-    two.await_invocations("the second at work", |seen| !seen.is_empty());
+    // Something to do is there for as long as it takes to join.
+    let mut written = 100;
+    while two.invocations().is_empty() {
+        topic.fill(written..written + 5).await;
+        written += 5;
+        assert!(written < COUNT, "the second has joined by now");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     first.kill();
-    topic.fill(200..COUNT).await;
+    topic.fill(written..COUNT).await;
     // The group misses the killed member after its session's time.
     let all = wait_until("everything", || {
         let all = together(&[one.invocations(), two.invocations()]);

@@ -11,7 +11,7 @@ fn committed(pairs: &[(i32, i64)]) -> BTreeMap<i32, i64> {
 }
 
 #[tokio::test]
-async fn records_come_in_order_of_their_partition_and_are_committed() {
+async fn kafka_commit_is_the_checkpoint() {
     let topic = Topic::create(4).await;
     topic.fill(0..250).await;
     let poller = topic.poller("BatchSize = 100\n");
@@ -93,7 +93,7 @@ async fn committed_offsets_win_over_the_starting_position() {
 }
 
 #[tokio::test]
-async fn latest_leaves_out_what_was_there_and_survives_a_kill() {
+async fn kafka_latest_is_stored() {
     let topic = Topic::create(1).await;
     topic.fill(0..10).await;
     let poller = topic.poller("StartingPosition = \"LATEST\"\n");
@@ -118,7 +118,7 @@ async fn latest_leaves_out_what_was_there_and_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn at_timestamp_starts_at_the_first_record_that_is_not_older() {
+async fn kafka_starting_position() {
     let topic = Topic::create(2).await;
     let producer: BaseProducer = client(&topic.servers).create().expect("a producer");
     for number in 0..10 {

@@ -21,9 +21,6 @@ pub(crate) const SASL_TLS: &str = "TIDEGATE_TEST_KAFKA_SASL_TLS";
 const CERTIFICATES: &str = "TIDEGATE_TEST_KAFKA_CERTIFICATES";
 const HOME: &str = "TIDEGATE_TEST_KAFKA_HOME";
 
-/// The group of every poller in these tests: one per topic, so that a name in common does no harm.
-pub(crate) const GROUP: &str = "tested";
-
 /// A topic on the broker that all tests share, or on one of a test's own.
 pub(crate) struct Topic {
     pub(crate) servers: String,
@@ -116,10 +113,10 @@ impl Topic {
         futures_of(sent).await;
     }
 
-    /// The group's committed offset of every partition.
+    /// The committed offset of every partition; the group has the topic's name.
     pub(crate) fn committed(&self) -> BTreeMap<i32, i64> {
         let consumer: BaseConsumer = client(&self.servers)
-            .set("group.id", GROUP)
+            .set("group.id", &self.name)
             .create()
             .expect("a consumer");
         let mut asked = TopicPartitionList::new();
@@ -141,7 +138,7 @@ impl Topic {
     /// Commits for the group, which must have no members.
     pub(crate) fn commit(&self, partition: i32, offset: i64) {
         let consumer: BaseConsumer = client(&self.servers)
-            .set("group.id", GROUP)
+            .set("group.id", &self.name)
             .create()
             .expect("a consumer");
         let mut list = TopicPartitionList::new();
@@ -157,8 +154,9 @@ impl Topic {
         format!(
             "Topics = [\"{}\"]\nStartingPosition = \"TRIM_HORIZON\"\n\
              SelfManagedEventSource = {{ Endpoints = {{ KAFKA_BOOTSTRAP_SERVERS = [\"{servers}\"] }} }}\n\
+             SelfManagedKafkaEventSourceConfig = {{ ConsumerGroupId = \"{}\" }}\n\
              SourceAccessConfigurations = [{access}]\n{lines}\n",
-            self.name
+            self.name, self.name
         )
     }
 

@@ -1,10 +1,12 @@
 //! A scripted Kafka around one mapping: partitions of one topic, consumers that tests give partitions to, a function, a log.
 
+mod seen;
+
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::engine::{
-    Action, Condition, Control, Delta, Effects, Event, Fact, Failure, FailureClass, Mapping,
-    MappingConfig, Meta, Outcome, Page, PartitionEnd, Position, Profile, Record, Rng, Seq, Shard,
-    ShardId, SourceKind, Span, Time, Token, Tuning, WakeReason, pump,
+    Action, Control, Delta, Effects, Event, Fact, Failure, FailureClass, Mapping, MappingConfig,
+    Meta, Outcome, Page, PartitionEnd, Position, Profile, Record, Rng, Seq, Shard, ShardId,
+    SourceKind, Span, Time, Token, Tuning, WakeReason, pump,
 };
 
 /// Partition and offset.
@@ -56,6 +58,9 @@ impl Answer {
 /// Sees the time in ms and the records of an invocation.
 pub(crate) type Function = Box<dyn FnMut(u64, &[Place]) -> Answer>;
 
+/// Says whether and how an action fails.
+pub(crate) type Refuse = Box<dyn FnMut(&Did) -> Option<FailureClass>>;
+
 /// A record of the topic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
@@ -80,7 +85,7 @@ pub(crate) struct Cluster {
     pub(crate) function: Function,
     pub(crate) takes: Span,
     /// How the next commits, yields, leaves, diversions and measurements fail, the last entry first; none succeeds.
-    pub(crate) refuse: Box<dyn FnMut(&Did) -> Option<FailureClass>>,
+    pub(crate) refuse: Refuse,
     pub(crate) commits_take: Span,
     pub(crate) receives_fail: Vec<FailureClass>,
     /// Committed offsets, as the broker knows them.
@@ -289,76 +294,6 @@ impl Rig {
             self.wake.is_none_or(|(at, _)| at > self.now),
             "a wake-up in the past"
         );
-    }
-
-    pub(crate) fn did(&self) -> &[(u64, Did)] {
-        &self.world.did
-    }
-
-    pub(crate) fn facts_at(&self) -> &[(u64, Fact)] {
-        &self.world.facts
-    }
-
-    pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
-        self.world.facts.iter().map(|(_, fact)| *fact)
-    }
-
-    fn pick<'a, T>(&'a self, of: impl FnMut(&'a (u64, Did)) -> Option<T>) -> Vec<T> {
-        self.world.did.iter().filter_map(of).collect()
-    }
-
-    pub(crate) fn batches(&self) -> Vec<&str> {
-        self.pick(|(_, did)| match did {
-            Did::Invoke(words, _) => Some(words.as_str()),
-            _ => None,
-        })
-    }
-
-    /// When each invocation was sent (ms), and its batch.
-    pub(crate) fn invokes(&self) -> Vec<(u64, &str)> {
-        self.pick(|(at, did)| match did {
-            Did::Invoke(words, _) => Some((*at, words.as_str())),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn commits(&self) -> Vec<(u32, u64)> {
-        self.pick(|(_, did)| match did {
-            Did::Commit(shard, to) => Some((*shard, *to)),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn diverts(&self) -> Vec<(&str, Condition, u32)> {
-        self.pick(|(_, did)| match did {
-            Did::Divert(words, failure) => {
-                Some((words.as_str(), failure.condition, failure.invoke_count))
-            }
-            _ => None,
-        })
-    }
-
-    pub(crate) fn yields(&self) -> Vec<(u32, Vec<u32>)> {
-        self.pick(|(_, did)| match did {
-            Did::Yield(poller, shards) => Some((*poller, shards.clone())),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn leaves(&self) -> Vec<u32> {
-        self.pick(|(_, did)| match did {
-            Did::Leave(poller) => Some(*poller),
-            _ => None,
-        })
-    }
-
-    /// How many records came back uncommitted.
-    pub(crate) fn returned(&self) -> u32 {
-        let records = self.facts().map(|fact| match fact {
-            Fact::Returned { records, .. } => records,
-            _ => 0,
-        });
-        records.sum()
     }
 }
 

@@ -240,7 +240,7 @@ impl Run {
     }
 
     fn check(&mut self) {
-        for (shard, to, is_accepted) in self.rig.world.commit_log[self.seen..].to_vec() {
+        for &(shard, to, is_accepted) in &self.rig.world.commit_log[self.seen..] {
             let before = self.stored.get(&shard).copied().unwrap_or(0);
             assert!(
                 to > before,

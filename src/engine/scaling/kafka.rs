@@ -152,6 +152,7 @@ impl KafkaScaling {
 
     fn wanted(&self, now: Time, lag: u64) -> u32 {
         let seen = &self.seen;
+        // Rule `kafka-fewer-consumers-on-errors`.
         if seen.failed {
             return self.consumers / 2;
         }

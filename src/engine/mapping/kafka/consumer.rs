@@ -164,7 +164,7 @@ impl Timer {
     }
 
     pub(super) const fn of_key(key: u32) -> Self {
-        if key % 2 == 0 {
+        if key.is_multiple_of(2) {
             return Self::Commit(ShardId(key / 2));
         }
         match key {

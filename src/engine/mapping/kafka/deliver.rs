@@ -226,12 +226,13 @@ impl<P> Kafka<P> {
     // ---- what leaves a batch ----
 
     pub(super) fn work(&self, id: u32, lane: u32) -> Option<Work> {
-        self.consumers[id as usize].lanes[lane as usize].work
+        let lane = self.consumers[id as usize].lanes.get(lane as usize)?;
+        lane.work
     }
 
     pub(super) fn work_mut(&mut self, id: u32, lane: u32) -> Option<&mut Work> {
-        let lane = &mut self.consumers[id as usize].lanes[lane as usize];
-        lane.work.as_mut()
+        let lanes = &mut self.consumers[id as usize].lanes;
+        lanes.get_mut(lane as usize)?.work.as_mut()
     }
 
     /// The first `count` records of the piece are finished, one way or the other.

@@ -155,7 +155,8 @@ impl<P> Kafka<P> {
     /// Gives an empty lane its next batch, if there is one. Rules `kafka-batch-triggers`, `kafka-window-clock`.
     fn begin(&mut self, core: &mut Core<P>, id: u32, lane: u32) -> bool {
         let consumer = &mut self.consumers[id as usize];
-        let is_free = consumer.lanes[lane as usize].work.is_none();
+        let lane_now = consumer.lanes.get(lane as usize);
+        let is_free = lane_now.is_some_and(|lane| lane.work.is_none());
         if !is_free || consumer.stage != Membership::Member || consumer.ready.is_empty() {
             return false;
         }
@@ -175,8 +176,8 @@ impl<P> Kafka<P> {
     /// Fills a batch from the ready partitions, longest waiting first.
     ///
     /// Rule `kafka-batch-over-partitions`: it holds a run of each, in the order of offsets, and ends before the first record
-    /// that would not fit (rule `kafka-payload-limit`). A record that fits no event goes alone, to be given up (rule
-    /// `kafka-oversize-is-given-up`).
+    /// that would not fit (rule `kafka-payload-limit`). A record that fits no event goes alone, to be given up
+    /// (rule `kafka-oversize-is-given-up`).
     fn form(&mut self, core: &mut Core<P>, id: u32, lane: u32) {
         let consumer = &mut self.consumers[id as usize];
         let mut list = core.batches.spare();

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-type Http = Client<HttpConnector, Full<Bytes>>;
+pub(crate) type Http = Client<HttpConnector, Full<Bytes>>;
 
-fn http() -> Http {
+pub(crate) fn http() -> Http {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new()).build(connector)
@@ -28,6 +28,11 @@ fn http() -> Http {
 
 async fn invoke(http: &Http, url: &str, records: Vec<Value>) {
     let event = serde_json::to_vec(&json!({ "Records": records })).expect("an event");
+    send(http, url, event).await;
+}
+
+/// Hands an event to the function and waits for its answer.
+pub(crate) async fn send(http: &Http, url: &str, event: Vec<u8>) {
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)

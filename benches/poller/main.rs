@@ -14,6 +14,7 @@
 mod bare;
 mod function;
 mod hop;
+mod kafka;
 mod measure;
 mod world;
 
@@ -30,6 +31,8 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    let wanted = std::env::args().skip(1).find(|it| !it.starts_with('-'));
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name == wanted);
     let Ok(server) = std::env::var("TIDEGATE_TEST_MINISTACK_URL") else {
         println!(
             "poller: skipped, no server. Run scripts/servers run -- cargo bench --bench poller"
@@ -45,11 +48,20 @@ fn main() {
         let world = World::new(server, function.url.clone());
         println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
         println!("| --- | --- | --- | --- | --- | --- |");
-        sqs(&world).await;
-        for shards in [1, 8, 64] {
-            kinesis(&world, shards).await;
+        if is_wanted("sqs") {
+            sqs(&world).await;
         }
-        hop::run(&world).await;
+        if is_wanted("kinesis") {
+            for shards in [1, 8, 64] {
+                kinesis(&world, shards).await;
+            }
+        }
+        if is_wanted("kafka") {
+            kafka::run(&world.function).await;
+        }
+        if is_wanted("hop") {
+            hop::run(&world).await;
+        }
     });
 }
 

@@ -10,8 +10,9 @@ use crate::engine::config::MappingParameters;
 
 /// The topic of a self-managed cluster, or of the cluster `arn` of MSK.
 ///
-/// AWS asks MSK for the addresses of its brokers; here the file names them as `bootstrap_servers`. Rule
-/// `kafka-group-default`: without ConsumerGroupId the mapping's name, which is as lasting as AWS's UUID, names the group.
+/// AWS asks MSK for the addresses of its brokers; here the file names them as `bootstrap_servers`.
+///
+/// Rule `kafka-group-default`: without ConsumerGroupId the mapping's name, which is as lasting as AWS's UUID, names the group.
 pub(crate) fn source(
     table: &mut Table<'_>,
     cx: &mut Cx,

@@ -12,6 +12,7 @@ mod access;
 mod commits;
 mod consumer;
 mod context;
+mod membership;
 mod offsets;
 mod page;
 mod session;

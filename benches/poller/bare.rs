@@ -18,16 +18,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-type Http = Client<HttpConnector, Full<Bytes>>;
+pub(crate) type Http = Client<HttpConnector, Full<Bytes>>;
 
-fn http() -> Http {
+pub(crate) fn http() -> Http {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
 async fn invoke(http: &Http, url: &str, records: Vec<Value>) {
-    let event = serde_json::to_vec(&json!({ "Records": records })).expect("an event");
+    send(http, url, &json!({ "Records": records })).await;
+}
+
+pub(crate) async fn send(http: &Http, url: &str, event: &Value) {
+    let event = serde_json::to_vec(event).expect("an event");
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)

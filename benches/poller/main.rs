@@ -15,6 +15,7 @@ mod bare;
 mod function;
 mod hop;
 mod measure;
+mod rabbitmq;
 mod world;
 
 use measure::{Measured, Rounds};
@@ -45,29 +46,36 @@ fn main() {
         let world = World::new(server, function.url.clone());
         println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
         println!("| --- | --- | --- | --- | --- | --- |");
-        sqs(&world).await;
+        sqs(&world, false).await;
+        sqs(&world, true).await;
         for shards in [1, 8, 64] {
             kinesis(&world, shards).await;
         }
+        rabbitmq::run(&world).await;
         hop::run(&world).await;
     });
 }
 
-async fn sqs(world: &World) {
+async fn sqs(world: &World, is_fifo: bool) {
     // The server slows down with its backlog: a small one, in a queue of its own for every round, since the long polls
     // that a drained poller gives up may still take messages from the old one.
     const MESSAGES: usize = 2_000;
     const CONCURRENCY: usize = 5;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        let queue = world.filled_queue(MESSAGES).await;
+        let queue = world.filled_queue(MESSAGES, is_fifo).await;
         let bare = bare::sqs(world, &queue, MESSAGES, CONCURRENCY);
         rounds.bare.push(Measured::of(MESSAGES, bare).await);
-        let queue = world.filled_queue(MESSAGES).await;
+        let queue = world.filled_queue(MESSAGES, is_fifo).await;
         let poller = world.poll_queue(&queue, MESSAGES);
         rounds.poller.push(Measured::of(MESSAGES, poller).await);
     }
-    rounds.print(&format!("SQS, batches of 10, {CONCURRENCY} at once"));
+    let queue = if is_fifo {
+        "SQS FIFO, 200 groups"
+    } else {
+        "SQS"
+    };
+    rounds.print(&format!("{queue}, batches of 10, {CONCURRENCY} at once"));
 }
 
 async fn kinesis(world: &World, shards: usize) {

@@ -1,7 +1,7 @@
 # Sourced by scripts/servers and scripts/test: installs the pinned servers that the live tests talk
 # to, starts them on free loopback ports and stops them again. Needs bash 4.1 or newer, and python3
 # (3.10 or newer) with venv; Node.js comes from the machine if it is new enough, from PyPI otherwise;
-# DynamoDB Local needs Java 17 or newer, and Maven to install it.
+# DynamoDB Local and ActiveMQ need Java 17 or newer, and Maven to install them.
 #
 # shellcheck shell=bash
 
@@ -12,7 +12,7 @@ servers_root=${TIDEGATE_SERVERS_DIR:-$servers_repo/target/servers}
 # stops its own servers takes another folder with servers_claim_run_dir.
 servers_run=$servers_root/kept
 
-servers_all="ministack kinesis-mock dynamodb-local"
+servers_all="ministack kinesis-mock dynamodb-local rabbitmq activemq"
 
 kinesis_mock_version=0.6.2
 kinesis_mock_integrity="sha512-mFlmksPMQP/A3nT22N2E8WzUbJcbEdxkCnhNCx2lHj20CW4vzuVH8zn5ByRg5LS5es8tvnx2mY1DpbZ5kw9PPQ=="
@@ -39,8 +39,15 @@ servers_shout() {
     printf '\n' >&2
 }
 
+# shellcheck source=rabbitmq.sh
+. "$servers_lib/rabbitmq.sh"
+# shellcheck source=activemq.sh
+. "$servers_lib/activemq.sh"
+
 servers_version() {
     case $1 in
+        rabbitmq) rabbitmq_version ;;
+        activemq) activemq_version ;;
         ministack) sed -n 's/^ministack==//p' "$servers_lib/ministack.lock" ;;
         kinesis-mock) printf '%s\n' "$kinesis_mock_version" ;;
         dynamodb-local) sed -n 's/.* DynamoDBLocal-\(.*\)\.jar$/\1/p' "$servers_lib/dynamodb-local.lock" ;;
@@ -164,7 +171,7 @@ servers_need_java() {
         servers_apt openjdk-17-jre-headless || true
         hash -r
         if ! servers_java=$(servers_find_java); then
-            servers_shout "no usable Java" "DynamoDB Local needs Java $java_oldest_version or newer;" \
+            servers_shout "no usable Java" "DynamoDB Local and ActiveMQ need Java $java_oldest_version or newer;" \
                 "on Debian and Ubuntu: apt-get install openjdk-17-jre-headless"
             return 1
         fi
@@ -174,7 +181,7 @@ servers_need_java() {
     servers_apt maven || true
     hash -r
     command -v mvn >/dev/null && return 0
-    servers_shout "no Maven" "DynamoDB Local is installed with Maven (mvn);" \
+    servers_shout "no Maven" "DynamoDB Local and ActiveMQ are installed with Maven (mvn);" \
         "on Debian and Ubuntu: apt-get install maven"
     return 1
 }
@@ -370,6 +377,8 @@ servers_exec() {
         clean=(setpriv --pdeathsig TERM "${clean[@]}")
     fi
     case $name in
+        rabbitmq) rabbitmq_exec "$@" ;;
+        activemq) activemq_exec "$@" ;;
         ministack)
             # The listeners besides the gateway (SFTP, MQTT) bind every interface, and the Docker
             # clean-up could reach containers of the person at the machine: all of them off.
@@ -400,6 +409,8 @@ servers_exec() {
 
 servers_ready() {
     case $1 in
+        rabbitmq) rabbitmq_ready "$2" ;;
+        activemq) activemq_ready "${@:2}" ;;
         ministack) servers_http_ok "$2" /_ministack/ready ;;
         kinesis-mock) servers_http_ok "$2" /healthcheck ;;
         # It has no page that says so: that it refuses a request without an action shows that it is up.
@@ -415,7 +426,7 @@ servers_start_one() {
     fi
     : >"$log"
     for attempt in 1 2 3; do
-        ports="$(servers_free_port) $(servers_free_port)"
+        ports="$(servers_free_port) $(servers_free_port) $(servers_free_port) $(servers_free_port)"
         # Job control gives the server a process group of its own, which can be ended as a whole.
         set -m
         # shellcheck disable=SC2086
@@ -428,7 +439,8 @@ servers_start_one() {
         while [ "$SECONDS" -lt "$deadline" ] && servers_running "$name"; do
             # Asked again after the answer: what answered must not be a stranger on that port
             # while our own server has just given up on it.
-            if servers_ready "$name" "${ports%% *}" && servers_running "$name"; then
+            # shellcheck disable=SC2086
+            if servers_ready "$name" $ports && servers_running "$name"; then
                 servers_say "$name $(servers_version "$name") listens on 127.0.0.1:${ports%% *}"
                 return 0
             fi
@@ -568,13 +580,14 @@ servers_env() {
     if servers_running dynamodb-local; then
         printf 'TIDEGATE_TEST_DYNAMODB_URL=http://127.0.0.1:%s\n' "${ports%% *}"
     fi
+    rabbitmq_env
+    activemq_env
 }
 
 servers_export_env() {
     local line
     # A variable left over from another shell would send tests to a server that is not this one.
-    unset TIDEGATE_TEST_MINISTACK_URL TIDEGATE_TEST_SQS_URL TIDEGATE_TEST_KINESIS_URL \
-        TIDEGATE_TEST_DYNAMODB_URL
+    unset ${!TIDEGATE_TEST_@}
     while IFS= read -r line; do
         # shellcheck disable=SC2163
         [ -n "$line" ] && export "$line"

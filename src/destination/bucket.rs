@@ -1,6 +1,6 @@
 //! S3 buckets as destinations.
 
-use super::signed::{Call, Service, Signed, domain, push_encoded};
+use crate::source::signed::{Call, Service, Signed, domain, push_encoded};
 use crate::source::{CallError, Connection};
 
 #[derive(Debug)]
@@ -35,9 +35,10 @@ impl Bucket {
             method: "PUT",
             url: String::from_utf8_lossy(&url).into_owned(),
             content_type: "application/octet-stream",
+            target: None,
             body,
         };
-        self.service.send(call).await
+        self.service.send(call).await.map(drop)
     }
 }
 

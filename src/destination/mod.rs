@@ -11,7 +11,6 @@ mod bucket;
 mod lines;
 mod queue;
 mod record;
-mod signed;
 mod topic;
 mod uuid;
 

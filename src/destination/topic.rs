@@ -1,6 +1,6 @@
 //! SNS topics as destinations.
 
-use super::signed::{Call, Service, Signed, domain, push_encoded};
+use crate::source::signed::{Call, Service, Signed, domain, push_encoded};
 use crate::source::{CallError, Connection};
 
 #[derive(Debug)]
@@ -35,8 +35,9 @@ impl Topic {
             method: "POST",
             url: self.url.clone(),
             content_type: "application/x-www-form-urlencoded",
+            target: None,
             body,
         };
-        self.service.send(call).await
+        self.service.send(call).await.map(drop)
     }
 }

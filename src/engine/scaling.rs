@@ -4,10 +4,12 @@ mod kafka;
 
 pub(super) use kafka::KafkaScaling;
 
-use crate::engine::{MappingConfig, Profile, Span, Time, limits};
+use crate::engine::{MappingConfig, Profile, SourceKind, Span, Time, limits};
 
 /// A receive that waited longer than this found no backlog: more pollers would not help.
 const PROMPT_RECEIVE_MAX: Span = Span::from_millis(250);
+/// Pollers of a FIFO queue that wait longer than this in a minute, all together, are more than there are active groups.
+const IDLE_MAX: Span = Span::from_secs(30);
 /// How often the rule looks back.
 const INTERVAL: Span = Span::from_secs(60);
 /// Failing functions lower the concurrency no further than this.
@@ -31,6 +33,9 @@ pub(super) struct SqsScaling {
     receives: u64,
     satisfied: u64,
     failed: bool,
+    is_fifo: bool,
+    /// FIFO queues: how long receives of this minute have waited for a group, all together.
+    idle: Span,
 }
 
 impl SqsScaling {
@@ -44,6 +49,8 @@ impl SqsScaling {
             receives: 0,
             satisfied: 0,
             failed: false,
+            is_fifo: config.source == SourceKind::SqsFifo,
+            idle: Span::ZERO,
             floor_on_errors: 0,
         };
         scaling.configure(config, profile);
@@ -85,9 +92,28 @@ impl SqsScaling {
         self.next_tick
     }
 
-    /// A receive that asked for `asked` messages returned `messages` after waiting for `waited`.
-    pub(super) fn received(&mut self, messages: usize, asked: u32, waited: Span) {
-        if messages == 0 {
+    /// A receive that asked for `asked` messages returned `messages` after waiting for `waited`, and `others` still wait.
+    ///
+    /// Rule `fifo-ramp`: a FIFO queue gives out no more than its free groups have, so a receive seldom gets all it asked for.
+    /// Every one that comes back at once with something found one more active group. Where receives have waited for half
+    /// of the minute in all, a poller was to spare: one is kept to find the next group, the others are given back as they
+    /// come back empty.
+    pub(super) fn received(&mut self, messages: usize, asked: u32, waited: Span, others: u32) {
+        if self.is_fifo {
+            if waited > PROMPT_RECEIVE_MAX {
+                self.idle += waited;
+            }
+            if messages == 0 {
+                let spare = u32::from(others > 0);
+                self.limit = self
+                    .limit
+                    .saturating_sub(spare)
+                    .max(self.floor.min(self.limit));
+            } else {
+                self.receives += 1;
+                self.satisfied += u64::from(waited <= PROMPT_RECEIVE_MAX);
+            }
+        } else if messages == 0 {
             self.limit = self.limit.saturating_sub(1).max(self.floor.min(self.limit));
         } else {
             self.receives += 1;
@@ -105,7 +131,8 @@ impl SqsScaling {
     pub(super) fn tick(&mut self) {
         if self.failed {
             self.limit = (self.limit / 2).max(self.floor_on_errors);
-        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives {
+        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives && self.idle <= IDLE_MAX
+        {
             self.limit = self.limit.saturating_add(self.step).min(self.ceiling);
         } else {
             self.limit = self.limit.max(self.floor);
@@ -113,6 +140,7 @@ impl SqsScaling {
         self.receives = 0;
         self.satisfied = 0;
         self.failed = false;
+        self.idle = Span::ZERO;
         self.next_tick += INTERVAL;
     }
 }
@@ -120,7 +148,6 @@ impl SqsScaling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::SourceKind;
 
     fn on_demand(profile: Profile, maximum_concurrency: Option<u32>) -> SqsScaling {
         let config = MappingConfig {
@@ -152,7 +179,7 @@ mod tests {
 
     fn busy_minute(scaling: &mut SqsScaling) {
         for _ in 0..scaling.limit() {
-            scaling.received(10, 10, Span::ZERO);
+            scaling.received(10, 10, Span::ZERO, 0);
         }
         scaling.tick();
     }
@@ -199,7 +226,7 @@ mod tests {
         let mut scaling = on_demand(Profile::Current, None);
         busy_minute(&mut scaling);
         for _ in 0..1_000 {
-            scaling.received(0, 10, Span::from_secs(20));
+            scaling.received(0, 10, Span::from_secs(20), 9);
         }
         assert_eq!(scaling.limit(), 5);
         scaling.tick();
@@ -210,8 +237,8 @@ mod tests {
     fn partial_or_slow_receives_do_not_raise_the_ramp() {
         let mut scaling = on_demand(Profile::Current, None);
         for _ in 0..100 {
-            scaling.received(3, 10, Span::ZERO);
-            scaling.received(10, 10, Span::from_secs(2));
+            scaling.received(3, 10, Span::ZERO, 0);
+            scaling.received(10, 10, Span::from_secs(2), 0);
         }
         scaling.tick();
         assert_eq!(scaling.limit(), 5);

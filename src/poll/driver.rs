@@ -89,6 +89,7 @@ impl Driver {
                 if let Some(log) = &mut self.io.log {
                     log.flush();
                 }
+                self.io.feed.close().await;
                 return Ok(());
             }
             let woken = self.wait().await;

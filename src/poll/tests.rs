@@ -56,6 +56,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
                 ..Tuning::new(Profile::Current)
             },
             source: MappingSource::Local(0),
+            access: Vec::new(),
             target: 0,
             enabled: true,
         }],

@@ -36,11 +36,12 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 45] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
     "bad-name",
+    "bad-schedule",
     "bad-unit",
     "conflicting-keys",
     "duplicate-key",
@@ -49,9 +50,11 @@ pub const CODES: [&str; 39] = [
     "empty-list",
     "event-after-end",
     "fault-after-end",
+    "fault-impossible",
     "file-too-large",
     "file-unreadable",
     "mapping-disabled",
+    "min-above-max",
     "missing-key",
     "missing-unit",
     "not-available-yet",
@@ -60,6 +63,8 @@ pub const CODES: [&str; 39] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "provisioned-above-reserved",
+    "provisioned-needs-alias",
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",
@@ -67,6 +72,7 @@ pub const CODES: [&str; 39] = [
     "reshard-unordered",
     "shard-closed",
     "shards-apart",
+    "sqs-visibility-advice",
     "syntax",
     "timeout-above-visibility",
     "too-deep",
@@ -150,6 +156,18 @@ impl Diagnostics {
     /// The text of the main file.
     pub(crate) fn main_text(&self) -> &str {
         &self.files[0].text
+    }
+
+    /// Overwrites a part of the main file with asterisks, so that no finding shows it.
+    pub(crate) fn conceal(&mut self, span: &Range<usize>) {
+        let text = &mut self.files[0].text;
+        let boundary = |at: usize| text.floor_char_boundary(at.min(text.len()));
+        let span = boundary(span.start)..boundary(span.end).max(boundary(span.start));
+        let hidden: String = text[span.clone()]
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+            .collect();
+        text.replace_range(span, &hidden);
     }
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {

@@ -4,9 +4,12 @@
 //! walk the tree and collect everything that is wrong (`read`, `convert`, and one file per kind of table); only when
 //! nothing is wrong does a [`Scenario`] or [`PollerFile`] come out, in which bad values cannot exist.
 
+mod aliases;
 mod arn;
 mod arrivals;
 mod availability;
+mod broker;
+mod brokers;
 mod change;
 mod convert;
 mod csv;
@@ -32,6 +35,8 @@ mod read;
 mod readers;
 mod render;
 mod reshard;
+mod schedule;
+mod secret;
 mod sources;
 mod suggest;
 mod text;
@@ -43,6 +48,7 @@ mod validate;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use broker::{BrokerUrl, BrokerUrlError};
 pub use change::Change;
 pub use destination::{DestinationName, DestinationNameError};
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};
@@ -50,6 +56,7 @@ pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
+pub use secret::{SECRET_TYPES, SecretUri, SecretUriError, SourceAccess};
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
 #[cfg(all(test, feature = "poller"))]
 pub(crate) use timestamp::parse as parse_timestamp;

@@ -2,6 +2,7 @@
 
 use super::arn::Arn;
 use super::availability::{POLLED, not_yet};
+use super::broker::{broker_source, broker_url, is_broker};
 use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
@@ -15,6 +16,7 @@ use super::poller_model::{
     Aws, LocalSource, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
 };
 use super::read::{At, Cx, Table};
+use super::secret::source_access;
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
 use crate::engine::{FunctionName, Profile, Span};
@@ -205,8 +207,18 @@ fn mapping(
         .as_ref()
         .map(|named| named.name.clone())
         .unwrap_or_default();
-    let endpoint_url = table.opt(cx, "endpoint_url", url);
+    let (endpoint_url, broker_url) = match is_broker(&written) {
+        true => (None, table.opt(cx, "endpoint_url", broker_url)),
+        false => (table.opt(cx, "endpoint_url", url), None),
+    };
     let source = source(&mut table, cx, world, &written, endpoint_url);
+    let source = match source {
+        Some(MappingSource::Service { arn, .. }) if arn.kind.is_broker() => {
+            broker_source(&mut table, cx, &written, arn, broker_url)
+        }
+        source => source,
+    };
+    let access = source_access(&table, cx, &written);
     let target = table.opt(cx, "FunctionName", |at, cx| {
         let found = written.function_name.as_deref()?;
         // A malformed name is reported by the rules.
@@ -215,6 +227,7 @@ fn mapping(
     });
     let (kind, visibility) = match &source {
         None => (None, None),
+        Some(MappingSource::Broker { arn, .. }) => (Some(arn.kind), None),
         Some(MappingSource::Service { arn, .. }) => {
             (Some(arn.kind), stated_visibility(&mut table, cx))
         }
@@ -241,7 +254,8 @@ fn mapping(
             .or(written.event_source.as_deref());
         pairs.add(&table, cx, kind, shown.unwrap_or_default(), &written);
         if let (MappingSource::Local(_), Some(target)) = (source, &world.targets[target]) {
-            visible_long_enough(&table, cx, visibility, target.timeout);
+            let window = config.as_ref().map(|config| config.window);
+            visible_long_enough(&table, cx, visibility, target.timeout, window);
         }
     }
     table.finish(cx);
@@ -250,6 +264,7 @@ fn mapping(
             config: config?,
             tuning,
             source: source?,
+            access,
             target: target?,
             enabled: written.enabled.unwrap_or(true),
         })
@@ -337,7 +352,7 @@ fn source(
         }
     };
     if !POLLED.contains(&arn.kind) {
-        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS standard queue";
+        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS queue";
         cx.push(not_yet(
             &format!("a source of type {}", arn.kind),
             &entry.node.span,

@@ -1,6 +1,8 @@
-//! Event sources: Kinesis streams, DynamoDB streams and SQS queues, real ones and ones inside the process.
+//! Event sources: Kinesis streams, DynamoDB streams, SQS queues and brokers, real ones and ones inside the process.
 
+pub mod activemq;
 mod aws;
+pub mod broker;
 mod draw;
 pub mod dynamodb;
 mod filtering;
@@ -8,10 +10,14 @@ pub mod kinesis;
 mod kpl;
 pub mod local;
 mod md5;
+mod patience;
 #[cfg(test)]
 pub(crate) mod plain;
+mod rabbitmq;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub mod secret;
+pub(crate) mod signed;
 pub mod sqs;
 
 pub use aws::{AwsError, Connection};
@@ -28,7 +34,7 @@ use std::sync::Arc;
 pub struct Payload {
     /// The record as it stands in the event's `Records`.
     pub json: Bytes,
-    /// Queues: the receipt handle. Empty for streams.
+    /// Queues: the receipt handle. Brokers: which delivery it is, of which connection. Empty for streams.
     pub receipt: String,
 }
 

@@ -12,11 +12,13 @@ macro_rules! snapshot {
 }
 use snapshot;
 
+mod brokers;
 mod examples;
 mod formats;
 mod poller;
 mod robustness;
 mod scenario;
+mod secrets;
 mod streams;
 
 use tidegate::scenario::{SourceText, parse, parse_poller};

@@ -14,9 +14,13 @@ pub(crate) enum Verdict {
 
 /// The worst that any record of the event asks for. An event without records asks for nothing.
 pub(crate) fn verdict(event: &Value) -> Verdict {
-    let records = event.get("Records").and_then(Value::as_array);
+    let records = event.get("Records").or(event.get("messages"));
+    let records = records.and_then(Value::as_array);
+    let by_queue = event.get("rmqMessagesByQueue").and_then(Value::as_object);
+    let messages = by_queue.into_iter().flat_map(|queues| queues.values());
     records
         .into_iter()
+        .chain(messages.filter_map(Value::as_array))
         .flatten()
         .map(record_verdict)
         .max()
@@ -36,7 +40,7 @@ pub(crate) fn record_verdict(record: &Value) -> Verdict {
     }
 }
 
-/// The text of an SQS body or of Kinesis data, or all of a DynamoDB change; bytes that are no text are shown as far as they
+/// The text of an SQS body, of Kinesis data or of a broker's message, or all of a DynamoDB change; bytes that are no text are shown as far as they
 /// are.
 fn payload(record: &Value) -> Option<String> {
     if let Some(body) = record.get("body").and_then(Value::as_str) {
@@ -45,7 +49,8 @@ fn payload(record: &Value) -> Option<String> {
     if let Some(change) = record.get("dynamodb") {
         return Some(change.to_string());
     }
-    let data = record.pointer("/kinesis/data").and_then(Value::as_str)?;
+    let data = record.pointer("/kinesis/data").or(record.get("data"));
+    let data = data.and_then(Value::as_str)?;
     let bytes = STANDARD.decode(data).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -2,9 +2,10 @@
 
 use super::{ACCESS_KEY_ID, PATIENCE, REGION, SECRET_ACCESS_KEY, test_function};
 use serde_json::Value;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -22,7 +23,8 @@ pub(crate) struct Poller {
 pub(crate) struct Running {
     child: Child,
     /// Reads what it says from the beginning, so that it never has to wait for a reader.
-    output: Option<JoinHandle<String>>,
+    output: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// What is left of a poller that ended.
@@ -36,6 +38,8 @@ pub(crate) struct Ended {
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
+    /// When it was invoked, in milliseconds since the Unix epoch.
+    pub(crate) unix_ms: u64,
     pub(crate) records: Vec<Value>,
     /// The whole event.
     pub(crate) event: Value,
@@ -108,15 +112,20 @@ impl Poller {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut errors = child.stderr.take().expect("standard error is piped");
-        let output = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = errors.read_to_string(&mut text);
-            text
+        let errors = child.stderr.take().expect("standard error is piped");
+        let output = Arc::new(Mutex::new(String::new()));
+        let told = output.clone();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                let mut text = told.lock().expect("nobody panicked over it");
+                text.push_str(&line);
+                text.push('\n');
+            }
         });
         Running {
             child,
-            output: Some(output),
+            output,
+            reader: Some(reader),
         }
     }
 
@@ -169,10 +178,22 @@ impl Invocation {
         let event = &line["event"];
         Self {
             request_id: line["requestId"].as_str().expect("a request id").to_owned(),
-            records: event["Records"].as_array().expect("records").clone(),
+            unix_ms: line["unixMs"].as_u64().expect("a time"),
+            records: records(event),
             event: event.clone(),
         }
     }
+}
+
+/// The records of an event: a list, or, for brokers of RabbitMQ, lists by queue.
+fn records(event: &Value) -> Vec<Value> {
+    if let Some(queues) = event["rmqMessagesByQueue"].as_object() {
+        let lists = queues.values().filter_map(Value::as_array);
+        return lists.flatten().cloned().collect();
+    }
+    // ActiveMQ's messages, or what everybody else has.
+    let list = event.get("messages").unwrap_or(&event["Records"]);
+    list.as_array().expect("records").clone()
 }
 
 impl Running {
@@ -192,12 +213,22 @@ impl Running {
         self.wait()
     }
 
+    fn said(&self) -> String {
+        self.output.lock().expect("nobody panicked over it").clone()
+    }
+
+    /// Waits until it has said this.
+    pub(crate) fn await_output(&self, text: &str) {
+        wait_until(text, || self.said().contains(text).then_some(()));
+    }
+
     pub(crate) fn wait(mut self) -> Ended {
         let status = wait_until("the end of the poller", || {
             self.child.try_wait().expect("its status")
         });
-        let reader = self.output.take().expect("it is waited for once");
-        let output = reader.join().expect("its output was read");
+        let reader = self.reader.take().expect("it is waited for once");
+        reader.join().expect("its output was read");
+        let output = self.said();
         Ended { status, output }
     }
 }

@@ -1,7 +1,7 @@
 //! Signed calls of services for which a client of their own would cost more than it saves: one call each.
 
+use super::{CallError, Connection, classify};
 use crate::engine::FailureClass;
-use crate::source::{CallError, Connection, classify};
 use aws_sdk_sqs::config::{Credentials, ProvideCredentials};
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
@@ -20,12 +20,12 @@ use tokio::sync::Mutex;
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Credentials are asked for again this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);
-/// Largest answer that is read, in bytes; answers that matter are a few hundred.
-const ANSWER_BYTES_MAX: usize = 65_536;
+/// Largest answer that is read, in bytes: a secret has at most 65,536, of which JSON may make six times as many.
+const ANSWER_BYTES_MAX: usize = 524_288;
 
 /// What makes and signs calls of one service.
 #[derive(Debug)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     connection: Connection,
     connector: aws_smithy_http_client::Connector,
     service: Service,
@@ -35,21 +35,24 @@ pub(super) struct Signed {
 
 /// The services that are called so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     Sns,
     S3,
+    SecretsManager,
 }
 
 /// A call to be signed.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// The service's name of it, for errors.
-    pub(super) name: &'static str,
-    pub(super) method: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) method: &'static str,
     /// With scheme and host; percent-encoded.
-    pub(super) url: String,
-    pub(super) content_type: &'static str,
-    pub(super) body: Vec<u8>,
+    pub(crate) url: String,
+    pub(crate) content_type: &'static str,
+    /// JSON protocols: `X-Amz-Target`.
+    pub(crate) target: Option<&'static str>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Service {
@@ -57,6 +60,7 @@ impl Service {
         match self {
             Self::Sns => "sns",
             Self::S3 => "s3",
+            Self::SecretsManager => "secretsmanager",
         }
     }
 
@@ -73,7 +77,7 @@ impl Service {
 }
 
 impl Signed {
-    pub(super) fn new(connection: Connection, service: Service) -> Self {
+    pub(crate) fn new(connection: Connection, service: Service) -> Self {
         let connector = aws_smithy_http_client::Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build();
@@ -86,12 +90,12 @@ impl Signed {
     }
 
     /// Region that calls go to and are signed for.
-    pub(super) fn region(&self) -> &str {
+    pub(crate) fn region(&self) -> &str {
         self.connection.region()
     }
 
-    /// Makes the call.
-    pub(super) async fn send(&self, call: Call) -> Result<(), CallError> {
+    /// Makes the call and answers with the body, which is read only when it is asked for.
+    pub(crate) async fn send(&self, call: Call) -> Result<Answer, CallError> {
         let name = call.name;
         match tokio::time::timeout(CALL_TIMEOUT, self.exchange(call)).await {
             Ok(result) => result,
@@ -103,7 +107,7 @@ impl Signed {
         }
     }
 
-    async fn exchange(&self, call: Call) -> Result<(), CallError> {
+    async fn exchange(&self, call: Call) -> Result<Answer, CallError> {
         let name = call.name;
         let failed = |class, text: String| CallError {
             class,
@@ -120,9 +124,9 @@ impl Signed {
         let response = response.map_err(|error| failed(FailureClass::Transient, chain(&error)))?;
         let status = response.status().as_u16();
         if (200..300).contains(&status) {
-            return Ok(());
+            return Ok(Answer(response));
         }
-        let body = answer(response).await;
+        let body = Answer(response).text().await;
         let (class, text) = explain(status, &body);
         Err(failed(class, text))
     }
@@ -161,14 +165,17 @@ impl Signed {
             .build()
             .map_err(|error| error.to_string())?
             .into();
-        let headers = [("content-type", call.content_type)];
+        let target = call.target.map(|target| ("x-amz-target", target));
+        let headers = [("content-type", call.content_type)]
+            .into_iter()
+            .chain(target);
         let body = SignableBody::Bytes(&call.body);
-        let signable = SignableRequest::new(call.method, &call.url, headers.into_iter(), body)
+        let signable = SignableRequest::new(call.method, &call.url, headers.clone(), body)
             .map_err(|error| chain(&error))?;
         let signed = sign(signable, &params).map_err(|error| chain(&error))?;
         let (instructions, _) = signed.into_parts();
         let mut request = HttpRequest::new(SdkBody::from(call.body));
-        let added = headers.into_iter().chain(instructions.headers());
+        let added = headers.chain(instructions.headers());
         for (header, value) in added {
             let result = request
                 .headers_mut()
@@ -194,18 +201,27 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-async fn answer(response: HttpResponse) -> String {
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-    match body.collect().await {
-        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-        Err(_) => String::new(),
+/// What a service answered.
+pub(crate) struct Answer(HttpResponse);
+
+impl Answer {
+    /// The body; empty when it breaks off or is longer than any that matters.
+    pub(crate) async fn text(self) -> String {
+        let body = Limited::new(self.0.into_body(), ANSWER_BYTES_MAX);
+        match body.collect().await {
+            Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            Err(_) => String::new(),
+        }
     }
 }
 
-/// What an answer says went wrong.
+/// What an answer says went wrong, in XML or in JSON.
 fn explain(status: u16, body: &str) -> (FailureClass, String) {
-    let code = element(body, "Code");
-    let text = match (code, element(body, "Message")) {
+    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let member = |names: [&str; 2]| names.iter().find_map(|name| json[*name].as_str());
+    let code = element(body, "Code").or_else(|| member(["__type", "code"]));
+    let message = element(body, "Message").or_else(|| member(["message", "Message"]));
+    let text = match (code, message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
         (None, _) => format!("status {status}"),
@@ -221,7 +237,7 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Appends `text` with everything percent-encoded that is not unreserved (RFC 3986), or in `kept`.
-pub(super) fn push_encoded(out: &mut Vec<u8>, text: &[u8], kept: &[u8]) {
+pub(crate) fn push_encoded(out: &mut Vec<u8>, text: &[u8], kept: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in text {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
@@ -237,7 +253,7 @@ pub(super) fn push_encoded(out: &mut Vec<u8>, text: &[u8], kept: &[u8]) {
 }
 
 /// The domain that a partition's services are found under.
-pub(super) fn domain(partition: &str) -> &'static str {
+pub(crate) fn domain(partition: &str) -> &'static str {
     match partition {
         "aws-cn" => "amazonaws.com.cn",
         "aws-eusc" => "amazonaws.eu",
@@ -285,6 +301,12 @@ mod tests {
                 "SlowDown",
             ),
             (403, "", Denied, "status 403"),
+            (
+                400,
+                r#"{"__type":"ResourceNotFoundException","Message":"not there"}"#,
+                Denied,
+                "ResourceNotFoundException: not there",
+            ),
             (500, "oops", Transient, "status 500"),
             (
                 301,

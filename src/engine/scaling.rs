@@ -36,6 +36,8 @@ pub(super) struct SqsScaling {
     is_fifo: bool,
     /// FIFO queues: how long receives of this minute have waited for a group, all together.
     idle: Span,
+    /// FIFO queues: when a receive last came back empty.
+    last_empty: Option<Time>,
 }
 
 impl SqsScaling {
@@ -51,6 +53,7 @@ impl SqsScaling {
             failed: false,
             is_fifo: config.source == SourceKind::SqsFifo,
             idle: Span::ZERO,
+            last_empty: None,
             floor_on_errors: 0,
         };
         scaling.configure(config, profile);
@@ -92,34 +95,43 @@ impl SqsScaling {
         self.next_tick
     }
 
-    /// A receive that asked for `asked` messages returned `messages` after waiting for `waited`, and `others` still wait.
+    /// A receive of `started` that asked for `asked` messages returned `messages` now.
+    pub(super) fn received(&mut self, messages: usize, asked: u32, started: Time, now: Time) {
+        if self.is_fifo {
+            self.received_fifo(messages, started, now);
+        } else if messages == 0 {
+            self.give_back();
+        } else {
+            self.receives += 1;
+            let is_prompt = now.since(started) <= PROMPT_RECEIVE_MAX;
+            self.satisfied += u64::from(messages >= asked as usize && is_prompt);
+        }
+    }
+
+    /// Rule `fifo-concurrency-is-groups`: active groups are not counted, they are found by receives.
     ///
     /// Rule `fifo-ramp`: a FIFO queue gives out no more than its free groups have, so a receive seldom gets all it asked for.
     /// Every one that comes back at once with something found one more active group. Where receives have waited for half
-    /// of the minute in all, a poller was to spare: one is kept to find the next group, the others are given back as they
-    /// come back empty.
-    pub(super) fn received(&mut self, messages: usize, asked: u32, waited: Span, others: u32) {
-        if self.is_fifo {
-            if waited > PROMPT_RECEIVE_MAX {
-                self.idle += waited;
-            }
-            if messages == 0 {
-                let spare = u32::from(others > 0);
-                self.limit = self
-                    .limit
-                    .saturating_sub(spare)
-                    .max(self.floor.min(self.limit));
-            } else {
-                self.receives += 1;
-                self.satisfied += u64::from(waited <= PROMPT_RECEIVE_MAX);
-            }
-        } else if messages == 0 {
-            self.limit = self.limit.saturating_sub(1).max(self.floor.min(self.limit));
-        } else {
-            self.receives += 1;
-            let all = messages >= asked as usize && waited <= PROMPT_RECEIVE_MAX;
-            self.satisfied += u64::from(all);
+    /// of the minute in all, a poller was to spare: one is kept to find the next group. The others, whose receives
+    /// come back empty while another does so, are given back.
+    fn received_fifo(&mut self, messages: usize, started: Time, now: Time) {
+        let waited = now.since(started);
+        if waited > PROMPT_RECEIVE_MAX {
+            self.idle += waited;
         }
+        if messages > 0 {
+            self.receives += 1;
+            self.satisfied += u64::from(waited <= PROMPT_RECEIVE_MAX);
+            return;
+        }
+        if self.last_empty.is_some_and(|at| at > started) {
+            self.give_back();
+        }
+        self.last_empty = Some(now);
+    }
+
+    fn give_back(&mut self) {
+        self.limit = self.limit.saturating_sub(1).max(self.floor.min(self.limit));
     }
 
     /// An invocation failed or was refused.
@@ -179,7 +191,7 @@ mod tests {
 
     fn busy_minute(scaling: &mut SqsScaling) {
         for _ in 0..scaling.limit() {
-            scaling.received(10, 10, Span::ZERO, 0);
+            scaling.received(10, 10, Time::ZERO, Time::ZERO);
         }
         scaling.tick();
     }
@@ -226,7 +238,7 @@ mod tests {
         let mut scaling = on_demand(Profile::Current, None);
         busy_minute(&mut scaling);
         for _ in 0..1_000 {
-            scaling.received(0, 10, Span::from_secs(20), 9);
+            scaling.received(0, 10, Time::ZERO, Time::from_secs(20));
         }
         assert_eq!(scaling.limit(), 5);
         scaling.tick();
@@ -237,8 +249,8 @@ mod tests {
     fn partial_or_slow_receives_do_not_raise_the_ramp() {
         let mut scaling = on_demand(Profile::Current, None);
         for _ in 0..100 {
-            scaling.received(3, 10, Span::ZERO, 0);
-            scaling.received(10, 10, Span::from_secs(2), 0);
+            scaling.received(3, 10, Time::ZERO, Time::ZERO);
+            scaling.received(10, 10, Time::ZERO, Time::from_secs(2));
         }
         scaling.tick();
         assert_eq!(scaling.limit(), 5);

@@ -54,6 +54,9 @@ struct Delivery {
     answer: Option<Outcome>,
 }
 
+/// Answers a batch, by the time in ms and its messages.
+type Function = Box<dyn FnMut(u64, &[u32]) -> Outcome>;
+
 pub(crate) struct BrokerWorld {
     messages: Vec<Message>,
     /// Messages that were not handed out yet begin here.
@@ -66,7 +69,7 @@ pub(crate) struct BrokerWorld {
     /// Pollers whose connection was lost and that were not told.
     broken: Vec<bool>,
     waiting: Vec<(Time, u32, Token, u32)>,
-    pub(crate) function: Box<dyn FnMut(u64, &[u32]) -> Outcome>,
+    pub(crate) function: Function,
     pub(crate) invoke_takes: Span,
     due: Vec<(Time, Event<u32>)>,
     stopped: bool,

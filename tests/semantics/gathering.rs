@@ -31,7 +31,7 @@ fn most_in_hand(rig: &Rig) -> (i64, i64) {
         match *fact {
             Fact::Polled { records, .. } => held += i64::from(records),
             Fact::Deleted { records } | Fact::Returned { records, .. } => {
-                held -= i64::from(records)
+                held -= i64::from(records);
             }
             Fact::InvokeSent { .. } => running += 1,
             Fact::InvokeEnded { .. } => running -= 1,

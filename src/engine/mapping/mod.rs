@@ -72,9 +72,13 @@ pub struct Unsupported {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a mapping holds one, and a box would cost every input a jump"
+)]
 enum Family<P> {
     Stream(Stream<P>),
-    Queue(Queue<P>),
+    Queue(Box<Queue<P>>),
     Broker(Broker<P>),
     Kafka(Kafka<P>),
 }
@@ -138,7 +142,7 @@ impl<P> Mapping<P> {
         } else if core.config.source.is_kafka() {
             Family::Kafka(Kafka::new(&mut core))
         } else {
-            Family::Queue(Queue::new(&mut core))
+            Family::Queue(Box::new(Queue::new(&mut core)))
         };
         Ok(Self { core, family })
     }

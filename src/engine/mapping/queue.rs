@@ -30,8 +30,6 @@ pub(super) struct Queue<P> {
     deleting: Slab<Deletion>,
     /// FIFO queues only.
     overdue: Overdue,
-    /// Receives that are under way.
-    receiving: u32,
 }
 
 /// What an unanswered token belongs to.
@@ -84,7 +82,6 @@ impl<P> Queue<P> {
             pending: Slab::default(),
             deleting: Slab::default(),
             overdue: Overdue::default(),
-            receiving: 0,
         };
         core.fact(Fact::ConcurrencyChanged {
             limit: queue.scaling.limit(),
@@ -121,11 +118,8 @@ impl<P> Queue<P> {
                     filtered: page.rejected.len() as u32,
                     behind: Span::ZERO,
                 });
-                let waited = core.now.since(started);
                 let before = self.scaling.limit();
-                self.receiving -= 1;
-                self.scaling
-                    .received(received, asked, waited, self.receiving);
+                self.scaling.received(received, asked, started, core.now);
                 self.report_limit(core, before);
                 let pollers = self.provisioned();
                 if let Some(pace) = &mut self.pace {
@@ -393,7 +387,6 @@ impl<P> Queue<P> {
             if let Some(pace) = &mut self.pace {
                 pace.called(started, pollers);
             }
-            self.receiving += 1;
             let token = Self::pend(
                 &mut self.pending,
                 Pending::Receive {
@@ -436,7 +429,6 @@ impl<P> Queue<P> {
     fn call_failed(&mut self, core: &mut Core<P>, token: Token, class: FailureClass) {
         match self.take(token) {
             Pending::Receive { poller, .. } => {
-                self.receiving -= 1;
                 self.pollers[poller as usize].receive_failed(core, class);
                 self.step(core, poller);
             }

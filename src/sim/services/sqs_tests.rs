@@ -90,9 +90,12 @@ fn sqs_redrive_on_receive() {
     assert_eq!(standing(&mut queue, at(60)).dead_letters.all(), 1);
 }
 
+/// What happens to a receive: when, of what, and which one it is.
+type Story = dyn Fn(&mut SqsModel, Time, &[Record<()>], u32);
+
 #[test]
 fn sqs_dead_letter_reason() {
-    let reasons = |story: &dyn Fn(&mut SqsModel, Time, &[Record<()>], u32)| {
+    let reasons = |story: &Story| {
         let mut queue = queue(0.001, Some(2));
         let at = |secs: u64| Time::from_secs(1_000 + secs);
         for receive_number in [1, 2] {

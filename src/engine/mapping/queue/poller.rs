@@ -285,7 +285,7 @@ impl<P> Poller<P> {
     }
 
     /// What to receive now: how many messages, and how long the service may wait for the first. Without a window
-    /// a batch is what one receive returns (rule `sqs-batch-is-one-receive`).
+    /// a batch is what one receive returns (rules `sqs-batch-is-one-receive`, `fifo-batch-mixes-groups`).
     pub(super) fn next_receive(&mut self, core: &mut Core<P>) -> Option<(u32, Span)> {
         if self.state != State::Free || !core.is_taking() {
             return None;

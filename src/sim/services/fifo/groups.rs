@@ -191,7 +191,7 @@ impl Groups {
         self.waiting += 1;
     }
 
-    /// The group whose turn it is. Take messages from it with [`take`](Self::take), then call [`locked`](Self::locked).
+    /// The group whose turn it is (rule `fifo-groups-take-turns`). Take messages from it with [`take`](Self::take), then call [`locked`](Self::locked).
     #[inline]
     pub(super) fn next_group(&mut self) -> Option<u32> {
         self.ready.pop_front()
@@ -214,7 +214,8 @@ impl Groups {
         Some(place)
     }
 
-    /// A group whose turn it was is done with: nothing of it is handed out while any message of it is in flight.
+    /// A group whose turn it was is done with. Rule `fifo-group-waits`: nothing of it is handed out while any message of it is
+    /// in flight.
     #[inline]
     pub(super) fn locked(&mut self, group: u32) {
         if self.groups[group as usize].in_flight == 0 {

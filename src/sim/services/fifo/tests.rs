@@ -54,7 +54,7 @@ fn names(list: &[Record<()>]) -> Vec<u64> {
 }
 
 #[test]
-fn sqs_fifo_group_waits_for_messages_in_flight() {
+fn fifo_group_waits() {
     let mut queue = queue(&[producer(&[(0, 25)], ONE_GROUP)], 20_000, None);
     let first = receive(&mut queue, 1);
     assert_eq!(first.len(), 10);
@@ -105,6 +105,42 @@ fn fifo_same_group_first() {
     }
     // About 15 messages of each group: every receive is filled by one.
     assert_eq!((batches, seen.len()), (4, 4));
+}
+
+#[test]
+fn fifo_groups_take_turns() {
+    // A group of 30 messages, and one message each of 20 others.
+    let hot = producer(&[(0, 30)], ONE_GROUP);
+    let others = producer(&[(0, 20)], Keys::Unique);
+    let mut queue = queue(&[hot, others], 20_000, None);
+    let first = receive(&mut queue, 1);
+    let second = receive(&mut queue, 1);
+    queue.delete(&first);
+    // The hot group has 20 messages more, and its turn comes after the other groups that had to wait.
+    let third = receive(&mut queue, 2);
+    let fourth = receive(&mut queue, 2);
+    let groups = |list: &[Record<()>]| {
+        let groups = list.iter().map(|it| it.meta.group);
+        groups.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let seen = [&first, &second, &third, &fourth].map(|list| (list.len(), groups(list)));
+    assert_eq!(seen, [(10, 1), (10, 10), (10, 10), (10, 1)]);
+}
+
+#[test]
+fn fifo_late_delete() {
+    let mut queue = queue(&[producer(&[(0, 1)], ONE_GROUP)], 20_000, None);
+    let first = receive(&mut queue, 1);
+    // Visible again, and nobody has received it since.
+    queue.arrived(Time::from_secs(31));
+    assert_eq!(queue.standing(Time::from_secs(31)).visible, 1);
+    queue.delete(&first);
+    let again = receive(&mut queue, 32);
+    assert_eq!(names(&again), names(&first));
+    queue.delete(&first);
+    assert_eq!(queue.groups.len(), 1);
+    queue.delete(&again);
+    assert_eq!(queue.groups.len(), 0);
 }
 
 #[test]

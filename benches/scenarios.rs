@@ -15,7 +15,10 @@ mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use support::{backlogged_queue, full_stream, lognormal, many_functions, parallel_stream, traffic};
+use support::{
+    backlogged_fifo, backlogged_queue, full_stream, lognormal, many_functions, parallel_stream,
+    single_messages, traffic,
+};
 use tidegate::engine::Profile;
 use tidegate::scenario::{Dist, Scenario};
 use tidegate::sim;
@@ -86,6 +89,22 @@ fn queue(criterion: &mut Criterion) {
     ] {
         run(criterion, name, &backlogged_queue(200, size), unit);
     }
+    let name = "SQS, batches of 1, 1,000 at once";
+    let unit = Unit::Records { batch_mean: 1.0 };
+    let scenario = single_messages(300, Dist::Constant(1_000.0));
+    run(criterion, name, &scenario, unit);
+}
+
+/// Groups that come and go, most of them waiting or in flight.
+fn fifo(criterion: &mut Criterion) {
+    let unit = Unit::Records { batch_mean: 9.9 };
+    for (name, groups) in [
+        ("SQS fifo, batches of 10, 10,000 groups", 10_000),
+        ("SQS fifo, batches of 10, 100,000 groups", 100_000),
+    ] {
+        let scenario = backlogged_fifo(200, groups, Dist::Constant(1_000.0));
+        run(criterion, name, &scenario, unit);
+    }
 }
 
 fn stream(criterion: &mut Criterion) {
@@ -116,5 +135,5 @@ fn stream(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, calls, queue, stream);
+criterion_group!(benches, calls, queue, fifo, stream);
 criterion_main!(benches);

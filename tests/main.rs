@@ -1,10 +1,12 @@
 //! Every test that needs no server, in one binary.
 
+mod brokers;
 mod cli;
 mod diagnostics;
 mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
+mod queues;
 mod scenarios;
 mod semantics;
 mod streams;

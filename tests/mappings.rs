@@ -272,3 +272,35 @@ fn messages_that_are_not_reported_succeed_at_once() {
     // Three receives of each poison message, one of every other.
     assert_eq!(found.polled_event_count.value, incoming + 2.0 * dead);
 }
+
+#[test]
+fn fifo_function_stops_at_failure() {
+    let text = format!(
+        "duration = '60s'\nseed = 2\n[[function]]\nname = 'f'\nduration = '10ms'\npoison = '5%'\n\
+         [[source]]\nname = 's'\ntype = 'sqs-fifo'\nmax_receive_count = 2\n\
+         [[source.producer]]\nrate = 200\nrecord = {{ keys = {{ zipf = {{ n = 20, s = 0.0 }} }} }}\n\
+         [[mapping]]\nname = 'm'\nEventSource = 's'\nFunctionName = 'f'\n{REPORTS}\n\
+         ScalingConfig = {{ MaximumConcurrency = 2 }}"
+    );
+    let loaded = parse(SourceText::new("scenario.toml", &text));
+    let scenario = loaded.unwrap_or_else(|report| panic!("{report}")).scenario;
+    let facts = sim::trace(&scenario, 2).expect("sound limits");
+    let reports = facts.iter().filter_map(|traced| match traced.fact {
+        Fact::InvokeEnded {
+            records,
+            succeeded,
+            outcome: Outcome::Partial { first_failed },
+            ..
+        } => Some((records, succeeded, first_failed)),
+        _ => None,
+    });
+    let mut inside = 0;
+    for (records, succeeded, first_failed) in reports {
+        assert_eq!(succeeded, first_failed, "nothing after the first failure");
+        inside += u32::from(first_failed + 1 < records);
+    }
+    assert!(
+        inside > 10,
+        "{inside} reports have something to leave undone"
+    );
+}

@@ -102,6 +102,7 @@ fn simulate(script: &Script) -> Vec<String> {
             ..Stream::kinesis(1)
         }),
         _ => SourceModel::Sqs {
+            is_fifo: false,
             visibility_timeout: script.tuning.visibility_timeout,
             max_receive_count: None,
         },
@@ -125,6 +126,7 @@ fn simulate(script: &Script) -> Vec<String> {
         matching: (!script.config.filters.is_empty()).then_some(Ratio::ZERO),
         source: 0,
         function: 0,
+        alias: None,
     }];
     let mut tokens = HashMap::new();
     sim::trace(&scenario, 1)

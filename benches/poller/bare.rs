@@ -27,12 +27,11 @@ pub(crate) fn http() -> Http {
 }
 
 async fn invoke(http: &Http, url: &str, records: Vec<Value>) {
-    let event = serde_json::to_vec(&json!({ "Records": records })).expect("an event");
-    send(http, url, event).await;
+    send(http, url, &json!({ "Records": records })).await;
 }
 
-/// Hands an event to the function and waits for its answer.
-pub(crate) async fn send(http: &Http, url: &str, event: Vec<u8>) {
+pub(crate) async fn send(http: &Http, url: &str, event: &Value) {
+    let event = serde_json::to_vec(event).expect("an event");
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)

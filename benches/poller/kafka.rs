@@ -124,8 +124,7 @@ async fn bare(servers: &str, topic: &str, group: &str, function: &str, records: 
         let event = json!({
             "eventSource": "SelfManagedKafka", "bootstrapServers": servers, "records": lists,
         });
-        let event = serde_json::to_vec(&event).expect("an event");
-        send(&http, function, event).await;
+        send(&http, function, &event).await;
         let mut offsets = TopicPartitionList::new();
         for (partition, offset) in next {
             let added = offsets.add_partition_offset(topic, partition, Offset::Offset(offset));

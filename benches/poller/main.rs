@@ -16,6 +16,7 @@ mod function;
 mod hop;
 mod kafka;
 mod measure;
+mod rabbitmq;
 mod world;
 
 use measure::{Measured, Rounds};
@@ -49,7 +50,8 @@ fn main() {
         println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
         println!("| --- | --- | --- | --- | --- | --- |");
         if is_wanted("sqs") {
-            sqs(&world).await;
+            sqs(&world, false).await;
+            sqs(&world, true).await;
         }
         if is_wanted("kinesis") {
             for shards in [1, 8, 64] {
@@ -59,27 +61,35 @@ fn main() {
         if is_wanted("kafka") {
             kafka::run(&world.function).await;
         }
+        if is_wanted("rabbitmq") {
+            rabbitmq::run(&world).await;
+        }
         if is_wanted("hop") {
             hop::run(&world).await;
         }
     });
 }
 
-async fn sqs(world: &World) {
+async fn sqs(world: &World, is_fifo: bool) {
     // The server slows down with its backlog: a small one, in a queue of its own for every round, since the long polls
     // that a drained poller gives up may still take messages from the old one.
     const MESSAGES: usize = 2_000;
     const CONCURRENCY: usize = 5;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        let queue = world.filled_queue(MESSAGES).await;
+        let queue = world.filled_queue(MESSAGES, is_fifo).await;
         let bare = bare::sqs(world, &queue, MESSAGES, CONCURRENCY);
         rounds.bare.push(Measured::of(MESSAGES, bare).await);
-        let queue = world.filled_queue(MESSAGES).await;
+        let queue = world.filled_queue(MESSAGES, is_fifo).await;
         let poller = world.poll_queue(&queue, MESSAGES);
         rounds.poller.push(Measured::of(MESSAGES, poller).await);
     }
-    rounds.print(&format!("SQS, batches of 10, {CONCURRENCY} at once"));
+    let queue = if is_fifo {
+        "SQS FIFO, 200 groups"
+    } else {
+        "SQS"
+    };
+    rounds.print(&format!("{queue}, batches of 10, {CONCURRENCY} at once"));
 }
 
 async fn kinesis(world: &World, shards: usize) {

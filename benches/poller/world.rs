@@ -11,8 +11,8 @@ use std::time::Instant;
 use tidegate::engine::{Fact, MappingConfig, Outcome, Position, Profile, SourceKind, Span, Tuning};
 use tidegate::poll::{self, Observer, RunOptions};
 use tidegate::scenario::{
-    Arn, Aws, ErrorSign, MappingSource, PollerFile, PollerMapping, PollerSettings, Target,
-    TargetKind,
+    Arn, Aws, ErrorSign, MappingSource, PollerFile, PollerMapping, PollerSettings, SourceAccess,
+    Target, TargetKind,
 };
 
 const PAYLOAD_BYTES: usize = 200;
@@ -72,11 +72,17 @@ impl World {
         }
     }
 
-    pub(crate) async fn filled_queue(&self, messages: usize) -> Queue {
+    /// A FIFO queue has messages of 200 groups in turn.
+    pub(crate) async fn filled_queue(&self, messages: usize, is_fifo: bool) -> Queue {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bench-{}-{number}", std::process::id());
-        let created = self.sqs.create_queue().queue_name(name).send().await;
+        let ending = if is_fifo { ".fifo" } else { "" };
+        let name = format!("bench-{}-{number}{ending}", std::process::id());
+        let mut create = self.sqs.create_queue().queue_name(name);
+        if is_fifo {
+            create = create.attributes(QueueAttributeName::FifoQueue, "true");
+        }
+        let created = create.send().await;
         let url = created.expect("CreateQueue").queue_url.expect("an address");
         let attributes = self
             .sqs
@@ -88,21 +94,25 @@ impl World {
             .expect("GetQueueAttributes");
         let arn = attributes.attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone();
         let queue = Queue { url, arn };
-        self.fill(&queue, messages).await;
+        self.fill(&queue, messages, is_fifo).await;
         queue
     }
 
-    async fn fill(&self, queue: &Queue, messages: usize) {
+    async fn fill(&self, queue: &Queue, messages: usize, is_fifo: bool) {
         let body = "m".repeat(PAYLOAD_BYTES);
-        for _ in 0..messages / 10 {
+        for call in 0..messages / 10 {
             let mut send = self.sqs.send_message_batch().queue_url(&queue.url);
             for id in 0..10 {
-                let entry = SendMessageBatchRequestEntry::builder()
+                let mut entry = SendMessageBatchRequestEntry::builder()
                     .id(id.to_string())
-                    .message_body(&body)
-                    .build()
-                    .expect("a complete entry");
-                send = send.entries(entry);
+                    .message_body(&body);
+                if is_fifo {
+                    let number = call * 10 + id;
+                    entry = entry
+                        .message_group_id(format!("group-{}", number % 200))
+                        .message_deduplication_id(number.to_string());
+                }
+                send = send.entries(entry.build().expect("a complete entry"));
             }
             send.send().await.expect("SendMessageBatch");
         }
@@ -164,12 +174,18 @@ impl World {
     }
 
     pub(crate) async fn poll_queue(&self, queue: &Queue, messages: usize) -> Instant {
-        let config = MappingConfig::new("bench", SourceKind::Sqs);
+        let is_fifo = queue.arn.ends_with(".fifo");
+        let kind = if is_fifo {
+            SourceKind::SqsFifo
+        } else {
+            SourceKind::Sqs
+        };
+        let config = MappingConfig::new("bench", kind);
         let function = self.function.clone();
         self.poll(
             config,
             Tuning::new(Profile::Current),
-            &queue.arn,
+            self.service(&queue.arn),
             messages,
             function,
         )
@@ -188,7 +204,7 @@ impl World {
             ..Tuning::new(Profile::Current)
         };
         let function = self.function.clone();
-        self.poll(config, tuning, &stream.arn, records, function)
+        self.poll(config, tuning, self.service(&stream.arn), records, function)
             .await
     }
 
@@ -202,23 +218,28 @@ impl World {
             ..Tuning::new(Profile::Current)
         };
         let function = format!("{}{HOP}", self.function);
-        self.poll(config, tuning, &stream.arn, records, function)
+        self.poll(config, tuning, self.service(&stream.arn), records, function)
             .await;
     }
 
-    async fn poll(
-        &self,
-        config: MappingConfig,
-        tuning: Tuning,
-        arn: &str,
-        records: usize,
-        function: String,
-    ) -> Instant {
-        let is_stream = config.source == SourceKind::Kinesis;
+    fn service(&self, arn: &str) -> (MappingSource, Vec<SourceAccess>) {
         let source = MappingSource::Service {
             arn: Arn::parse(arn).expect("an ARN"),
             endpoint_url: Some(self.server.clone()),
         };
+        (source, Vec::new())
+    }
+
+    /// Polls until `records` records are done, and says when that was.
+    pub(crate) async fn poll(
+        &self,
+        config: MappingConfig,
+        tuning: Tuning,
+        (source, access): (MappingSource, Vec<SourceAccess>),
+        records: usize,
+        function: String,
+    ) -> Instant {
+        let is_stream = config.source == SourceKind::Kinesis;
         let file = PollerFile {
             hash: String::new(),
             profile: Profile::Current,
@@ -246,7 +267,7 @@ impl World {
                 config,
                 tuning,
                 source,
-                access: Vec::new(),
+                access,
                 target: 0,
                 enabled: true,
             }],

@@ -51,12 +51,40 @@ pub(crate) fn many_functions(
 /// More messages than the mapping's concurrency lets through, so that every batch is full.
 pub(crate) fn backlogged_queue(secs: u64, size: Dist) -> Scenario {
     let kind = SourceModel::Sqs {
+        is_fifo: false,
         visibility_timeout: Span::from_secs(30),
         max_receive_count: None,
     };
     let mut config = MappingConfig::new("m", SourceKind::Sqs);
     config.maximum_concurrency = Some(100);
     event_source(secs, kind, 12_000.0, size, config)
+}
+
+/// The same of a FIFO queue with this many message groups, all alike.
+pub(crate) fn backlogged_fifo(secs: u64, groups: u32, size: Dist) -> Scenario {
+    let mut scenario = backlogged_queue(secs, size);
+    let source = &mut scenario.sources[0];
+    source.kind = SourceModel::Sqs {
+        is_fifo: true,
+        visibility_timeout: Span::from_secs(30),
+        max_receive_count: None,
+    };
+    source.producers[0].keys = Keys::Zipf { n: groups, s: 0.0 };
+    scenario.mappings[0].config.source = SourceKind::SqsFifo;
+    scenario
+}
+
+/// More messages than 1,000 invocations at once take one by one. The ramp gets there in four minutes.
+pub(crate) fn single_messages(secs: u64, size: Dist) -> Scenario {
+    let kind = SourceModel::Sqs {
+        is_fifo: false,
+        visibility_timeout: Span::from_secs(30),
+        max_receive_count: None,
+    };
+    let mut config = MappingConfig::new("m", SourceKind::Sqs);
+    config.batch_size = 1;
+    config.maximum_concurrency = Some(1_000);
+    event_source(secs, kind, 10_500.0, size, config)
 }
 
 /// Shards at their write limit, and a window that is long enough for every batch to fill.
@@ -109,6 +137,7 @@ fn event_source(
         matching: None,
         source: 0,
         function: 0,
+        alias: None,
     }];
     built
 }

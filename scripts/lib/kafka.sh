@@ -3,15 +3,13 @@
 #
 # shellcheck shell=bash
 
-servers_all="$servers_all kafka"
-
-servers_version_kafka() { sed -n 's/.* kafka_2\.13-\(.*\)\.jar$/\1/p' "$servers_lib/kafka.lock"; }
+kafka_version() { sed -n 's/.* kafka_2\.13-\(.*\)\.jar$/\1/p' "$servers_lib/kafka.lock"; }
 
 servers_install_kafka() {
     local dir=$servers_root/kafka pins
     pins=$(cat "$servers_lib/kafka.lock")
     if ! servers_stamped kafka "$pins"; then
-        servers_say "installing Apache Kafka $(servers_version kafka)"
+        servers_say "installing Apache Kafka $(kafka_version)"
         servers_need_java with-maven || return 1
         rm -rf "$dir"
         mkdir -p "$dir"
@@ -41,7 +39,7 @@ servers_install_kafka() {
 }
 
 # Expects `clean` from servers_exec. Five ports: see kafka-broker.
-servers_exec_kafka() {
+kafka_exec() {
     # Every start has ports of its own, which the kept state would contradict.
     rm -rf "$servers_run/kafka"
     mkdir -p "$servers_run/kafka"
@@ -49,11 +47,11 @@ servers_exec_kafka() {
 }
 
 # It listens before it is ready, and its own tools take a second to ask.
-servers_ready_kafka() {
+kafka_ready() {
     grep -q 'Kafka Server started' "$servers_run/kafka.log" && ! servers_port_is_free "$1"
 }
 
-servers_env_kafka() {
+kafka_env() {
     local pid started ports plain sasl mtls sasl_tls
     servers_running kafka || return 0
     read -r plain sasl mtls sasl_tls _ <<<"$ports"

@@ -1,7 +1,7 @@
 # Sourced by scripts/servers and scripts/test: installs the pinned servers that the live tests talk
 # to, starts them on free loopback ports and stops them again. Needs bash 4.1 or newer, and python3
 # (3.10 or newer) with venv; Node.js comes from the machine if it is new enough, from PyPI otherwise;
-# DynamoDB Local and Kafka need Java 17 or newer, and Maven to install them.
+# DynamoDB Local, ActiveMQ and Kafka need Java 17 or newer, and Maven to install them.
 #
 # shellcheck shell=bash
 
@@ -12,8 +12,7 @@ servers_root=${TIDEGATE_SERVERS_DIR:-$servers_repo/target/servers}
 # stops its own servers takes another folder with servers_claim_run_dir.
 servers_run=$servers_root/kept
 
-# A server whose file is sourced at the end of this one adds its name here; see the functions that end in `_kafka`.
-servers_all="ministack kinesis-mock dynamodb-local"
+servers_all="ministack kinesis-mock dynamodb-local rabbitmq activemq kafka"
 
 kinesis_mock_version=0.6.2
 kinesis_mock_integrity="sha512-mFlmksPMQP/A3nT22N2E8WzUbJcbEdxkCnhNCx2lHj20CW4vzuVH8zn5ByRg5LS5es8tvnx2mY1DpbZ5kw9PPQ=="
@@ -40,8 +39,17 @@ servers_shout() {
     printf '\n' >&2
 }
 
+# shellcheck source=rabbitmq.sh
+. "$servers_lib/rabbitmq.sh"
+# shellcheck source=activemq.sh
+. "$servers_lib/activemq.sh"
+# shellcheck source=kafka.sh
+. "$servers_lib/kafka.sh"
+
 servers_version() {
     case $1 in
+        rabbitmq) rabbitmq_version ;;
+        activemq) activemq_version ;;
         ministack) sed -n 's/^ministack==//p' "$servers_lib/ministack.lock" ;;
         kinesis-mock) printf '%s\n' "$kinesis_mock_version" ;;
         dynamodb-local) sed -n 's/.* DynamoDBLocal-\(.*\)\.jar$/\1/p' "$servers_lib/dynamodb-local.lock" ;;
@@ -166,7 +174,7 @@ servers_need_java() {
         servers_apt openjdk-17-jre-headless || true
         hash -r
         if ! servers_java=$(servers_find_java); then
-            servers_shout "no usable Java" "DynamoDB Local needs Java $java_oldest_version or newer;" \
+            servers_shout "no usable Java" "DynamoDB Local and ActiveMQ need Java $java_oldest_version or newer;" \
                 "on Debian and Ubuntu: apt-get install openjdk-17-jre-headless"
             return 1
         fi
@@ -176,7 +184,7 @@ servers_need_java() {
     servers_apt maven || true
     hash -r
     command -v mvn >/dev/null && return 0
-    servers_shout "no Maven" "DynamoDB Local is installed with Maven (mvn);" \
+    servers_shout "no Maven" "DynamoDB Local and ActiveMQ are installed with Maven (mvn);" \
         "on Debian and Ubuntu: apt-get install maven"
     return 1
 }
@@ -371,6 +379,8 @@ servers_exec() {
         clean=(setpriv --pdeathsig TERM "${clean[@]}")
     fi
     case $name in
+        rabbitmq) rabbitmq_exec "$@" ;;
+        activemq) activemq_exec "$@" ;;
         ministack)
             # The listeners besides the gateway (SFTP, MQTT) bind every interface, and the Docker
             # clean-up could reach containers of the person at the machine: all of them off.
@@ -402,6 +412,8 @@ servers_exec() {
 
 servers_ready() {
     case $1 in
+        rabbitmq) rabbitmq_ready "$2" ;;
+        activemq) activemq_ready "${@:2}" ;;
         ministack) servers_http_ok "$2" /_ministack/ready ;;
         kinesis-mock) servers_http_ok "$2" /healthcheck ;;
         # It has no page that says so: that it refuses a request without an action shows that it is up.
@@ -432,7 +444,8 @@ servers_start_one() {
         while [ "$SECONDS" -lt "$deadline" ] && servers_running "$name"; do
             # Asked again after the answer: what answered must not be a stranger on that port
             # while our own server has just given up on it.
-            if servers_ready "$name" "${ports%% *}" && servers_running "$name"; then
+            # shellcheck disable=SC2086
+            if servers_ready "$name" $ports && servers_running "$name"; then
                 servers_say "$name $(servers_version "$name") listens on 127.0.0.1:${ports%% *}"
                 return 0
             fi
@@ -560,7 +573,7 @@ servers_run_command() {
 
 # The environment variables of the running servers, one NAME=VALUE a line.
 servers_env() {
-    local name pid started ports
+    local pid started ports
     if servers_running ministack; then
         printf 'TIDEGATE_TEST_MINISTACK_URL=http://127.0.0.1:%s\n' "${ports%% *}"
         printf 'TIDEGATE_TEST_SQS_URL=http://127.0.0.1:%s\n' "${ports%% *}"
@@ -571,7 +584,9 @@ servers_env() {
     if servers_running dynamodb-local; then
         printf 'TIDEGATE_TEST_DYNAMODB_URL=http://127.0.0.1:%s\n' "${ports%% *}"
     fi
-    for name in ${servers_all#* dynamodb-local}; do "servers_env_${name//-/_}"; done
+    rabbitmq_env
+    activemq_env
+    kafka_env
 }
 
 servers_export_env() {
@@ -595,6 +610,3 @@ servers_describe() {
         fi
     done
 }
-
-# shellcheck source=kafka.sh
-. "$servers_lib/kafka.sh"

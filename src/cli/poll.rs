@@ -138,8 +138,16 @@ fn text(summary: &RunSummary) -> String {
         0 => String::new(),
         some => format!("filtered     {some:>12}\n"),
     };
+    let sqs_calls = match (summary.receives, summary.delete_calls) {
+        (0, 0) => String::new(),
+        (receives, deletes) => format!(
+            "SQS calls    {:>12}   {receives} receives ({} empty), {deletes} deletes\n",
+            receives + deletes,
+            summary.empty_receives
+        ),
+    };
     format!(
-        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{secs:.1} s, {drained}\n",
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{sqs_calls}{secs:.1} s, {drained}\n",
         summary.records,
         summary.records as f64 / secs,
         summary.polled,

@@ -4,7 +4,11 @@
 //! expects an answer carries a [`Token`]; every answer names the token it belongs to, and a token is
 //! answered once.
 
-use crate::engine::{MappingConfig, Meta, Position, Record, Seq, Span, Time};
+mod page;
+
+pub use page::{Page, PartitionEnd};
+
+use crate::engine::{MappingConfig, Meta, Position, Seq, Span, Time};
 
 /// Names one started action of one mapping; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,56 +223,6 @@ pub enum Event<P> {
     Control(Control),
 }
 
-/// The answer to a read or receive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<P> {
-    /// In the service's order. Fewer than the service holds when filtered or limited.
-    pub records: Vec<Record<P>>,
-    /// Streams: how many records the filters left out; the page's end covers them.
-    pub filtered: u32,
-    /// Queues: messages that the filters left out; they are deleted without an invocation.
-    pub rejected: Vec<Record<P>>,
-    /// Bytes read, as the service counts them against its read limits.
-    pub bytes: u64,
-    /// Streams: the position after everything this page covers, records that are not in it included.
-    /// `None` when the read moved nothing (or for queues).
-    pub end: Option<Seq>,
-    /// Streams: how far the page's end is behind the tip of the shard (MillisBehindLatest).
-    pub behind: Span,
-    /// Streams: the shard is closed and this page reaches its end.
-    pub shard_end: bool,
-    /// Kafka: how far the page covers each partition that it touches. [`end`](Self::end) is `None` there, and
-    /// [`filtered`](Self::filtered) the sum over the partitions.
-    pub ends: Vec<PartitionEnd>,
-}
-
-/// How far a page covers one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartitionEnd {
-    /// The partition.
-    pub shard: ShardId,
-    /// Offset of the first record that the page does not cover; filtered and control records before it are covered.
-    pub next: Seq,
-    /// How many records of this partition the filters left out.
-    pub filtered: u32,
-}
-
-impl<P> Default for Page<P> {
-    /// A read that found nothing at the tip.
-    fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            filtered: 0,
-            rejected: Vec::new(),
-            bytes: 0,
-            end: None,
-            behind: Span::ZERO,
-            shard_end: false,
-            ends: Vec::new(),
-        }
-    }
-}
-
 /// How an invocation ended, as far as semantics depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -310,6 +264,17 @@ impl Outcome {
             | Self::Throttled { .. }
             | Self::ServiceError
             | Self::TooLarge => 0,
+        }
+    }
+
+    /// Why the messages of a queue's batch come back after this; `None` if they do not, or not all of them.
+    pub const fn return_cause(self) -> Option<ReturnCause> {
+        match self {
+            Self::Success | Self::StateTooLarge | Self::Partial { .. } => None,
+            Self::FunctionError | Self::TooLarge => Some(ReturnCause::FunctionError),
+            Self::Rejected => Some(ReturnCause::Reported),
+            Self::Throttled { .. } => Some(ReturnCause::Throttled),
+            Self::ServiceError => Some(ReturnCause::ServiceError),
         }
     }
 }
@@ -402,7 +367,7 @@ impl Condition {
     }
 }
 
-/// Why received messages were left to the queue's visibility timeout.
+/// Why received messages were left to the queue's visibility timeout, or went back to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReturnCause {
     /// The function failed.
@@ -413,8 +378,15 @@ pub enum ReturnCause {
     Throttled,
     /// The target could not be reached until the messages' visibility ended.
     ServiceError,
-    /// They succeeded, but deleting them kept failing until their visibility ended.
+    /// They succeeded, but deleting them kept failing until their visibility ended, or a broker did not take the
+    /// acknowledgement.
     DeleteFailed,
+    /// Brokers: the connection was lost before they were part of an invocation.
+    ConnectionLost,
+    /// Brokers: the mapping was disabled or drained before they were part of an invocation.
+    Stopped,
+    /// FIFO queues: their visibility ended before they could be sent, because earlier messages were still worked on.
+    LeaseEnded,
     /// Kafka: their partition went to another consumer, or their own one left the group.
     Rebalanced,
 }
@@ -584,6 +556,8 @@ pub enum WakeReason {
     WindowEnd,
     /// A back-off ends.
     BackoffEnd,
+    /// FIFO queues: messages that could not be sent yet become visible again.
+    LeaseEnd,
     /// A tumbling window is over.
     TumblingEnd,
     /// The scaling rule looks at the last minute.

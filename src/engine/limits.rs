@@ -74,6 +74,22 @@ pub const SQS_POLLER_BYTES_PER_SEC_MAX: u64 = 1_000_000;
 pub const SQS_PROVISIONED_STEP: u32 = 1_000;
 /// Messages in flight per standard queue (SQS quotas).
 pub const SQS_IN_FLIGHT_MAX: u32 = 120_000;
+/// Messages of a FIFO queue in which it looks for message groups, and which can be in flight (SQS developer guide until
+/// November 2024).
+pub const SQS_FIFO_LOOK_AHEAD_2021: u32 = 20_000;
+/// The same since November 2024 (SQS developer guide, "Avoid large message backlogs with the same message group ID").
+pub const SQS_FIFO_LOOK_AHEAD: u32 = 120_000;
+
+/// Batches that a RabbitMQ mapping works on at once (developer guide, "Using Lambda with Amazon MQ"; raised on request).
+pub const RABBITMQ_CONSUMERS: u32 = 1;
+/// Batches that an ActiveMQ mapping works on at once (developer guide, "Using Lambda with Amazon MQ").
+pub const ACTIVEMQ_CONSUMERS: u32 = 5;
+/// Consumers that a RabbitMQ mapping may ask for here (ours: AWS names no figure).
+pub const RABBITMQ_CONSUMERS_MAX: u32 = 100;
+/// Deliveries of a quorum queue's message before it is dead-lettered, unless a policy says otherwise (RabbitMQ 4).
+pub const RABBITMQ_DELIVERY_LIMIT: u32 = 20;
+/// Redeliveries before ActiveMQ moves a message to its dead-letter queue (its default redelivery policy).
+pub const ACTIVEMQ_REDELIVERIES_MAX: u32 = 6;
 
 /// Invocations at once of one provisioned Kafka poller (developer guide, "Provisioned mode").
 pub const KAFKA_POLLER_CONCURRENCY: u32 = 5;

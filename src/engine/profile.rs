@@ -1,6 +1,6 @@
 //! The two sets of rules that AWS has had: the developer guide of September 2021, and today's.
 
-use crate::engine::Span;
+use crate::engine::{Span, limits};
 
 /// Which generation of scaling rules applies.
 ///
@@ -47,6 +47,26 @@ pub struct Growth {
     pub regional: bool,
 }
 
+/// How fast provisioned concurrency is allocated (rule `provisioned-allocation-speed`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// From the request until the first environment is made.
+    pub preparation: Span,
+    /// Environments that are made at once.
+    pub burst: u32,
+    /// Environments per minute after that.
+    pub per_minute: u32,
+}
+
+impl Allocation {
+    /// How long `count` more environments take until all of them serve.
+    pub fn takes(self, count: u32) -> Span {
+        let later = u64::from(count.saturating_sub(self.burst));
+        let nanos = later * Span::from_secs(60).as_nanos() / u64::from(self.per_minute.max(1));
+        self.preparation + Span::from_nanos(nanos)
+    }
+}
+
 impl Profile {
     /// Every profile with its name.
     pub const ALL: [(&'static str, Self); 2] =
@@ -71,6 +91,32 @@ impl Profile {
                 step: 300,
                 concurrency_max: 1_250,
             },
+        }
+    }
+
+    /// How provisioned concurrency grows; `regional_burst` as for [`growth`](Self::growth). AWS says that preparation
+    /// takes one to two minutes: it is 90 s here.
+    pub const fn allocation(self, regional_burst: u32) -> Allocation {
+        let preparation = Span::from_secs(90);
+        match self {
+            Self::Guide2021 => Allocation {
+                preparation,
+                burst: regional_burst,
+                per_minute: 500,
+            },
+            Self::Current => Allocation {
+                preparation,
+                burst: 0,
+                per_minute: 6_000,
+            },
+        }
+    }
+
+    /// How many messages a FIFO queue looks at, oldest first (rule `fifo-look-ahead`).
+    pub const fn fifo_look_ahead(self) -> u32 {
+        match self {
+            Self::Guide2021 => limits::SQS_FIFO_LOOK_AHEAD_2021,
+            Self::Current => limits::SQS_FIFO_LOOK_AHEAD,
         }
     }
 

@@ -55,6 +55,16 @@ impl Seq {
         self.0[1]
     }
 
+    /// The number of a receipt that names its message as well; `message` is not 0.
+    pub const fn received(message: u64, receipt: u64) -> Self {
+        Self([message, 0, receipt])
+    }
+
+    /// What [`received`](Self::received) was given to name the message; 0 for most other numbers.
+    pub const fn message_part(self) -> u64 {
+        self.0[0]
+    }
+
     /// The lowest 64 bits: the whole number where sequence numbers are small ordinals or offsets.
     pub const fn low_u64(self) -> u64 {
         self.0[2]

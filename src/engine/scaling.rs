@@ -4,10 +4,12 @@ mod kafka;
 
 pub(super) use kafka::KafkaScaling;
 
-use crate::engine::{MappingConfig, Profile, Span, Time, limits};
+use crate::engine::{MappingConfig, Profile, SourceKind, Span, Time, limits};
 
 /// A receive that waited longer than this found no backlog: more pollers would not help.
 const PROMPT_RECEIVE_MAX: Span = Span::from_millis(250);
+/// Pollers of a FIFO queue that wait longer than this in a minute, all together, are more than there are active groups.
+const IDLE_MAX: Span = Span::from_secs(30);
 /// How often the rule looks back.
 const INTERVAL: Span = Span::from_secs(60);
 /// Failing functions lower the concurrency no further than this.
@@ -31,6 +33,11 @@ pub(super) struct SqsScaling {
     receives: u64,
     satisfied: u64,
     failed: bool,
+    is_fifo: bool,
+    /// FIFO queues: how long receives of this minute have waited for a group, all together.
+    idle: Span,
+    /// FIFO queues: when a receive last came back empty.
+    last_empty: Option<Time>,
 }
 
 impl SqsScaling {
@@ -44,6 +51,9 @@ impl SqsScaling {
             receives: 0,
             satisfied: 0,
             failed: false,
+            is_fifo: config.source == SourceKind::SqsFifo,
+            idle: Span::ZERO,
+            last_empty: None,
             floor_on_errors: 0,
         };
         scaling.configure(config, profile);
@@ -85,15 +95,43 @@ impl SqsScaling {
         self.next_tick
     }
 
-    /// A receive that asked for `asked` messages returned `messages` after waiting for `waited`.
-    pub(super) fn received(&mut self, messages: usize, asked: u32, waited: Span) {
-        if messages == 0 {
-            self.limit = self.limit.saturating_sub(1).max(self.floor.min(self.limit));
+    /// A receive of `started` that asked for `asked` messages returned `messages` now.
+    pub(super) fn received(&mut self, messages: usize, asked: u32, started: Time, now: Time) {
+        if self.is_fifo {
+            self.received_fifo(messages, started, now);
+        } else if messages == 0 {
+            self.give_back();
         } else {
             self.receives += 1;
-            let all = messages >= asked as usize && waited <= PROMPT_RECEIVE_MAX;
-            self.satisfied += u64::from(all);
+            let is_prompt = now.since(started) <= PROMPT_RECEIVE_MAX;
+            self.satisfied += u64::from(messages >= asked as usize && is_prompt);
         }
+    }
+
+    /// Rule `fifo-concurrency-is-groups`: active groups are not counted, they are found by receives.
+    ///
+    /// Rule `fifo-ramp`: a FIFO queue gives out no more than its free groups have, so a receive seldom gets all it asked for.
+    /// Every one that comes back at once with something found one more active group. Where receives have waited for half
+    /// of the minute in all, a poller was to spare: one is kept to find the next group. The others, whose receives
+    /// come back empty while another does so, are given back.
+    fn received_fifo(&mut self, messages: usize, started: Time, now: Time) {
+        let waited = now.since(started);
+        if waited > PROMPT_RECEIVE_MAX {
+            self.idle += waited;
+        }
+        if messages > 0 {
+            self.receives += 1;
+            self.satisfied += u64::from(waited <= PROMPT_RECEIVE_MAX);
+            return;
+        }
+        if self.last_empty.is_some_and(|at| at > started) {
+            self.give_back();
+        }
+        self.last_empty = Some(now);
+    }
+
+    fn give_back(&mut self) {
+        self.limit = self.limit.saturating_sub(1).max(self.floor.min(self.limit));
     }
 
     /// An invocation failed or was refused.
@@ -105,7 +143,8 @@ impl SqsScaling {
     pub(super) fn tick(&mut self) {
         if self.failed {
             self.limit = (self.limit / 2).max(self.floor_on_errors);
-        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives {
+        } else if self.satisfied > 0 && self.satisfied * 2 >= self.receives && self.idle <= IDLE_MAX
+        {
             self.limit = self.limit.saturating_add(self.step).min(self.ceiling);
         } else {
             self.limit = self.limit.max(self.floor);
@@ -113,6 +152,7 @@ impl SqsScaling {
         self.receives = 0;
         self.satisfied = 0;
         self.failed = false;
+        self.idle = Span::ZERO;
         self.next_tick += INTERVAL;
     }
 }
@@ -120,7 +160,6 @@ impl SqsScaling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::SourceKind;
 
     fn on_demand(profile: Profile, maximum_concurrency: Option<u32>) -> SqsScaling {
         let config = MappingConfig {
@@ -152,7 +191,7 @@ mod tests {
 
     fn busy_minute(scaling: &mut SqsScaling) {
         for _ in 0..scaling.limit() {
-            scaling.received(10, 10, Span::ZERO);
+            scaling.received(10, 10, Time::ZERO, Time::ZERO);
         }
         scaling.tick();
     }
@@ -199,7 +238,7 @@ mod tests {
         let mut scaling = on_demand(Profile::Current, None);
         busy_minute(&mut scaling);
         for _ in 0..1_000 {
-            scaling.received(0, 10, Span::from_secs(20));
+            scaling.received(0, 10, Time::ZERO, Time::from_secs(20));
         }
         assert_eq!(scaling.limit(), 5);
         scaling.tick();
@@ -210,8 +249,8 @@ mod tests {
     fn partial_or_slow_receives_do_not_raise_the_ramp() {
         let mut scaling = on_demand(Profile::Current, None);
         for _ in 0..100 {
-            scaling.received(3, 10, Span::ZERO);
-            scaling.received(10, 10, Span::from_secs(2));
+            scaling.received(3, 10, Time::ZERO, Time::ZERO);
+            scaling.received(10, 10, Time::ZERO, Time::from_secs(2));
         }
         scaling.tick();
         assert_eq!(scaling.limit(), 5);

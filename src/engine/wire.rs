@@ -13,6 +13,17 @@ pub const KINESIS_RECORD_AROUND_LEN: u64 = 560;
 pub const DYNAMODB_RECORD_AROUND_LEN: u64 = 470;
 /// Bytes of a typical SQS message around its body, receipt handle included.
 pub const SQS_MESSAGE_AROUND_LEN: u64 = 980;
+/// The same of a FIFO queue: three attributes more.
+pub const SQS_FIFO_MESSAGE_AROUND_LEN: u64 = SQS_MESSAGE_AROUND_LEN + 190;
+
+/// Bytes of a typical ActiveMQ event around its messages: source, broker ARN and brackets.
+pub const ACTIVEMQ_ENVELOPE_LEN: u32 = 144;
+/// Bytes of a typical RabbitMQ event around its messages. The real length depends on the names of queue and virtual host.
+pub const RABBITMQ_ENVELOPE_LEN: u32 = 169;
+/// Bytes of a typical ActiveMQ message around its base64 data.
+pub const ACTIVEMQ_MESSAGE_AROUND_LEN: u64 = 415;
+/// Bytes of a typical RabbitMQ message around its base64 data, without headers.
+pub const RABBITMQ_MESSAGE_AROUND_LEN: u64 = 370;
 
 /// Length of `bytes` bytes in base64 with padding.
 pub const fn base64_len(bytes: u64) -> u64 {
@@ -88,5 +99,36 @@ mod tests {
             "{}",
             record.len()
         );
+    }
+
+    #[test]
+    fn typical_events_of_brokers_have_the_lengths_that_are_assumed() {
+        const BROKER: &str = "arn:aws:mq:us-east-1:123456789012:broker:orders:b-0b7d3c1a-54be-4d5a-9b52-1f60c8e3a901";
+        let rabbitmq = concat!(
+            r#"{"basicProperties":{"contentType":"application/json","contentEncoding":null,"headers":{},"#,
+            r#""deliveryMode":2,"priority":null,"correlationId":null,"replyTo":null,"expiration":null,"#,
+            r#""messageId":"0b7d3c1a-54be-4d5a-9b52-1f60c8e3a901","timestamp":"Nov 21, 2026, 6:00:00 AM","#,
+            r#""type":null,"userId":null,"appId":null,"clusterId":null,"bodySize":1024},"#,
+            r#""redelivered":false,"data":""}"#,
+        );
+        let activemq = concat!(
+            r#"{"messageID":"ID:b-0b7d3c1a-54be-4d5a-9b52-1f60c8e3a901-1.mq.us-east-1.amazonaws.com-41729-1789651658000-2:1:1:1:1","#,
+            r#""messageType":"jms/text-message","timestamp":1789651658000,"deliveryMode":1,"correlationID":null,"#,
+            r#""replyTo":"null","destination":{"physicalName":"orders"},"redelivered":false,"type":null,"#,
+            r#""expiration":0,"priority":4,"data":"","brokerInTime":1789651658001,"#,
+            r#""brokerOutTime":1789651658002,"properties":{}}"#,
+        );
+        let around_rabbitmq = format!(
+            r#"{{"eventSource":"aws:rmq","eventSourceArn":"{BROKER}","rmqMessagesByQueue":{{"orders::/":[]}}}}"#
+        );
+        let around_activemq =
+            format!(r#"{{"eventSource":"aws:mq","eventSourceArn":"{BROKER}","messages":[]}}"#);
+        let near = |text: &str, assumed: u64| {
+            assert!((text.len() as u64).abs_diff(assumed) < 10, "{}", text.len());
+        };
+        near(rabbitmq, RABBITMQ_MESSAGE_AROUND_LEN);
+        near(activemq, ACTIVEMQ_MESSAGE_AROUND_LEN);
+        near(&around_rabbitmq, u64::from(RABBITMQ_ENVELOPE_LEN));
+        near(&around_activemq, u64::from(ACTIVEMQ_ENVELOPE_LEN));
     }
 }

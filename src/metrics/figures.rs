@@ -61,6 +61,27 @@ impl FunctionSummary {
             ("ColdStarts", Total(&mut self.cold_starts)),
             ("ColdStartShare", Level(&mut self.cold_start_share)),
             ("ClientRetries", Total(&mut self.client_retries)),
+            (
+                "ProvisionedConcurrencyInvocations",
+                Total(&mut self.provisioned_concurrency_invocations),
+            ),
+            (
+                "ProvisionedConcurrencySpilloverInvocations",
+                Total(&mut self.provisioned_concurrency_spillover_invocations),
+            ),
+            (
+                "ProvisionedConcurrentExecutions",
+                Metric::MeanMax(&mut self.provisioned_concurrent_executions),
+            ),
+            (
+                "AllocatedProvisionedConcurrentExecutions",
+                Metric::MeanMax(&mut self.allocated_provisioned_concurrent_executions),
+            ),
+            (
+                "ProvisionedConcurrencyUtilization",
+                Level(&mut self.provisioned_concurrency_utilization),
+            ),
+            ("ScalingsRefused", Total(&mut self.scalings_refused)),
             ("Duration", Distribution(&mut self.duration)),
             ("Latency", Distribution(&mut self.latency)),
             ("InitDuration", Distribution(&mut self.init_duration)),
@@ -107,7 +128,7 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 26] {
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 40] {
         use Metric::{Distribution, Total};
         [
             ("IncomingRecords", Total(&mut self.incoming_records)),
@@ -135,7 +156,42 @@ impl MappingSummary {
                 Total(&mut self.destination_delivery_failures),
             ),
             ("DeletedEventCount", Total(&mut self.deleted_event_count)),
+            ("DeleteCalls", Total(&mut self.delete_calls)),
             ("DeadLettered", Total(&mut self.dead_lettered)),
+            (
+                "DeadLetterReasons.FunctionError",
+                Total(&mut self.dead_letter_reasons.function_error),
+            ),
+            (
+                "DeadLetterReasons.Reported",
+                Total(&mut self.dead_letter_reasons.reported),
+            ),
+            (
+                "DeadLetterReasons.Throttled",
+                Total(&mut self.dead_letter_reasons.throttled),
+            ),
+            (
+                "DeadLetterReasons.ServiceError",
+                Total(&mut self.dead_letter_reasons.service_error),
+            ),
+            (
+                "DeadLetterReasons.DeleteFailed",
+                Total(&mut self.dead_letter_reasons.delete_failed),
+            ),
+            (
+                "DeadLetterReasons.VisibilityTooShort",
+                Total(&mut self.dead_letter_reasons.visibility_too_short),
+            ),
+            (
+                "DeadLetterReasons.ConnectionLost",
+                Total(&mut self.dead_letter_reasons.connection_lost),
+            ),
+            ("VisibleTooEarly", Total(&mut self.visible_too_early)),
+            ("Redelivered", Total(&mut self.redelivered)),
+            (
+                "OversizedRecordCount",
+                Total(&mut self.oversized_record_count),
+            ),
             ("Batches", Total(&mut self.batches)),
             ("ThrottledBatches", Total(&mut self.throttled_batches)),
             ("WindowsClosed", Total(&mut self.windows_closed)),
@@ -150,10 +206,19 @@ impl MappingSummary {
             ("BatchRecords", Distribution(&mut self.batch_records)),
             ("Backlog", Metric::Backlog(&mut self.backlog)),
             ("InHand", Metric::Backlog(&mut self.in_hand)),
+            (
+                "ApproximateNumberOfMessagesNotVisible",
+                Metric::Backlog(&mut self.approximate_number_of_messages_not_visible),
+            ),
+            (
+                "ApproximateAgeOfOldestMessage",
+                Metric::MeanMax(&mut self.approximate_age_of_oldest_message),
+            ),
             ("WriteThrottles", Total(&mut self.write_throttles)),
             ("WritesLost", Total(&mut self.writes_lost)),
             ("TrimmedRecords", Total(&mut self.trimmed_records)),
             ("ReadThrottles", Total(&mut self.read_throttles)),
+            ("OverLimitReceives", Total(&mut self.over_limit_receives)),
         ]
     }
 }

@@ -2,9 +2,9 @@
 //! function fails, and a queue that drains. Only arithmetic, so that snapshots hold everywhere.
 
 use super::{
-    Backlog, EngineSummary, Figure, FunctionRow, FunctionSeries, FunctionSummary, GateResult,
-    MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles, Series, ShardSeries, Summary,
-    ThrottleReasons,
+    Backlog, DeadLetterReason, DeadLetterReasons, DeadLetters, EngineSummary, Figure, FunctionRow,
+    FunctionSeries, FunctionSummary, GateResult, MappingRow, MappingSeries, MappingSummary,
+    MeanMax, Percentiles, Series, ShardSeries, Summary, ThrottleReasons,
 };
 use crate::engine::Span;
 
@@ -72,6 +72,11 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
             concurrency_mean: busy.min(800.0),
             concurrency_max: peak,
             environments,
+            provisioned_invocations: 0,
+            spillover_invocations: 0,
+            provisioned_mean: 0.0,
+            provisioned_max: 0,
+            allocated_mean: 0.0,
             latency_p50: warm,
             latency_p95: 300.0 + noise.next() * 20.0 + cold_share * 2_000.0,
             latency_p99: 600.0 + noise.next() * 90.0 + cold_share * 6_000.0,
@@ -135,6 +140,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
             destination_failures: if t == 805 { 3 } else { 0 },
             in_hand: if fault { 4_000 } else { 320 },
             backlog: backlog as u64,
+            oldest_age: f64::NAN,
             age_max: 240.0 + 30.0 * noise.next() + backlog / 4.0,
             concurrency_limit: 32,
             ..MappingRow::default()
@@ -149,6 +155,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
     MappingSeries {
         name: "clicks-to-checkout".to_owned(),
         stream: true,
+        in_flight_limit: 0,
         shards: vec![shard(0, 0.3, 0.9), shard(3, 0.5, 1.0)],
         other_shards: Some(shard(1, 0.2, 0.1).ages),
         rows,
@@ -162,15 +169,28 @@ fn jobs(noise: &mut Noise) -> MappingSeries {
         let incoming = if t < 1_400 { noise.around(30.0) } else { 0.0 };
         let done = (limit as f64 * 0.5).min(backlog + incoming).round();
         backlog += incoming - done;
+        let mut dead_letters = DeadLetters::default();
+        if (900..960).contains(&t) && t % 7 == 0 {
+            dead_letters.add(DeadLetterReason::ALL[t as usize % 6]);
+        }
         MappingRow {
             incoming: incoming as u64,
             polled: done as u64,
             invoked: done as u64,
             succeeded: done as u64,
             deleted: done as u64,
+            delete_calls: (done as u64).div_ceil(10),
             throttled: u64::from(t % 97 == 0),
-            dead_lettered: u64::from((900..960).contains(&t) && t % 7 == 0),
+            dead_letters,
+            reads: 12,
+            empty_reads: u64::from(done == 0.0) * 5,
+            over_limit: u64::from(t == 300),
+            visible_too_early: u64::from(t % 300 == 17),
+            redelivered: 0,
+            oversized: 0,
             backlog: backlog as u64,
+            in_flight: done as u64 * 2,
+            oldest_age: backlog * 33.0,
             age_max: if done > 0.0 {
                 120.0 + backlog * 33.0
             } else {
@@ -183,6 +203,7 @@ fn jobs(noise: &mut Noise) -> MappingSeries {
     MappingSeries {
         name: "jobs-to-resize".to_owned(),
         stream: false,
+        in_flight_limit: 120_000,
         rows: rows.collect(),
         ..MappingSeries::default()
     }
@@ -254,6 +275,10 @@ fn mapping_summary(series: &MappingSeries) -> MappingSummary {
     let sum = |of: fn(&MappingRow) -> u64| Figure::count(series.rows.iter().map(of).sum());
     let largest = |of: fn(&MappingRow) -> f64| series.rows.iter().map(of).fold(0.0, f64::max);
     let end = series.rows.last().map_or(0, |row| row.backlog);
+    let mut dead_letters = DeadLetters::default();
+    for row in &series.rows {
+        dead_letters += row.dead_letters;
+    }
     MappingSummary {
         source_type: if series.stream { "kinesis" } else { "sqs" }.to_owned(),
         last_processing_result: series
@@ -268,7 +293,12 @@ fn mapping_summary(series: &MappingSeries) -> MappingSummary {
         on_failure_destination_delivered_event_count: sum(|row| row.diverted),
         destination_delivery_failures: sum(|row| row.destination_failures),
         deleted_event_count: sum(|row| row.deleted),
-        dead_lettered: sum(|row| row.dead_lettered),
+        delete_calls: sum(|row| row.delete_calls),
+        dead_lettered: sum(|row| row.dead_letters.all()),
+        dead_letter_reasons: DeadLetterReasons::of(&dead_letters),
+        visible_too_early: sum(|row| row.visible_too_early),
+        redelivered: sum(|row| row.redelivered),
+        oversized_record_count: sum(|row| row.oversized),
         batches: Figure::count(18_204),
         throttled_batches: sum(|row| row.throttled),
         reads: Figure::count(71_822),
@@ -300,6 +330,22 @@ fn mapping_summary(series: &MappingSeries) -> MappingSummary {
             max: Figure::count(largest(|row| row.in_hand as f64) as u64),
             end: Figure::count(series.rows.last().map_or(0, |row| row.in_hand)),
         },
+        approximate_number_of_messages_not_visible: Backlog {
+            max: Figure::count(largest(|row| row.in_flight as f64) as u64),
+            end: Figure::count(series.rows.last().map_or(0, |row| row.in_flight)),
+        },
+        approximate_age_of_oldest_message: MeanMax {
+            mean: Figure::new(if series.stream { f64::NAN } else { 4_120.5 }, 3),
+            max: Figure::new(
+                if series.stream {
+                    f64::NAN
+                } else {
+                    largest(|row| row.oldest_age)
+                },
+                3,
+            ),
+        },
+        over_limit_receives: sum(|row| row.over_limit),
         ..MappingSummary::default()
     }
 }

@@ -17,6 +17,17 @@ pub struct FunctionRecorder {
     total: Totals,
     rows: Vec<FunctionRow>,
     running: Gauge,
+    provisioned: Gauge,
+    allocated: Gauge,
+}
+
+/// Provisioned concurrency of a function over all of its aliases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Provisioned {
+    /// Environments at work.
+    pub used: u32,
+    /// Environments that serve requests.
+    pub allocated: u32,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +38,11 @@ struct Totals {
     throttles: [u64; 5],
     cold_starts: u64,
     client_retries: u64,
+    provisioned: u64,
+    spillover: u64,
+    scalings_refused: u64,
+    /// The most environments at the end of a bin.
+    environments: u32,
     duration: Histogram,
     latency: Histogram,
     init: Histogram,
@@ -45,6 +61,8 @@ pub struct Started {
     pub failed: bool,
     /// Whether it is cut off by the timeout.
     pub timed_out: bool,
+    /// Whether it runs on provisioned concurrency.
+    pub is_provisioned: bool,
 }
 
 /// A quantity over time: mean and maximum per bin and over the measured part.
@@ -78,6 +96,13 @@ impl Gauge {
         closed
     }
 
+    fn mean_max(&self, nanos: f64) -> MeanMax {
+        MeanMax {
+            mean: Figure::new(self.area as f64 / nanos, 3),
+            max: Figure::count(u64::from(self.max)),
+        }
+    }
+
     fn restart(&mut self) {
         self.area = 0;
         self.max = self.value;
@@ -90,6 +115,7 @@ impl FunctionRecorder {
     pub fn started(&mut self, started: &Started) {
         self.bin.invocations += 1;
         self.bin.errors += u64::from(started.failed);
+        self.bin.provisioned_invocations += u64::from(started.is_provisioned);
         self.total.timeouts += u64::from(started.timed_out);
         if started.init.is_none() && started.waited == Span::ZERO {
             self.plain.record(started.duration.as_nanos());
@@ -121,6 +147,22 @@ impl FunctionRecorder {
         self.total.client_retries += 1;
     }
 
+    /// A request to an alias found its provisioned concurrency busy, and runs without it.
+    pub fn spilled_over(&mut self) {
+        self.bin.spillover_invocations += 1;
+    }
+
+    /// Autoscaling asked for more provisioned concurrency than there is.
+    pub fn scaling_refused(&mut self) {
+        self.total.scalings_refused += 1;
+    }
+
+    /// Provisioned concurrency became busy, free, ready or was taken away.
+    pub fn provisioned(&mut self, now: Time, level: Provisioned) {
+        self.provisioned.set(now, level.used);
+        self.allocated.set(now, level.allocated);
+    }
+
     /// The number of busy environments changed.
     #[inline]
     pub fn running(&mut self, now: Time, running: u32) {
@@ -130,6 +172,8 @@ impl FunctionRecorder {
     /// Closes the bin that began `length` before `now`; `environments` are alive at its end.
     pub fn roll(&mut self, now: Time, length: Span, environments: u32) {
         let (area, max) = self.running.roll(now);
+        let (provisioned, provisioned_max) = self.provisioned.roll(now);
+        let (allocated, _) = self.allocated.roll(now);
         let nanos = length.as_nanos().max(1);
         let latencies = quantiles_of(&[&self.plain, &self.other], [0.5, 0.95, 0.99]);
         let [latency_p50, latency_p95, latency_p99] = latencies.map_or([f64::NAN; 3], |values| {
@@ -139,6 +183,9 @@ impl FunctionRecorder {
             concurrency_mean: area as f64 / nanos as f64,
             concurrency_max: max,
             environments,
+            provisioned_mean: provisioned as f64 / nanos as f64,
+            provisioned_max,
+            allocated_mean: allocated as f64 / nanos as f64,
             latency_p50,
             latency_p95,
             latency_p99,
@@ -154,6 +201,9 @@ impl FunctionRecorder {
         total.invocations += row.invocations;
         total.errors += row.errors;
         total.cold_starts += row.cold_starts;
+        total.provisioned += row.provisioned_invocations;
+        total.spillover += row.spillover_invocations;
+        total.environments = total.environments.max(row.environments);
         for (sum, count) in total.throttles.iter_mut().zip(row.throttles) {
             *sum += count;
         }
@@ -168,6 +218,8 @@ impl FunctionRecorder {
     pub fn end_warm_up(&mut self) {
         self.total = Totals::default();
         self.running.restart();
+        self.provisioned.restart();
+        self.allocated.restart();
     }
 
     /// The series so far.
@@ -204,18 +256,29 @@ impl FunctionRecorder {
             cold_starts: Figure::count(total.cold_starts),
             cold_start_share: Figure::new(share(total.cold_starts), 6),
             client_retries: Figure::count(total.client_retries),
+            provisioned_concurrency_invocations: Figure::count(total.provisioned),
+            provisioned_concurrency_spillover_invocations: Figure::count(total.spillover),
+            provisioned_concurrent_executions: self.provisioned.mean_max(nanos),
+            allocated_provisioned_concurrent_executions: self.allocated.mean_max(nanos),
+            provisioned_concurrency_utilization: Figure::new(
+                self.provisioned.area as f64 / self.allocated.area.max(1) as f64,
+                4,
+            ),
+            scalings_refused: Figure::count(total.scalings_refused),
             duration: Percentiles::of_nanos(&total.duration),
             latency: Percentiles::of_nanos(&total.latency),
             init_duration: Percentiles::of_nanos(&total.init),
-            concurrent_executions: MeanMax {
-                mean: Figure::new(self.running.area as f64 / nanos, 3),
-                max: Figure::count(u64::from(self.running.max)),
-            },
+            concurrent_executions: self.running.mean_max(nanos),
             environments: MeanMax {
                 mean: Figure::new(environment_area as f64 / nanos, 3),
                 // A new environment is made only when all others are busy, so the most alive at once is the most
-                // busy at once, unless more were left from the warm-up.
-                max: Figure::count(u64::from(self.running.max.max(environments_at_start))),
+                // busy at once, unless more were left from the warm-up or are provisioned.
+                max: Figure::count(u64::from(
+                    self.running
+                        .max
+                        .max(environments_at_start)
+                        .max(total.environments),
+                )),
             },
             environment_lifespan_s: Figure::new(lifespan, 3),
         }

@@ -2,8 +2,11 @@
 
 use super::histogram::Histogram;
 use super::shards::ShardAges;
-use super::{Backlog, Figure, LastResult, MappingRow, MappingSeries, MappingSummary, Percentiles};
-use crate::engine::{Delivery, Fact, Outcome, SourceKind, Time};
+use super::{
+    Backlog, DeadLetterReasons, DeadLetters, Figure, LastResult, MappingRow, MappingSeries,
+    MappingSummary, MeanMax, Percentiles,
+};
+use crate::engine::{Delivery, Fact, Outcome, SourceKind, Span, Time, limits};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
 #[derive(Debug, Default)]
@@ -21,13 +24,40 @@ pub struct MappingRecorder {
 struct Totals {
     row: MappingRow,
     batches: u64,
-    reads: u64,
-    empty_reads: u64,
     age: Histogram,
     latency: Histogram,
     batch: Histogram,
     backlog_max: u64,
     in_hand_max: u64,
+    in_flight_max: u64,
+    oldest: Oldest,
+}
+
+/// Ages of a queue's oldest message, one at the end of each bin, ms.
+#[derive(Clone, Copy, Debug, Default)]
+struct Oldest {
+    sum: f64,
+    max: f64,
+    bins: u64,
+}
+
+impl Oldest {
+    fn add(&mut self, age: f64) {
+        if age.is_finite() {
+            self.sum += age;
+            self.max = self.max.max(age);
+            self.bins += 1;
+        }
+    }
+
+    /// No number for a stream.
+    fn figures(self) -> MeanMax {
+        let max = if self.bins > 0 { self.max } else { f64::NAN };
+        MeanMax {
+            mean: Figure::new(self.sum / self.bins as f64, 3),
+            max: Figure::new(max, 3),
+        }
+    }
 }
 
 /// What the facts of a bin do not tell.
@@ -36,7 +66,15 @@ pub struct BinEnd {
     /// Records that arrived during the bin.
     pub incoming: u64,
     /// Messages that left for the dead-letter queue during the bin.
-    pub dead_lettered: u64,
+    pub dead_letters: DeadLetters,
+    /// Messages that became visible again during the bin while they were gathered or worked on.
+    pub visible_too_early: u64,
+    /// Brokers: deliveries during the bin of messages that had been delivered before.
+    pub redelivered: u64,
+    /// Messages of the queue that are in flight at its end.
+    pub in_flight: u64,
+    /// Queues: age of the oldest message at its end, zero without any.
+    pub oldest_age: Option<Span>,
     /// Records waiting at the source at its end.
     pub backlog: u64,
     /// Records read and not finished at its end.
@@ -64,8 +102,8 @@ impl MappingRecorder {
                 // Rule `filtered-counts`: what the filters left out was polled all the same.
                 bin.polled += u64::from(records);
                 bin.filtered += u64::from(filtered);
-                self.total.reads += 1;
-                self.total.empty_reads += u64::from(records == 0);
+                bin.reads += 1;
+                bin.empty_reads += u64::from(records == 0);
             }
             Fact::InvokeSent {
                 shard,
@@ -102,7 +140,11 @@ impl MappingRecorder {
                     bin.failed += u64::from(records);
                 }
             }
-            Fact::Deleted { records } => bin.deleted += u64::from(records),
+            Fact::Deleted { records } => {
+                bin.deleted += u64::from(records);
+                let calls = records.div_ceil(limits::SQS_CALL_MESSAGES_MAX);
+                bin.delete_calls += u64::from(calls);
+            }
             Fact::Discarded {
                 records,
                 destination,
@@ -116,13 +158,13 @@ impl MappingRecorder {
                     bin.destination_failures += 1;
                 }
             },
+            Fact::Oversized { records } => bin.oversized += u64::from(records),
             Fact::ConcurrencyChanged { limit } => self.limit = limit,
             Fact::WindowClosed { early, .. } => {
                 bin.windows_closed += 1;
                 bin.windows_early += u64::from(early);
             }
             Fact::Returned { .. }
-            | Fact::Oversized { .. }
             | Fact::Checkpointed { .. }
             | Fact::Committed { .. }
             | Fact::PollFailed
@@ -136,6 +178,16 @@ impl MappingRecorder {
         }
     }
 
+    /// The source refused a receive.
+    pub fn receive_refused(&mut self) {
+        self.bin.reads_throttled += 1;
+    }
+
+    /// A receive found as many messages in flight as the queue allows.
+    pub fn over_limit(&mut self) {
+        self.bin.over_limit += 1;
+    }
+
     /// A record is done, `latency` nanoseconds after the record arrived.
     #[inline]
     pub fn succeeded(&mut self, latency: u64) {
@@ -147,13 +199,17 @@ impl MappingRecorder {
         self.shards.roll();
         let row = MappingRow {
             incoming: end.incoming,
-            dead_lettered: end.dead_lettered,
+            dead_letters: end.dead_letters,
+            visible_too_early: end.visible_too_early,
+            redelivered: end.redelivered,
+            in_flight: end.in_flight,
+            oldest_age: end.oldest_age.map_or(f64::NAN, Span::as_millis_f64),
             backlog: end.backlog,
             in_hand: end.in_hand,
             writes_throttled: end.writes_throttled,
             writes_lost: end.writes_lost,
             trimmed: end.trimmed,
-            reads_throttled: end.reads_throttled,
+            reads_throttled: self.bin.reads_throttled + end.reads_throttled,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
             ..self.bin
@@ -172,7 +228,14 @@ impl MappingRecorder {
         total.windows_closed += row.windows_closed;
         total.windows_early += row.windows_early;
         total.deleted += row.deleted;
-        total.dead_lettered += row.dead_lettered;
+        total.delete_calls += row.delete_calls;
+        total.dead_letters += row.dead_letters;
+        total.visible_too_early += row.visible_too_early;
+        total.redelivered += row.redelivered;
+        total.oversized += row.oversized;
+        total.reads += row.reads;
+        total.empty_reads += row.empty_reads;
+        total.over_limit += row.over_limit;
         total.throttled += row.throttled;
         total.writes_throttled += row.writes_throttled;
         total.writes_lost += row.writes_lost;
@@ -180,6 +243,9 @@ impl MappingRecorder {
         total.reads_throttled += row.reads_throttled;
         total.backlog = row.backlog;
         total.in_hand = row.in_hand;
+        total.in_flight = row.in_flight;
+        self.total.oldest.add(row.oldest_age);
+        self.total.in_flight_max = self.total.in_flight_max.max(row.in_flight);
         self.total.backlog_max = self.total.backlog_max.max(row.backlog);
         self.total.in_hand_max = self.total.in_hand_max.max(row.in_hand);
         self.bin = MappingRow::default();
@@ -189,23 +255,32 @@ impl MappingRecorder {
     /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
     pub fn end_warm_up(&mut self) {
         let MappingRow {
-            backlog, in_hand, ..
+            backlog,
+            in_hand,
+            in_flight,
+            ..
         } = self.total.row;
         self.total = Totals {
             backlog_max: backlog,
             in_hand_max: in_hand,
+            in_flight_max: in_flight,
             ..Totals::default()
         };
         self.total.row.backlog = backlog;
         self.total.row.in_hand = in_hand;
+        self.total.row.in_flight = in_flight;
     }
 
     /// The series so far of the mapping `name`.
-    pub fn take_series(&mut self, name: &str, stream: bool) -> MappingSeries {
+    pub fn take_series(&mut self, name: &str, source: SourceKind) -> MappingSeries {
         let (shards, other_shards) = std::mem::take(&mut self.shards).into_series();
         MappingSeries {
             name: name.to_owned(),
-            stream,
+            stream: source.is_stream(),
+            in_flight_limit: match source {
+                SourceKind::Sqs => limits::SQS_IN_FLIGHT_MAX,
+                _ => 0,
+            },
             rows: std::mem::take(&mut self.rows),
             shards,
             other_shards,
@@ -234,13 +309,22 @@ impl MappingRecorder {
             on_failure_destination_delivered_event_count: Figure::count(total.row.diverted),
             destination_delivery_failures: Figure::count(total.row.destination_failures),
             deleted_event_count: Figure::count(total.row.deleted),
-            dead_lettered: Figure::count(total.row.dead_lettered),
+            // Messages of a broker are acknowledged one by one, or all up to one.
+            delete_calls: Figure::count(match source.is_broker() {
+                true => 0,
+                false => total.row.delete_calls,
+            }),
+            dead_lettered: Figure::count(total.row.dead_letters.all()),
+            dead_letter_reasons: DeadLetterReasons::of(&total.row.dead_letters),
+            visible_too_early: Figure::count(total.row.visible_too_early),
+            redelivered: Figure::count(total.row.redelivered),
+            oversized_record_count: Figure::count(total.row.oversized),
             batches: Figure::count(total.batches),
             throttled_batches: Figure::count(total.row.throttled),
             windows_closed: Figure::count(total.row.windows_closed),
             windows_terminated_early: Figure::count(total.row.windows_early),
-            reads: Figure::count(total.reads),
-            empty_reads: Figure::count(total.empty_reads),
+            reads: Figure::count(total.row.reads),
+            empty_reads: Figure::count(total.row.empty_reads),
             iterator_age: Percentiles::of_nanos(&total.age),
             record_latency: Percentiles::of_nanos(&total.latency),
             batch_records: Percentiles::of_counts(&total.batch),
@@ -252,10 +336,16 @@ impl MappingRecorder {
                 max: Figure::count(total.in_hand_max),
                 end: Figure::count(total.row.in_hand),
             },
+            approximate_number_of_messages_not_visible: Backlog {
+                max: Figure::count(total.in_flight_max),
+                end: Figure::count(total.row.in_flight),
+            },
+            approximate_age_of_oldest_message: total.oldest.figures(),
             write_throttles: Figure::count(total.row.writes_throttled),
             writes_lost: Figure::count(total.row.writes_lost),
             trimmed_records: Figure::count(total.row.trimmed),
             read_throttles: Figure::count(total.row.reads_throttled),
+            over_limit_receives: Figure::count(total.row.over_limit),
         }
     }
 }
@@ -298,7 +388,7 @@ mod tests {
             recorder.observe(Time::from_secs(1), *fact);
         }
         recorder.roll(BinEnd::default());
-        recorder.take_series("m", true).rows[0]
+        recorder.take_series("m", SourceKind::Kinesis).rows[0]
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Facts become figures: what the drivers observe, folded into summaries and series.
 
 mod combine;
+mod dead_letters;
 mod figures;
 mod function;
 mod gates;
@@ -12,16 +13,17 @@ mod shards;
 mod summary;
 
 pub use combine::combine;
+pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
-pub use function::{FunctionRecorder, Started};
+pub use function::{FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
 pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
 pub use summary::{
-    Backlog, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary, MeanMax,
-    Percentiles, Summary, ThrottleReasons,
+    Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
+    MeanMax, Percentiles, Summary, ThrottleReasons,
 };
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What happened over time: one row per bin and subject.
 
+use super::DeadLetters;
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -47,6 +48,16 @@ pub struct FunctionRow {
     pub concurrency_max: u32,
     /// Busy and idle environments at the end of the bin.
     pub environments: u32,
+    /// Requests that began to run on provisioned concurrency.
+    pub provisioned_invocations: u64,
+    /// Requests to an alias that began to run beside its provisioned concurrency.
+    pub spillover_invocations: u64,
+    /// Mean number of busy provisioned environments over the bin.
+    pub provisioned_mean: f64,
+    /// Largest number of busy provisioned environments in the bin.
+    pub provisioned_max: u32,
+    /// Mean number of allocated provisioned environments over the bin.
+    pub allocated_mean: f64,
     /// Latency percentiles of requests that began in the bin, ms; `NaN` when there were none.
     pub latency_p50: f64,
     /// See `latency_p50`.
@@ -60,8 +71,10 @@ pub struct FunctionRow {
 pub struct MappingSeries {
     /// Name of the mapping.
     pub name: String,
-    /// Whether the source is a stream (then `age_max` is the iterator age) or a queue (age of the oldest message).
+    /// Whether the source is a stream (then `age_max` is the iterator age) or a queue.
     pub stream: bool,
+    /// How many messages of the queue may be in flight at once; 0 where that is not known.
+    pub in_flight_limit: u32,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
     pub rows: Vec<MappingRow>,
     /// Streams: the shards with the largest iterator ages, those with the smallest numbers first.
@@ -108,12 +121,30 @@ pub struct MappingRow {
     pub windows_early: u64,
     /// Messages deleted.
     pub deleted: u64,
-    /// Messages moved to the dead-letter queue.
-    pub dead_lettered: u64,
+    /// DeleteMessageBatch calls that succeeded, of up to 10 messages each.
+    pub delete_calls: u64,
+    /// Messages moved to the dead-letter queue, by reason.
+    pub dead_letters: DeadLetters,
+    /// Messages that became visible again while they were gathered or worked on.
+    pub visible_too_early: u64,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: u64,
+    /// Brokers: messages that were dropped because no event can hold them.
+    pub oversized: u64,
     /// Invocations that were refused.
     pub throttled: u64,
+    /// Reads or receives that were answered.
+    pub reads: u64,
+    /// Of these, those that returned nothing.
+    pub empty_reads: u64,
+    /// Receives that found as many messages in flight as the queue allows.
+    pub over_limit: u64,
     /// Records waiting at the source at the end of the bin.
     pub backlog: u64,
+    /// Messages of the queue that were received and are neither deleted nor visible again, at the end of the bin.
+    pub in_flight: u64,
+    /// Age of the queue's oldest message at the end of the bin, ms; 0 without any, `NaN` for streams.
+    pub oldest_age: f64,
     /// Records read and not finished at the end of the bin.
     pub in_hand: u64,
     /// Records that producers could not write at once.
@@ -122,7 +153,7 @@ pub struct MappingRow {
     pub writes_lost: u64,
     /// Records that were older than the stream's retention when their turn came.
     pub trimmed: u64,
-    /// Reads that the source refused.
+    /// Reads or receives that the source refused.
     pub reads_throttled: u64,
     /// Largest age of a batch's last record when sent, ms; `NaN` when nothing was sent.
     pub age_max: f64,

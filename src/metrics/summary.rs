@@ -1,6 +1,6 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
-use super::Histogram;
+use super::{DeadLetterReason, DeadLetters, Histogram};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -161,6 +161,18 @@ pub struct FunctionSummary {
     pub cold_start_share: Figure,
     /// Retries that callers made.
     pub client_retries: Figure,
+    /// Invocations on provisioned concurrency.
+    pub provisioned_concurrency_invocations: Figure,
+    /// Invocations of an alias beside its provisioned concurrency.
+    pub provisioned_concurrency_spillover_invocations: Figure,
+    /// Busy provisioned environments.
+    pub provisioned_concurrent_executions: MeanMax,
+    /// Provisioned environments that serve requests.
+    pub allocated_provisioned_concurrent_executions: MeanMax,
+    /// Busy provisioned environments as a share of the allocated ones over the whole time, 0 to 1.
+    pub provisioned_concurrency_utilization: Figure,
+    /// Times that autoscaling asked for more provisioned concurrency than the account or the reservation allows.
+    pub scalings_refused: Figure,
     /// Handler time, ms.
     pub duration: Percentiles,
     /// As the caller sees it: initialisation and handler (and the waits between client retries), ms.
@@ -216,8 +228,18 @@ pub struct MappingSummary {
     pub destination_delivery_failures: Figure,
     /// Messages deleted from the queue.
     pub deleted_event_count: Figure,
+    /// Calls that deleted them, of up to 10 messages each.
+    pub delete_calls: Figure,
     /// Messages that the queue moved to its dead-letter queue.
     pub dead_lettered: Figure,
+    /// The same by the last reason for which each came back.
+    pub dead_letter_reasons: DeadLetterReasons,
+    /// Messages that became visible again while they were gathered or worked on.
+    pub visible_too_early: Figure,
+    /// Brokers: deliveries of messages that had been delivered before.
+    pub redelivered: Figure,
+    /// Brokers: messages that were dropped because no event can hold them.
+    pub oversized_record_count: Figure,
     /// Invocations sent.
     pub batches: Figure,
     /// Invocations refused.
@@ -240,6 +262,10 @@ pub struct MappingSummary {
     pub backlog: Backlog,
     /// Records read and not finished, as the mapping holds them at the end of bins.
     pub in_hand: Backlog,
+    /// Messages of the queue that were received and are neither deleted nor visible again, at the end of bins.
+    pub approximate_number_of_messages_not_visible: Backlog,
+    /// Age of the queue's oldest message at the end of bins, ms; none for streams.
+    pub approximate_age_of_oldest_message: MeanMax,
     /// Records that producers of the source could not write at once (WriteProvisionedThroughputExceeded).
     pub write_throttles: Figure,
     /// Of these, records that were given up.
@@ -248,6 +274,38 @@ pub struct MappingSummary {
     pub trimmed_records: Figure,
     /// Reads or receives that the source refused (ReadProvisionedThroughputExceeded).
     pub read_throttles: Figure,
+    /// Receives that found as many messages in flight as the queue allows (OverLimit, or a wait in vain).
+    pub over_limit_receives: Figure,
+}
+
+/// Messages in the dead-letter queue by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Default)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the variants of DeadLetterReason say it")]
+pub struct DeadLetterReasons {
+    pub function_error: Figure,
+    pub reported: Figure,
+    pub throttled: Figure,
+    pub service_error: Figure,
+    pub delete_failed: Figure,
+    pub visibility_too_short: Figure,
+    pub connection_lost: Figure,
+}
+
+impl DeadLetterReasons {
+    /// As counted.
+    pub fn of(counts: &DeadLetters) -> Self {
+        let of = |reason| Figure::count(counts.of(reason));
+        Self {
+            function_error: of(DeadLetterReason::FunctionError),
+            reported: of(DeadLetterReason::Reported),
+            throttled: of(DeadLetterReason::Throttled),
+            service_error: of(DeadLetterReason::ServiceError),
+            delete_failed: of(DeadLetterReason::DeleteFailed),
+            visibility_too_short: of(DeadLetterReason::VisibilityTooShort),
+            connection_lost: of(DeadLetterReason::ConnectionLost),
+        }
+    }
 }
 
 /// Records waiting somewhere.

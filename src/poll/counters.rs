@@ -34,6 +34,12 @@ pub struct Counters {
     pub finished: AtomicU64,
     /// Calls to sources and stores that failed.
     pub call_failures: AtomicU64,
+    /// Calls of ReceiveMessage to SQS, which are paid for.
+    pub receives: AtomicU64,
+    /// Of these, calls that returned no message.
+    pub empty_receives: AtomicU64,
+    /// Calls of DeleteMessageBatch to SQS, which are paid for.
+    pub delete_calls: AtomicU64,
 }
 
 impl Counters {

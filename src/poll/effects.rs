@@ -5,6 +5,7 @@ use crate::engine::{
     Action, BatchId, Delivery, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome,
     Position, Shard, ShardId, Span, Time, Token, WindowCall, mix,
 };
+use crate::poll::brokers;
 use crate::poll::counters::{Counters, add};
 use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
@@ -108,10 +109,11 @@ impl Effects<Payload> for Io {
             }
             Action::Receive {
                 token,
+                poller,
                 records_max,
                 wait,
                 ..
-            } => self.receive(now, mapping.spare_list(), token, records_max, wait),
+            } => self.receive(now, mapping.spare_list(), token, poller, records_max, wait),
             Action::Invoke {
                 token,
                 batch,
@@ -124,7 +126,7 @@ impl Effects<Payload> for Io {
                 failure,
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
-            Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
+            Action::Release { token, batch } => self.release(mapping, token, batch),
             Action::Yield { token, poller, .. } => {
                 self.kafka_yield(poller, token);
                 None
@@ -359,6 +361,7 @@ impl Io {
         now: Time,
         records: Records,
         token: Token,
+        poller: u32,
         records_max: u32,
         wait: Span,
     ) -> Option<Event<Payload>> {
@@ -398,6 +401,14 @@ impl Io {
                 });
                 None
             }
+            Feed::Broker { broker, .. } => {
+                let (broker, name) = (broker.clone(), self.name.clone());
+                self.tasks.spawn(async move {
+                    let receive = broker.receive(poller, records_max, wait, records, &keep);
+                    brokers::received(&name, token, receive, draining).await
+                });
+                None
+            }
             Feed::DynamoDb(_) | Feed::Kafka(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to receive messages")
             }
@@ -416,6 +427,7 @@ impl Io {
         let frame = window.map(|call| self.windows.frame(call, self.book.name(call.shard)));
         let event = match &self.feed {
             Feed::Kafka(kafka) => kafka.shape().event(records),
+            Feed::Broker { envelope, .. } => envelope.event(records),
             _ => encode::event(records, frame.as_ref()),
         };
         let (target, name) = (self.target.clone(), self.function_name.clone());
@@ -499,17 +511,38 @@ impl Io {
                     .collect();
                 let (sqs, name) = (sqs.clone(), self.name.clone());
                 self.tasks.spawn(async move {
-                    Input::Event(match sqs.delete(receipts).await {
+                    Input::Event(match sqs.delete(batch.0, receipts).await {
                         Ok(()) => Event::Done { token },
                         Err(error) => failed(&name, token, &error),
                     })
                 });
                 None
             }
+            Feed::Broker { broker, .. } => {
+                let settling =
+                    brokers::Verdict::Acknowledge.tell(broker, &self.name, token, records);
+                self.tasks.spawn(settling);
+                None
+            }
             Feed::DynamoDb(_) | Feed::Kafka(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to delete messages")
             }
         }
+    }
+
+    fn release(
+        &mut self,
+        mapping: &Mapping<Payload>,
+        token: Token,
+        batch: BatchId,
+    ) -> Option<Event<Payload>> {
+        let Feed::Broker { broker, .. } = &self.feed else {
+            unreachable!("only brokers take messages back")
+        };
+        let records = mapping.batch(batch);
+        let settling = brokers::Verdict::Release.tell(broker, &self.name, token, records);
+        self.tasks.spawn(settling);
+        None
     }
 
     fn saved(&mut self, token: Token, saving: Saving) -> Option<Event<Payload>> {
@@ -562,7 +595,7 @@ fn stored(mapping: &str, token: Token, result: Result<(), String>) -> Event<Payl
     }
 }
 
-fn failed(mapping: &str, token: Token, error: &CallError) -> Event<Payload> {
+pub(super) fn failed(mapping: &str, token: Token, error: &CallError) -> Event<Payload> {
     match error.class {
         FailureClass::Denied => tracing::error!(mapping, %error, "a call was denied"),
         FailureClass::Throttled | FailureClass::Transient => {

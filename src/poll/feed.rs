@@ -2,7 +2,8 @@
 
 use crate::engine::{Page, Position, Span, Time};
 use crate::poll::Clock;
-use crate::poll::encode::SqsShape;
+use crate::poll::encode::{Envelope, SqsShape};
+use crate::source::broker::Broker;
 use crate::source::dynamodb::{self, DynamoDb};
 use crate::source::kafka::Kafka;
 use crate::source::kinesis::{self, Kinesis};
@@ -20,6 +21,10 @@ const DRAIN_RECEIVE_GRACE: Duration = Duration::from_secs(2);
 /// The source of one mapping.
 #[derive(Clone, Debug)]
 pub(crate) enum Feed {
+    Broker {
+        broker: Arc<Broker>,
+        envelope: Arc<Envelope>,
+    },
     DynamoDb(Arc<DynamoDb>),
     Kafka(Arc<Kafka>),
     Kinesis(Arc<Kinesis>),
@@ -61,8 +66,10 @@ impl Feed {
             Self::DynamoDb(dynamodb) => dynamodb.shards().await,
             Self::Kinesis(kinesis) => kinesis.shards().await,
             Self::Stream { stream, .. } => Ok(stream.shards()),
-            // Partitions are assigned, not listed.
-            Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
+            // Kafka's partitions are assigned, not listed.
+            Self::Broker { .. } | Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -74,21 +81,31 @@ impl Feed {
             }
             Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name, keep)))),
             Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
-            Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => None,
+            Self::Broker { .. } | Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => None,
         }
     }
 
-    /// Gives back what the source holds for this process, such as a place in a group.
+    /// Takes leave of the source once the mapping is drained.
     pub(crate) async fn close(&self) {
-        if let Self::Kafka(kafka) = self {
-            kafka.close().await;
+        match self {
+            Self::Broker { broker, .. } => broker.close().await,
+            Self::Kafka(kafka) => kafka.close().await,
+            Self::DynamoDb(_)
+            | Self::Kinesis(_)
+            | Self::Sqs(_)
+            | Self::Stream { .. }
+            | Self::Queue { .. } => {}
         }
     }
 
     /// Whether nothing will ever come any more; only local sources can tell.
     pub(crate) fn is_exhausted(&self, readers: &[Reader]) -> bool {
         match self {
-            Self::DynamoDb(_) | Self::Kafka(_) | Self::Kinesis(_) | Self::Sqs(_) => false,
+            Self::Broker { .. }
+            | Self::DynamoDb(_)
+            | Self::Kafka(_)
+            | Self::Kinesis(_)
+            | Self::Sqs(_) => false,
             Self::Stream { stream, .. } => readers.iter().all(|reader| match reader {
                 Reader::Local(reader) => stream.is_exhausted(reader),
                 Reader::DynamoDb(_) | Reader::Kinesis(_) => false,
@@ -118,7 +135,7 @@ async fn abandoned(draining: watch::Receiver<bool>) {
     tokio::time::sleep(DRAIN_RECEIVE_GRACE).await;
 }
 
-async fn drained(mut draining: watch::Receiver<bool>) {
+pub(crate) async fn drained(mut draining: watch::Receiver<bool>) {
     // A mapping that is gone needs no answer either.
     let _ = draining.wait_for(|draining| *draining).await;
 }
@@ -138,6 +155,7 @@ pub(crate) async fn await_messages(
         let next = queue.next_visible().unwrap_or(Time::MAX).min(deadline);
         tokio::select! {
             () = tokio::time::sleep_until(clock.instant(next)) => {}
+            () = queue.freed() => {}
             () = drained(draining.clone()) => return Page::default(),
         }
         let now = clock.now();

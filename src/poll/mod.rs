@@ -10,6 +10,8 @@
 //! The engine decides; this module reads the clock, makes calls and encodes events. Inputs are taken one by one,
 //! with a drain after each.
 
+mod advice;
+mod brokers;
 mod clock;
 mod counters;
 mod divert;
@@ -109,6 +111,12 @@ pub struct RunSummary {
     pub diverted: u64,
     /// Invocation records that an on-failure destination did not take.
     pub destination_failures: u64,
+    /// Calls of ReceiveMessage to SQS.
+    pub receives: u64,
+    /// Of these, calls that returned no message.
+    pub empty_receives: u64,
+    /// Calls of DeleteMessageBatch to SQS.
+    pub delete_calls: u64,
     /// From the first read to the end of the drain.
     pub duration: Span,
     /// Whether every batch in flight came to its end.
@@ -202,6 +210,9 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
         discarded: counters::get(&counters.discarded),
         diverted: counters::get(&counters.diverted),
         destination_failures: counters::get(&counters.destination_failures),
+        receives: counters::get(&counters.receives),
+        empty_receives: counters::get(&counters.empty_receives),
+        delete_calls: counters::get(&counters.delete_calls),
         duration: clock.now().since(clock.started()),
         drained,
     };
@@ -290,7 +301,11 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_bounds;
+#[cfg(test)]
 mod tests_divert;
+#[cfg(test)]
+mod tests_fifo;
 #[cfg(test)]
 mod tests_filters;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Opening everything that a run needs, before anything is read.
 
 use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
+use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::poll::advice;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
 use crate::poll::effects::{Io, Tally};
@@ -13,6 +15,7 @@ use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
 use crate::source::kafka::{Events, Kafka, KafkaError, Subscription};
 use crate::source::kinesis::Kinesis;
@@ -67,6 +70,9 @@ pub enum SourceCause {
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
     /// The queue.
     #[error(transparent)]
     Sqs(#[from] SqsError),
@@ -80,7 +86,7 @@ pub enum SourceCause {
     #[error(transparent)]
     Destination(#[from] DestinationError),
     /// A kind of source that has no client here.
-    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream, an SQS queue or a cluster of Kafka")]
+    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream, an SQS queue, a broker or Kafka")]
     Kind(String),
 }
 
@@ -288,6 +294,16 @@ impl Shared<'_> {
                 }
             },
             MappingSource::Kafka(source) => return Err(SourceCause::Kind(source.shown())),
+            MappingSource::Broker { arn, url, queue } => {
+                let (access, aws) = (&mapping.access, &self.file.aws);
+                let place = BrokerPlace::new(arn, url, queue, access, &mapping.config, aws)?;
+                let envelope = Broker::envelope(&place);
+                tuning.envelope_len = envelope.len();
+                Feed::Broker {
+                    broker: Arc::new(Broker::open(place, self.clock).await?),
+                    envelope: Arc::new(envelope),
+                }
+            }
             MappingSource::Service { arn, endpoint_url } => {
                 let endpoint = endpoint_url
                     .as_deref()
@@ -307,8 +323,10 @@ impl Shared<'_> {
                     }
                     SourceKind::Sqs | SourceKind::SqsFifo => {
                         let sqs = Sqs::open(arn, endpoint, &self.file.aws, has_window).await?;
-                        tuning.visibility_timeout = sqs.visibility_timeout();
+                        let sqs = sqs.counting(self.options.counters.clone());
+                        tuning.visibility_timeout = sqs.facts().visibility_timeout;
                         self.advise(mapping, arn, tuning.visibility_timeout);
+                        advice::redrive(&mapping.config.name, &arn.name, sqs.facts());
                         Feed::Sqs(Arc::new(sqs))
                     }
                     _ => return Err(SourceCause::Kind(arn.text.clone())),
@@ -321,7 +339,9 @@ impl Shared<'_> {
     /// What the events of a stream name as their source.
     fn source_arn(&self, mapping: &PollerMapping) -> Arc<str> {
         match &mapping.source {
-            MappingSource::Service { arn, .. } => Arc::from(arn.text.as_str()),
+            MappingSource::Service { arn, .. } | MappingSource::Broker { arn, .. } => {
+                Arc::from(arn.text.as_str())
+            }
             MappingSource::Kafka(kafka) => {
                 let arn = kafka.arn.as_ref().map(|arn| arn.text.as_str());
                 Arc::from(arn.unwrap_or_default())
@@ -360,15 +380,15 @@ impl Shared<'_> {
         }
     }
 
-    /// AWS recommends six times the function's timeout, plus the batching window.
     fn advise(&self, mapping: &PollerMapping, arn: &Arn, visibility_timeout: Span) {
-        const TIMES: u64 = 6;
         let timeout = self.file.targets[mapping.target].timeout;
-        let recommended = timeout.times(TIMES) + mapping.config.window;
-        if visibility_timeout < recommended {
+        let window = mapping.config.window;
+        // How long a target may take is not its function's timeout, so nothing is refused here.
+        if ShortVisibility::of(visibility_timeout, timeout, window).is_some() {
             tracing::warn!(
-                mapping = mapping.config.name, queue = arn.name, %visibility_timeout, %recommended,
-                "the queue's visibility timeout is short: messages may be delivered again while they are worked on"
+                mapping = mapping.config.name, queue = arn.name, %visibility_timeout, target_timeout = %timeout, %window,
+                "the queue's visibility timeout is short: messages may be delivered again while they are worked on; \
+                 AWS recommends six times the function's timeout, plus the batching window"
             );
         }
     }

@@ -3,7 +3,9 @@
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
 use super::{numbers, sample};
 use crate::engine::lambda::ThrottleReason;
-use crate::metrics::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
+use crate::metrics::{
+    DeadLetterReason, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+};
 
 /// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
 const LIMIT_HEADROOM: f64 = 4.0;
@@ -189,17 +191,41 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
         series,
         rows: &function.rows,
     };
+    let mut charts = vec![
+        requests(&draft),
+        latency(&draft),
+        concurrency(&draft, function.concurrency_limit),
+        throttles(&draft),
+        cold_starts(&draft),
+    ];
+    if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
+        charts.insert(3, provisioned(&draft));
+    }
     Subject {
         name: function.name.clone(),
         kind: "function",
-        charts: vec![
-            requests(&draft),
-            latency(&draft),
-            concurrency(&draft, function.concurrency_limit),
-            throttles(&draft),
-            cold_starts(&draft),
-        ],
+        charts,
     }
+}
+
+/// Provisioned against used, and what ran beside it.
+fn provisioned(draft: &Draft<'_, FunctionRow>) -> Chart {
+    let lines = vec![
+        draft.line("provisioned", Colour::Green, At::Middle, |row| {
+            row.allocated_mean
+        }),
+        draft.noisy("provisioned, in use", Colour::Blue, |row| {
+            row.provisioned_mean
+        }),
+        draft.noisy("on demand, in use", Colour::Orange, |row| {
+            (row.concurrency_mean - row.provisioned_mean).max(0.0)
+        }),
+    ];
+    draft.chart(
+        "Provisioned concurrency",
+        Axis::Count("environments"),
+        lines,
+    )
 }
 
 fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {
@@ -309,6 +335,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
     if !mapping.stream {
         charts.insert(3, pollers(&draft));
+        charts.insert(4, in_flight(&draft, mapping.in_flight_limit));
+    }
+    if mapping.rows.iter().any(|row| row.dead_letters.all() > 0) {
+        charts.push(dead_letters(&draft));
     }
     Subject {
         name: mapping.name.clone(),
@@ -330,16 +360,52 @@ fn backlog(draft: &Draft<'_, MappingRow>) -> Chart {
 }
 
 fn age(draft: &Draft<'_, MappingRow>, stream: bool) -> Chart {
-    let title = if stream {
-        "Iterator age"
-    } else {
-        "Age of the oldest message"
-    };
+    if !stream {
+        let line = draft.line("oldest", Colour::Purple, At::End, |row| row.oldest_age);
+        return draft
+            .chart("Age of the oldest message", Axis::Time, vec![line])
+            .or_empty("No message was ever in the queue in this run")
+            .log_if_wide();
+    }
     let line = draft.line("largest", Colour::Purple, At::Middle, |row| row.age_max);
     draft
-        .chart(title, Axis::Time, vec![line])
+        .chart("Iterator age", Axis::Time, vec![line])
         .or_empty("Nothing was sent in this run")
         .log_if_wide()
+}
+
+fn in_flight(draft: &Draft<'_, MappingRow>, limit: u32) -> Chart {
+    let line = draft.line("in flight", Colour::Sky, At::End, |row| {
+        row.in_flight as f64
+    });
+    draft
+        .chart("Messages in flight", Axis::Count("messages"), vec![line])
+        .or_empty("No message was in flight at the end of a bin")
+        .filled()
+        .limited("the queue's limit", limit)
+}
+
+/// By what last brought each message back.
+fn dead_letters(draft: &Draft<'_, MappingRow>) -> Chart {
+    const LINES: [(&str, Colour); 6] = [
+        ("the function failed", Colour::Vermilion),
+        ("reported by the function", Colour::Orange),
+        ("throttled", Colour::Purple),
+        ("the target was out of reach", Colour::Sky),
+        ("not deleted in time", Colour::Green),
+        ("visibility timeout too short", Colour::Blue),
+    ];
+    let lines = DeadLetterReason::ALL.into_iter().zip(LINES);
+    let lines = lines.map(|(reason, (label, colour))| {
+        draft.rate(label, colour, move |row| row.dead_letters.of(reason))
+    });
+    draft
+        .chart(
+            "Dead-lettered by reason",
+            Axis::Rate("messages"),
+            lines.collect(),
+        )
+        .or_empty("Nothing was dead-lettered in this run")
 }
 
 /// The shards that were furthest behind each have a line; the largest age of all others is one more.
@@ -425,7 +491,9 @@ fn losses(draft: &Draft<'_, MappingRow>) -> Chart {
         draft.rate("diverted to the destination", Colour::Blue, |row| {
             row.diverted
         }),
-        draft.rate("dead-lettered", Colour::Purple, |row| row.dead_lettered),
+        draft.rate("dead-lettered", Colour::Purple, |row| {
+            row.dead_letters.all()
+        }),
     ];
     draft
         .chart(

@@ -3,22 +3,26 @@
 //!
 //! Columns that a kind of subject does not have are empty, and so are values that do not exist (a
 //! percentile of nothing). `time_s` is the start of the bin; sums cover the bin; `environments`,
-//! `backlog`, `in_hand` and a mapping's `concurrency_limit` are read at its end. Latencies and ages are in milliseconds.
+//! `backlog`, `in_hand`, `in_flight`, `oldest_message_age_ms` and a mapping's `concurrency_limit` are read at its end. Latencies and ages are in milliseconds.
 
 use std::fmt::Write as _;
 
 use crate::engine::Span;
-use crate::metrics::{FunctionRow, MappingRow, Series};
+use crate::metrics::{DeadLetterReason, FunctionRow, MappingRow, Series};
 
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
+    provisioned_invocations,spillover_invocations,provisioned_mean,provisioned_max,allocated_mean,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
 const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
     throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
-    writes_throttled,writes_lost,trimmed,reads_throttled";
+    writes_throttled,writes_lost,trimmed,reads_throttled,\
+    reads,empty_reads,delete_calls,receives_over_limit,in_flight,oldest_message_age_ms,visible_too_early,redelivered,oversized,\
+    dead_lettered_function_error,dead_lettered_reported,dead_lettered_throttled,dead_lettered_service_error,\
+    dead_lettered_delete_failed,dead_lettered_visibility_too_short,dead_lettered_connection_lost";
 /// Columns of [`MAPPING`] before and after the age, the only one that shards have.
-const AROUND_AGE: (usize, usize) = (16, 4);
+const AROUND_AGE: (usize, usize) = (16, 20);
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
@@ -104,6 +108,14 @@ fn function_row(text: &mut String, row: &FunctionRow) {
     }
     number(text, row.concurrency_mean);
     let _ = write!(text, ",{},{}", row.concurrency_max, row.environments);
+    let _ = write!(
+        text,
+        ",{},{}",
+        row.provisioned_invocations, row.spillover_invocations
+    );
+    number(text, row.provisioned_mean);
+    let _ = write!(text, ",{}", row.provisioned_max);
+    number(text, row.allocated_mean);
     for latency in [row.latency_p50, row.latency_p95, row.latency_p99] {
         number(text, latency);
     }
@@ -121,7 +133,7 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
         row.diverted,
         row.destination_failures,
         row.deleted,
-        row.dead_lettered,
+        row.dead_letters.all(),
         row.throttled,
         row.windows_closed,
         row.windows_early,
@@ -137,9 +149,21 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
         row.writes_lost,
         row.trimmed,
         row.reads_throttled,
+        row.reads,
+        row.empty_reads,
+        row.delete_calls,
+        row.over_limit,
+        row.in_flight,
     ];
     for count in counts {
         let _ = write!(text, ",{count}");
+    }
+    number(text, row.oldest_age);
+    for count in [row.visible_too_early, row.redelivered, row.oversized] {
+        let _ = write!(text, ",{count}");
+    }
+    for reason in DeadLetterReason::ALL {
+        let _ = write!(text, ",{}", row.dead_letters.of(reason));
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn render(view: &View) -> String {
         ("Functions", &view.functions),
         ("Throttles by reason", &view.throttles),
         ("Mappings", &view.mappings),
+        ("Dead-lettered by reason", &view.dead_letters),
     ] {
         if let Some(table) = table {
             let _ = writeln!(

@@ -50,7 +50,8 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const INIT: &str = "Initialisation";
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
-    let specs: [Spec<FunctionSummary>; 27] = [
+    const PROVISIONED: &str = "Provisioned concurrency";
+    let specs: [Spec<FunctionSummary>; 33] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
@@ -83,6 +84,22 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         must(CONCURRENCY, "max", 2, |f| {
             count(f.concurrent_executions.max)
         }),
+        may(PROVISIONED, "invoked", 5, |f| {
+            count(f.provisioned_concurrency_invocations)
+        }),
+        may(PROVISIONED, "spilled over", 4, |f| {
+            count(f.provisioned_concurrency_spillover_invocations)
+        }),
+        may(PROVISIONED, "allocated, mean", 6, |f| {
+            level(f.allocated_provisioned_concurrent_executions.mean)
+        }),
+        may(PROVISIONED, "max", 8, |f| {
+            count(f.allocated_provisioned_concurrent_executions.max)
+        }),
+        may(PROVISIONED, "used %", 6, |f| {
+            percent(f.provisioned_concurrency_utilization)
+        }),
+        may(PROVISIONED, "refused", 7, |f| bad(f.scalings_refused)),
         may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
         may(ENVIRONMENTS, "max", 14, |f| count(f.environments.max)),
         may(ENVIRONMENTS, "lifespan", 15, |f| {
@@ -103,7 +120,10 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const LATENCY: &str = "Age when done";
     const BACKLOG: &str = "Backlog";
     const WINDOWS: &str = "Windows";
-    let specs: [Spec<MappingSummary>; 35] = [
+    const DELETES: &str = "Deletes";
+    const IN_FLIGHT: &str = "In flight";
+    const OLDEST: &str = "Age of the oldest";
+    let specs: [Spec<MappingSummary>; 44] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -138,6 +158,9 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
             bad(m.on_failure_destination_delivered_event_count)
         }),
         may(LOST, "dead-lettered", 3, |m| bad(m.dead_lettered)),
+        may(LOST, "visible too early", 4, |m| bad(m.visible_too_early)),
+        may(LOST, "redelivered", 4, |m| bad(m.redelivered)),
+        may(LOST, "oversized", 4, |m| bad(m.oversized_record_count)),
         may(LOST, "refused by destination", 4, |m| {
             bad(m.destination_delivery_failures)
         }),
@@ -155,6 +178,20 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         may(READS, "all", 10, |m| count(m.reads)),
         may(READS, "empty", 11, |m| count(m.empty_reads)),
         may(READS, "throttled", 5, |m| bad(m.read_throttles)),
+        may(READS, "over limit", 5, |m| bad(m.over_limit_receives)),
+        may(DELETES, "calls", 12, |m| count(m.delete_calls)),
+        may(IN_FLIGHT, "max", 12, |m| {
+            count(m.approximate_number_of_messages_not_visible.max)
+        }),
+        may(IN_FLIGHT, "end", 13, |m| {
+            count(m.approximate_number_of_messages_not_visible.end)
+        }),
+        may(OLDEST, "max", 8, |m| {
+            millis(m.approximate_age_of_oldest_message.max)
+        }),
+        may(OLDEST, "mean", 13, |m| {
+            millis(m.approximate_age_of_oldest_message.mean)
+        }),
         must(AGE, "p50", 4, |m| millis(m.iterator_age.p50)),
         must(AGE, "p95", 9, |m| millis(m.iterator_age.p95)),
         must(AGE, "p99", 1, |m| millis(m.iterator_age.p99)),
@@ -182,46 +219,65 @@ fn last_result(mapping: &MappingSummary) -> Cell {
 
 /// Refusals by AWS's reasons: only reasons and functions that have some.
 pub(super) fn throttles(functions: &[(String, FunctionSummary)]) -> Option<Table> {
-    let text = |title, rank| Column {
+    let subjects = functions.iter();
+    let parts = subjects.map(|(name, one)| (name, one.throttles, reasons(one)));
+    by_reason("Throttles by reason", ["function", "requests"], parts)
+}
+
+/// Messages in dead-letter queues by what last brought each back: only reasons and mappings that have some.
+pub(super) fn dead_letters(mappings: &[(String, MappingSummary)]) -> Option<Table> {
+    let subjects = mappings.iter();
+    let parts = subjects.map(|(name, one)| (name, one.dead_lettered, returns(one)));
+    by_reason("Dead-lettered by reason", ["mapping", "messages"], parts)
+}
+
+/// The parts of a sum: a row for each that is not zero.
+fn by_reason<'a, const N: usize>(
+    caption: &'static str,
+    [subject, counted]: [&'static str; 2],
+    parts: impl Iterator<Item = (&'a String, Figure, [(&'static str, Figure); N])>,
+) -> Option<Table> {
+    let column = |title, numeric, rank| Column {
         group: "",
         title,
-        numeric: false,
+        numeric,
         rank,
     };
     let mut rows = Vec::new();
-    for (name, function) in functions {
-        let all = function.throttles.value;
-        for (reason, figure) in reasons(function) {
-            if figure.value > 0.0 {
-                rows.push(vec![
-                    Cell::new(name.clone()),
-                    Cell::new(reason),
-                    count(figure),
-                    share(figure.value, all),
-                ]);
-            }
-        }
+    for (name, all, reasons) in parts {
+        let given = reasons.into_iter().filter(|(_, part)| part.value > 0.0);
+        rows.extend(given.map(|(reason, part)| {
+            vec![
+                Cell::new(name.clone()),
+                Cell::new(reason),
+                count(part),
+                share(part.value, all.value),
+            ]
+        }));
     }
     (!rows.is_empty()).then(|| Table {
-        caption: "Throttles by reason",
+        caption,
         columns: vec![
-            text("function", 0),
-            text("reason", 0),
-            Column {
-                group: "",
-                title: "requests",
-                numeric: true,
-                rank: 0,
-            },
-            Column {
-                group: "",
-                title: "share",
-                numeric: true,
-                rank: 1,
-            },
+            column(subject, false, 0),
+            column("reason", false, 0),
+            column(counted, true, 0),
+            column("share", true, 1),
         ],
         rows,
     })
+}
+
+fn returns(mapping: &MappingSummary) -> [(&'static str, Figure); 7] {
+    let by = &mapping.dead_letter_reasons;
+    [
+        ("the function failed", by.function_error),
+        ("reported by the function", by.reported),
+        ("throttled", by.throttled),
+        ("the target was out of reach", by.service_error),
+        ("not deleted in time", by.delete_failed),
+        ("visibility timeout too short", by.visibility_too_short),
+        ("connection lost", by.connection_lost),
+    ]
 }
 
 fn reasons(function: &FunctionSummary) -> [(&'static str, Figure); 5] {

@@ -26,6 +26,7 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
         &view.functions,
         &view.throttles,
         &view.mappings,
+        &view.dead_letters,
         &view.gates,
     ];
     for table in tables.into_iter().flatten() {

@@ -18,6 +18,7 @@ pub(super) struct View {
     pub(super) functions: Option<Table>,
     pub(super) throttles: Option<Table>,
     pub(super) mappings: Option<Table>,
+    pub(super) dead_letters: Option<Table>,
     /// One per function and mapping that has a time series.
     pub(super) subjects: Vec<Subject>,
     /// The simulator's speed: the only part that two equal runs do not share.
@@ -167,6 +168,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
         functions: tables::functions(&summary.functions),
         throttles: tables::throttles(&summary.functions),
         mappings: tables::mappings(&summary.mappings),
+        dead_letters: tables::dead_letters(&summary.mappings),
         subjects: charts::subjects(series),
         speed: speed(&summary.engine),
     }
@@ -201,6 +203,15 @@ fn notes(summary: &Summary, series: &Series) -> Vec<String> {
             "Figures are means of {} replications, ± half of their 95% intervals; charts show the first.",
             summary.replications
         ));
+    }
+    for (name, mapping) in &summary.mappings {
+        let over = mapping.over_limit_receives.value;
+        if over > 0.0 {
+            notes.push(format!(
+                "Receives of {name} that found as many messages in flight as the queue allows: {}.",
+                numbers::trimmed(over, 1)
+            ));
+        }
     }
     for (name, from, to) in &series.faults {
         notes.push(format!(

@@ -36,11 +36,12 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 45] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
     "bad-name",
+    "bad-schedule",
     "bad-unit",
     "conflicting-keys",
     "duplicate-key",
@@ -49,9 +50,11 @@ pub const CODES: [&str; 39] = [
     "empty-list",
     "event-after-end",
     "fault-after-end",
+    "fault-impossible",
     "file-too-large",
     "file-unreadable",
     "mapping-disabled",
+    "min-above-max",
     "missing-key",
     "missing-unit",
     "not-available-yet",
@@ -60,6 +63,8 @@ pub const CODES: [&str; 39] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "provisioned-above-reserved",
+    "provisioned-needs-alias",
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",
@@ -67,6 +72,7 @@ pub const CODES: [&str; 39] = [
     "reshard-unordered",
     "shard-closed",
     "shards-apart",
+    "sqs-visibility-advice",
     "syntax",
     "timeout-above-visibility",
     "too-deep",

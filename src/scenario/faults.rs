@@ -1,5 +1,6 @@
 //! `[[fault]]`: what goes wrong, and when.
 
+use super::brokers;
 use super::convert::{Named, duration, number, ratio};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
@@ -8,10 +9,12 @@ use super::read::{At, Cx, Table, single};
 use super::{convert, traffic};
 use crate::engine::Span;
 
-const KINDS: [&str; 4] = [
+const KINDS: [&str; 6] = [
     "function_errors",
     "function_slow",
     "source_throttled",
+    "deletions_fail",
+    "connections_lost",
     "destination_refuses",
 ];
 
@@ -20,6 +23,10 @@ const KINDS: [&str; 4] = [
 pub(crate) struct Subjects<'a> {
     pub(crate) functions: &'a [&'a Named],
     pub(crate) sources: &'a [&'a Named],
+    /// Those of the sources that messages are deleted from.
+    pub(crate) queues: &'a [&'a Named],
+    /// Those of the sources that consumers connect to.
+    pub(crate) brokers: &'a [&'a Named],
     /// All names, also of mappings that are wrong or left out.
     pub(crate) mapping_names: &'a [Named],
     pub(crate) mappings: &'a [Mapping],
@@ -76,14 +83,37 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
     let entry = single(at, &KINDS, cx)?;
     let mut table = Table::open(entry.into(), "this fault", cx)?;
     let kind = match entry.key.as_str() {
+        "connections_lost" => {
+            let source = table.req(cx, "source", "\"orders\"", |at, cx| {
+                let found = convert::text(at, cx)?;
+                resolve(at, found, subjects.brokers, cx)?;
+                subjects.sources.iter().position(|one| one.name == found)
+            });
+            source.map(|source| FaultKind::ConnectionsLost { source })
+        }
         "source_throttled" => {
             let source = table.req(cx, "source", "\"orders\"", |at, cx| {
                 let found = convert::text(at, cx)?;
+                brokers::refuse_throttling(at, found, subjects.brokers, cx)?;
                 resolve(at, found, subjects.sources, cx)
             });
             let rate = table.req(cx, "rate", "\"100%\"", ratio);
             (|| {
                 Some(FaultKind::SourceThrottled {
+                    source: source?,
+                    rate: rate?,
+                })
+            })()
+        }
+        "deletions_fail" => {
+            let source = table.req(cx, "source", "\"orders\"", |at, cx| {
+                let found = convert::text(at, cx)?;
+                resolve(at, found, subjects.queues, cx)?;
+                subjects.sources.iter().position(|one| one.name == found)
+            });
+            let rate = table.req(cx, "rate", "\"100%\"", ratio);
+            (|| {
+                Some(FaultKind::DeletionsFail {
                     source: source?,
                     rate: rate?,
                 })

@@ -1,6 +1,6 @@
 //! `[region]` and `[[function]]`.
 
-use super::availability::{FUNCTION_KEYS, not_yet};
+use super::aliases::{self, WallClock};
 use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
@@ -41,12 +41,13 @@ pub(crate) fn functions(
     root: &mut Table<'_>,
     cx: &mut Cx,
     region: Region,
+    clock: WallClock,
 ) -> Vec<(Named, Function)> {
     let mut found = Vec::new();
     let mut reserved = Vec::new();
     for table in root.tables(cx, "function", "[[function]]") {
         let span = table.span.clone();
-        let (named, function, reserved_span) = function(table, cx);
+        let (named, function, reserved_span) = function(table, cx, clock);
         if let (Some(share), Some(span)) = (function.reserved_concurrency, reserved_span) {
             reserved.push((share, span));
         }
@@ -70,7 +71,11 @@ pub(crate) fn functions(
     found
 }
 
-fn function(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, Function, Option<Range<usize>>) {
+fn function(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    clock: WallClock,
+) -> (Option<Named>, Function, Option<Range<usize>>) {
     let reuses = [
         ("most-recent", Reuse::MostRecent),
         ("least-recent", Reuse::LeastRecent),
@@ -103,12 +108,14 @@ fn function(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, Function, Opti
             .unwrap_or(Span::from_secs(600)),
         reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
         reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
+        aliases: Vec::new(),
     };
-    for (key, advice) in FUNCTION_KEYS {
-        if let Some(entry) = table.entry(key) {
-            cx.push(not_yet(&format!("`{key}`"), &entry.key_span, advice));
-        }
-    }
+    let aliases = aliases::aliases(&mut table, cx, function.reserved_concurrency, clock);
+    let function = Function {
+        aliases,
+        ..function
+    };
+    aliases::refuse_unaliased(&mut table, cx);
     table.finish(cx);
     (
         named,

@@ -17,19 +17,37 @@ enum Figure {
     Sizes,
     Level,
     Backlog,
+    Age,
 }
 
-use Figure::{Backlog, Count, Level, Share, Sizes, Times};
+use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 13] = [
+const FUNCTION: [(&str, Figure); 24] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
     ("Throttles", Count),
+    ("ThrottleReasons.ConcurrentInvocationLimitExceeded", Count),
+    (
+        "ThrottleReasons.ReservedFunctionConcurrentInvocationLimitExceeded",
+        Count,
+    ),
+    ("ThrottleReasons.FunctionInvocationRateLimitExceeded", Count),
+    (
+        "ThrottleReasons.ReservedFunctionInvocationRateLimitExceeded",
+        Count,
+    ),
+    ("ThrottleReasons.CallerRateLimitExceeded", Count),
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
+    ("ProvisionedConcurrencyInvocations", Count),
+    ("ProvisionedConcurrencySpilloverInvocations", Count),
+    ("ProvisionedConcurrentExecutions", Level),
+    ("AllocatedProvisionedConcurrentExecutions", Level),
+    ("ProvisionedConcurrencyUtilization", Share),
+    ("ScalingsRefused", Count),
     ("Duration", Times),
     ("Latency", Times),
     ("InitDuration", Times),
@@ -39,7 +57,7 @@ const FUNCTION: [(&str, Figure); 13] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 22] = [
+const MAPPING: [(&str, Figure); 40] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -50,7 +68,18 @@ const MAPPING: [(&str, Figure); 22] = [
     ("OnFailureDestinationDeliveredEventCount", Count),
     ("DestinationDeliveryFailures", Count),
     ("DeletedEventCount", Count),
+    ("DeleteCalls", Count),
     ("DeadLettered", Count),
+    ("DeadLetterReasons.FunctionError", Count),
+    ("DeadLetterReasons.Reported", Count),
+    ("DeadLetterReasons.Throttled", Count),
+    ("DeadLetterReasons.ServiceError", Count),
+    ("DeadLetterReasons.DeleteFailed", Count),
+    ("DeadLetterReasons.VisibilityTooShort", Count),
+    ("DeadLetterReasons.ConnectionLost", Count),
+    ("VisibleTooEarly", Count),
+    ("Redelivered", Count),
+    ("OversizedRecordCount", Count),
     ("Batches", Count),
     ("ThrottledBatches", Count),
     ("WindowsClosed", Count),
@@ -62,6 +91,13 @@ const MAPPING: [(&str, Figure); 22] = [
     ("BatchRecords", Sizes),
     ("Backlog", Backlog),
     ("InHand", Backlog),
+    ("ApproximateNumberOfMessagesNotVisible", Backlog),
+    ("ApproximateAgeOfOldestMessage", Age),
+    ("WriteThrottles", Count),
+    ("WritesLost", Count),
+    ("TrimmedRecords", Count),
+    ("ReadThrottles", Count),
+    ("OverLimitReceives", Count),
 ];
 
 impl Figure {
@@ -70,7 +106,7 @@ impl Figure {
             Count => &["Sum"],
             Share => &["Average"],
             Times | Sizes => &["p50", "p90", "p95", "p99", "p99.9", "Maximum", "Average"],
-            Level => &["Maximum", "Average"],
+            Level | Age => &["Maximum", "Average"],
             Backlog => &["Maximum", "End"],
         }
     }
@@ -100,7 +136,9 @@ fn gate(
         metric(at, cx, functions, mappings)
     });
     let statistic = statistic(&mut table, cx, found.as_ref().map(|(_, figure)| *figure));
-    let times = found.as_ref().is_some_and(|(_, figure)| *figure == Times);
+    let times = found
+        .as_ref()
+        .is_some_and(|(_, figure)| matches!(figure, Times | Age));
     let max = table.opt(cx, "max", |at, cx| bound(at, cx, times));
     let min = table.opt(cx, "min", |at, cx| bound(at, cx, times));
     if table.entry("max").is_none() && table.entry("min").is_none() {

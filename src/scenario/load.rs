@@ -1,16 +1,18 @@
 //! A whole scenario: from text to [`Scenario`].
 
+use super::aliases::WallClock;
 use super::change::{self, Change};
 use super::convert::{Named, choice, duration, duration_in, integer, string};
 use super::diagnostic::{Diagnostic, Diagnostics, Report};
 use super::digest::Digest;
+use super::mapping_keys::{Clock, instant};
 use super::mappings::{World, mappings, settle};
 use super::model::Scenario;
 use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
 use super::text::{Format, SourceText, open};
 use super::{events, faults, functions, gates, sources, toml, traffic, yaml};
-use crate::engine::{Profile, Span};
+use crate::engine::{Profile, SourceKind, Span, Time};
 use std::path::{Path, PathBuf};
 
 /// A scenario and what is odd about its file.
@@ -192,7 +194,11 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     let seed = seed(&mut root, cx).unwrap_or(1);
     let profile = profile(&mut root, cx);
     let region = functions::region(&mut root, cx);
-    let functions = functions::functions(&mut root, cx, region);
+    let clock = WallClock {
+        start: start(&mut root, cx),
+        length: length.unwrap_or(Span::ZERO),
+    };
+    let functions = functions::functions(&mut root, cx, region, clock);
     let names: Vec<&Named> = functions.iter().map(|(named, _)| named).collect();
     if root.entry("function").is_none() {
         root.missing(
@@ -201,12 +207,11 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
             "[ { name = \"checkout\", duration = \"80ms\" } ]",
         );
     }
-    let traffic = traffic::traffic(&mut root, cx, &names);
+    let traffic = traffic::traffic(&mut root, cx, &functions);
     let sources = sources::sources(&mut root, cx, length);
     let source_names: Vec<&Named> = sources.iter().map(|info| &info.named).collect();
     let world = World {
         profile,
-        names: &names,
         functions: &functions,
         sources: &sources,
     };
@@ -214,9 +219,19 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     let length = length.unwrap_or(Span::ZERO);
     let events = events::events(&mut root, cx, &mapping_names, &declared, length);
     let (mappings, events) = settle(declared, events, cx);
+    let queues = sources
+        .iter()
+        .filter(|info| info.visibility_timeout.is_some());
+    let queues: Vec<&Named> = queues.map(|info| &info.named).collect();
+    let brokers = sources
+        .iter()
+        .filter(|info| info.kind.is_some_and(SourceKind::is_broker));
+    let brokers: Vec<&Named> = brokers.map(|info| &info.named).collect();
     let subjects = faults::Subjects {
         functions: &names,
         sources: &source_names,
+        queues: &queues,
+        brokers: &brokers,
         mapping_names: &mapping_names,
         mappings: &mappings,
     };
@@ -244,6 +259,14 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         events,
         gates,
     })
+}
+
+/// When the scenario begins on the calendar: scheduled actions follow it.
+fn start(root: &mut Table<'_>, cx: &mut Cx) -> Time {
+    // The first Monday of 2026, at midnight UTC.
+    const USUAL: Time = Time::from_secs(1_767_571_200);
+    let given = root.opt(cx, "start", |at, cx| instant(at, cx, Clock::Unix));
+    given.unwrap_or(USUAL)
 }
 
 fn warm_up(root: &mut Table<'_>, cx: &mut Cx, length: Option<Span>) -> Span {

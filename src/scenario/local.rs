@@ -58,10 +58,10 @@ fn local_source(
         cx.push(not_yet(
             &format!("a source of kind {kind}"),
             &entry.node.span,
-            "use kinesis or sqs",
+            "use kinesis, sqs or sqs-fifo",
         ));
     }
-    let stream = kind != Some(SourceKind::Sqs);
+    let stream = !kind.is_some_and(SourceKind::is_queue);
     let shards = if stream {
         table.opt(cx, "shards", integer(SHARDS))
     } else {

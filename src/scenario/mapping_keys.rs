@@ -133,7 +133,7 @@ pub(crate) fn place(table: &Table<'_>, parameter: &str) -> Range<usize> {
     }
 }
 
-fn instant(at: At<'_>, cx: &mut Cx, clock: Clock) -> Option<Time> {
+pub(crate) fn instant(at: At<'_>, cx: &mut Cx, clock: Clock) -> Option<Time> {
     let allowed = match clock {
         Clock::Simulation => "seconds since the start of the scenario, such as 60",
         Clock::Unix => {

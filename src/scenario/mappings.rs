@@ -1,5 +1,6 @@
 //! `[[mapping]]`: event source mappings, in scenarios and in poller files.
 
+use super::brokers;
 use super::convert::{Named, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
@@ -9,7 +10,7 @@ use super::read::{Cx, Table};
 use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
 use super::traffic;
-use crate::engine::config::{MappingParameters, conflict_text};
+use crate::engine::config::{MappingParameters, ShortVisibility, conflict_text};
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning, check};
 use std::ops::Range;
 
@@ -17,7 +18,6 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World<'a> {
     pub(crate) profile: Profile,
-    pub(crate) names: &'a [&'a Named],
     pub(crate) functions: &'a [(Named, Function)],
     pub(crate) sources: &'a [SourceInfo],
 }
@@ -79,12 +79,13 @@ fn mapping(
         let found = written.event_source.as_deref()?;
         resolve(at, found, &names, cx)
     });
-    let function = match written.function_name {
+    let callee = match written.function_name {
         Some(_) => table.opt(cx, "FunctionName", |at, cx| {
-            traffic::function(at, cx, world.names)
+            traffic::callee(at, cx, world.functions)
         }),
         None => None,
     };
+    let function = callee.map(|(function, _)| function);
     let info = source.map(|index| &world.sources[index]);
     let visibility = info.and_then(|info| info.visibility_timeout);
     let kind = info.and_then(|info| info.kind);
@@ -97,11 +98,15 @@ fn mapping(
         readers.add(source, fan_out, place(&table, "EventSource"));
     }
     let matching = matching(&mut table, cx, &written);
+    if let Some(info) = info {
+        brokers::complete(&mut written, info);
+    }
     let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;
         pairs.add(&table, cx, info.kind, &info.named.name, &written);
-        visible_long_enough(&table, cx, visibility, function_info.timeout);
+        let window = config.as_ref().map(|config| config.window);
+        visible_long_enough(&table, cx, visibility, function_info.timeout, window);
     }
     table.finish(cx);
     let declared = (|| {
@@ -115,6 +120,7 @@ fn mapping(
                 matching,
                 source: source?,
                 function: function?,
+                alias: callee?.1,
             },
             kind: info?.kind,
             written,
@@ -273,6 +279,8 @@ pub(crate) fn tuning(
     let page = table.opt(cx, "page_records", integer(1..=10_000));
     tuning.page_records_max = page.unwrap_or(tuning.page_records_max);
     take(visibility, &mut tuning.visibility_timeout);
+    let consumers = kind.and_then(|kind| brokers::consumers(table, cx, kind));
+    tuning.consumers = consumers.unwrap_or(tuning.consumers);
     if tuning.backoff_first > tuning.backoff_max {
         cx.push(
             Diagnostic::new("out-of-range", "`backoff_first` is above `backoff_max`")
@@ -292,25 +300,45 @@ pub(crate) fn stated_visibility(table: &mut Table<'_>, cx: &mut Cx) -> Option<Sp
     table.opt(cx, "visibility_timeout", duration_in(VISIBILITY))
 }
 
-/// AWS refuses a mapping whose function may run for longer than messages stay hidden.
+/// AWS refuses a mapping whose function may run for longer than messages stay hidden, and advises much more than that.
 pub(crate) fn visible_long_enough(
     table: &Table<'_>,
     cx: &mut Cx,
     visibility: Option<Span>,
     timeout: Span,
+    window: Option<Span>,
 ) {
-    let Some(visibility) = visibility.filter(|visibility| *visibility < timeout) else {
+    let window = window.unwrap_or(Span::ZERO);
+    let found = visibility.and_then(|visibility| {
+        let found = ShortVisibility::of(visibility, timeout, window)?;
+        Some((visibility, found))
+    });
+    let Some((visibility, found)) = found else {
         return;
     };
-    cx.push(
-        Diagnostic::new(
-            "timeout-above-visibility",
-            "the function's timeout is above the queue's visibility timeout",
+    let diagnostic = match found {
+        ShortVisibility::Refused { .. } => {
+            let text = found.aws_text().unwrap_or_default();
+            Diagnostic::new("timeout-above-visibility", format!("AWS refuses it: {text}")).allowed(
+                "a visibility timeout of at least the function's timeout; AWS advises six times as much",
+            )
+        }
+        ShortVisibility::Inadvisable { recommended } => Diagnostic::new(
+            "sqs-visibility-advice",
+            "the queue's visibility timeout is short: messages may come back while they are worked on",
         )
-        .at(&place(table, "EventSource"))
-        .label(format!("hidden for {visibility}, and the function may take {timeout}"))
-        .allowed("a visibility timeout of at least the function's timeout; AWS advises six times as much")
-        .help("raise `visibility_timeout` of the source, or lower `timeout` of the function"),
+        .allowed(format!(
+            "AWS recommends six times the function's timeout, plus the batching window: {recommended}"
+        ))
+        .warning(),
+    };
+    cx.push(
+        diagnostic
+            .at(&place(table, "EventSource"))
+            .label(format!(
+                "hidden for {visibility}, and the function may take {timeout}"
+            ))
+            .help("raise `visibility_timeout` of the source, or lower `timeout` of the function"),
     );
 }
 

@@ -4,9 +4,12 @@
 //! walk the tree and collect everything that is wrong (`read`, `convert`, and one file per kind of table); only when
 //! nothing is wrong does a [`Scenario`] or [`PollerFile`] come out, in which bad values cannot exist.
 
+mod aliases;
 mod arn;
 mod arrivals;
 mod availability;
+mod broker;
+mod brokers;
 mod change;
 mod convert;
 mod csv;
@@ -33,6 +36,7 @@ mod read;
 mod readers;
 mod render;
 mod reshard;
+mod schedule;
 mod secret;
 mod sources;
 mod suggest;
@@ -45,6 +49,7 @@ mod validate;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use broker::{BrokerUrl, BrokerUrlError};
 pub use change::Change;
 pub use destination::{DestinationName, DestinationNameError};
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};

@@ -1,6 +1,6 @@
 //! A checked scenario: plain data in which bad values cannot exist.
 
-use crate::engine::{MappingConfig, Profile, Ratio, Span, Tuning};
+use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -75,9 +75,46 @@ pub struct Function {
     pub reuse: Reuse,
     /// Reserved concurrency; 0 stops the function.
     pub reserved_concurrency: Option<u32>,
+    /// Its aliases, in file order.
+    pub aliases: Vec<Alias>,
 }
 
-pub use crate::engine::lambda::Reuse;
+/// An alias of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// Unique among the aliases of its function.
+    pub name: String,
+    /// Provisioned concurrency at time zero, ready; 0 for none.
+    pub provisioned_concurrency: u32,
+    /// What moves the provisioned concurrency.
+    pub autoscaling: Option<ScalableTarget>,
+}
+
+/// The provisioned concurrency of an alias as a scalable target of Application Auto Scaling.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScalableTarget {
+    /// MinCapacity.
+    pub min: u32,
+    /// MaxCapacity, at least `min`.
+    pub max: u32,
+    /// Target tracking on utilisation.
+    pub tracking: Option<TargetTracking>,
+    /// Scheduled actions, by time.
+    pub schedule: Vec<ScheduledAction>,
+}
+
+/// A change of the bounds at one moment; at least one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScheduledAction {
+    /// When.
+    pub at: Span,
+    /// The new MinCapacity.
+    pub min: Option<u32>,
+    /// The new MaxCapacity.
+    pub max: Option<u32>,
+}
+
+pub use crate::engine::lambda::{Reuse, TargetTracking};
 
 /// A distribution. Time distributions are in nanoseconds, size distributions in bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +163,8 @@ pub enum Dist {
 pub struct Traffic {
     /// Index into [`Scenario::functions`].
     pub function: usize,
+    /// Index into the function's aliases; `None` for the function itself.
+    pub alias: Option<usize>,
     /// When calls arrive.
     pub arrivals: Arrivals,
     /// Retries after a throttle or a function error.
@@ -199,13 +238,26 @@ pub struct Source {
 pub enum SourceModel {
     /// A Kinesis stream or a DynamoDB stream.
     Stream(Stream),
-    /// An SQS standard queue.
+    /// An SQS queue.
     Sqs {
+        /// A FIFO queue: the keys of its messages are their message groups.
+        is_fifo: bool,
         /// The queue's visibility timeout, 0 s to 12 h.
         visibility_timeout: Span,
         /// Receives after which a message goes to the dead-letter queue; `None` for no redrive policy.
         max_receive_count: Option<u32>,
     },
+    /// A queue of RabbitMQ or ActiveMQ.
+    Broker(BrokerQueue),
+}
+
+/// A modelled queue of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokerQueue {
+    /// RabbitMQ or ActiveMQ.
+    pub kind: SourceKind,
+    /// Redeliveries of a message before it goes to the dead-letter queue instead; `None` for no limit.
+    pub redeliveries_max: Option<u32>,
 }
 
 /// A modelled stream.
@@ -307,6 +359,8 @@ pub struct Mapping {
     pub source: usize,
     /// Index into [`Scenario::functions`].
     pub function: usize,
+    /// Index into the function's aliases; `None` for the function itself.
+    pub alias: Option<usize>,
 }
 
 /// A fault and when it is on.
@@ -343,6 +397,18 @@ pub enum FaultKind {
         source: usize,
         /// Chance per read.
         rate: Ratio,
+    },
+    /// Deletions from a queue fail with this chance.
+    DeletionsFail {
+        /// Index into [`Scenario::sources`].
+        source: usize,
+        /// Chance per batch.
+        rate: Ratio,
+    },
+    /// Nobody is connected to a broker.
+    ConnectionsLost {
+        /// Index into [`Scenario::sources`].
+        source: usize,
     },
     /// The on-failure destination of a mapping refuses invocation records with this chance.
     DestinationRefuses {

@@ -2,6 +2,7 @@
 
 use super::arn::Arn;
 use super::availability::{POLLED, not_yet};
+use super::broker::{broker_source, broker_url, is_broker};
 use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
@@ -207,8 +208,17 @@ fn mapping(
         .as_ref()
         .map(|named| named.name.clone())
         .unwrap_or_default();
-    let endpoint_url = table.opt(cx, "endpoint_url", url);
+    let (endpoint_url, broker_url) = match is_broker(&written) {
+        true => (None, table.opt(cx, "endpoint_url", broker_url)),
+        false => (table.opt(cx, "endpoint_url", url), None),
+    };
     let source = source(&mut table, cx, world, &written, endpoint_url);
+    let source = match source {
+        Some(MappingSource::Service { arn, .. }) if arn.kind.is_broker() => {
+            broker_source(&mut table, cx, &written, arn, broker_url)
+        }
+        source => source,
+    };
     let access = source_access(&table, cx, &written);
     let target = table.opt(cx, "FunctionName", |at, cx| {
         let found = written.function_name.as_deref()?;
@@ -218,6 +228,7 @@ fn mapping(
     });
     let (kind, visibility) = match &source {
         None => (None, None),
+        Some(MappingSource::Broker { arn, .. }) => (Some(arn.kind), None),
         Some(MappingSource::Service { arn, .. }) => {
             (Some(arn.kind), stated_visibility(&mut table, cx))
         }
@@ -250,7 +261,8 @@ fn mapping(
         let shown = servers.as_deref().or(shown).unwrap_or_default();
         pairs.add(&table, cx, kind, shown, &written);
         if let (MappingSource::Local(_), Some(target)) = (source, &world.targets[target]) {
-            visible_long_enough(&table, cx, visibility, target.timeout);
+            let window = config.as_ref().map(|config| config.window);
+            visible_long_enough(&table, cx, visibility, target.timeout, window);
         }
     }
     table.finish(cx);
@@ -351,7 +363,7 @@ fn source(
         }
     };
     if !POLLED.contains(&arn.kind) {
-        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS standard queue";
+        let advice = "use a Kinesis stream, a DynamoDB stream or an SQS queue";
         cx.push(not_yet(
             &format!("a source of type {}", arn.kind),
             &entry.node.span,

@@ -1,7 +1,7 @@
 //! A checked poller file: plain data in which bad values cannot exist.
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
-use crate::scenario::{Arn, Dist, Keys, SourceAccess};
+use crate::scenario::{Arn, BrokerUrl, Dist, Keys, SourceAccess};
 use std::path::PathBuf;
 
 /// A poller file that passed every check, ready to run.
@@ -50,7 +50,8 @@ pub struct PollerSettings {
 pub struct LocalSource {
     /// Unique in the file; mappings name it as `EventSource`.
     pub name: String,
-    /// What it looks like to the function: [`SourceKind::Kinesis`] or [`SourceKind::Sqs`].
+    /// What it looks like to the function: [`SourceKind::Kinesis`], [`SourceKind::Sqs`] or [`SourceKind::SqsFifo`], whose
+    /// message groups are the keys of its content.
     pub kind: SourceKind,
     /// Streams: 1 to 10,000 shards; 1 for queues.
     pub shards: u32,
@@ -178,6 +179,15 @@ pub enum MappingSource {
     },
     /// A topic of Kafka.
     Kafka(Box<KafkaSource>),
+    /// A broker of Amazon MQ, or one that speaks its protocol.
+    Broker {
+        /// `EventSourceArn`; its kind is the engine that the broker runs.
+        arn: Arn,
+        /// `endpoint_url`.
+        url: BrokerUrl,
+        /// The one name in `Queues`.
+        queue: String,
+    },
     /// Index into [`PollerFile::sources`].
     Local(usize),
 }

@@ -2,6 +2,7 @@
 
 use super::arrivals::arrivals;
 use super::availability::{MODELS, not_yet};
+use super::brokers;
 use super::convert::{Named, boolean, choice, duration_in, integer, name, number, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
@@ -74,7 +75,8 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     if !MODELS.contains(&kind) {
         // Its own keys are not known yet: naming them unknown would mislead.
         if let Some(entry) = table.entry("type") {
-            let advice = "use a source of type kinesis, dynamodb or sqs";
+            let advice =
+                "use a source of type kinesis, dynamodb, sqs, sqs-fifo, rabbitmq or activemq";
             cx.push(not_yet(
                 &format!("a source of type {kind}"),
                 &entry.node.span,
@@ -130,11 +132,13 @@ fn model(
     match kind {
         SourceKind::Kinesis => SourceModel::Stream(kinesis(table, cx, duration)),
         SourceKind::DynamoDb => SourceModel::Stream(dynamodb(table, cx, duration)),
+        _ if kind.is_broker() => brokers::queue(table, cx, kind),
         _ => {
             let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
             let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);
             let max_receive_count = table.opt(cx, "max_receive_count", integer(RECEIVES));
             SourceModel::Sqs {
+                is_fifo: kind == SourceKind::SqsFifo,
                 visibility_timeout,
                 max_receive_count,
             }

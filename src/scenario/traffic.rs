@@ -5,13 +5,18 @@ use super::availability::not_yet;
 use super::convert::{Named, choice, integer, text};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
-use super::model::{Retry, Traffic};
-use super::read::{At, Cx, Table};
+use super::model::{Function, Retry, Traffic};
+use super::read::{At, Cx, Table, shown};
+use super::suggest::{listed, nearest};
 use super::units;
 use crate::engine::{FunctionName, Span};
 
 /// The callers.
-pub(crate) fn traffic(root: &mut Table<'_>, cx: &mut Cx, functions: &[&Named]) -> Vec<Traffic> {
+pub(crate) fn traffic(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    functions: &[(Named, Function)],
+) -> Vec<Traffic> {
     let tables = root.tables(cx, "traffic", "[[traffic]]");
     tables
         .into_iter()
@@ -19,9 +24,9 @@ pub(crate) fn traffic(root: &mut Table<'_>, cx: &mut Cx, functions: &[&Named]) -
         .collect()
 }
 
-fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[&Named]) -> Option<Traffic> {
-    let function = table.req(cx, "function", "\"checkout\"", |at, cx| {
-        function(at, cx, functions)
+fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) -> Option<Traffic> {
+    let callee = table.req(cx, "function", "\"checkout\"", |at, cx| {
+        callee(at, cx, functions)
     });
     if let Some(entry) = table.entry("invocation") {
         let known = [("RequestResponse", false), ("Event", true)];
@@ -37,27 +42,55 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[&Named]) -> Option<Tra
     let arrivals = arrivals(&mut table, cx);
     let retry = table.opt(cx, "retry", retry);
     table.finish(cx);
+    let (function, alias) = callee?;
     Some(Traffic {
-        function: function?,
+        function,
+        alias,
         arrivals: arrivals?,
         retry,
     })
 }
 
-/// A function of the scenario, by its bare name.
+/// A function of the scenario, or one of its aliases: their indices.
+pub(crate) fn callee(
+    at: At<'_>,
+    cx: &mut Cx,
+    functions: &[(Named, Function)],
+) -> Option<(usize, Option<usize>)> {
+    let found = text(at, cx)?;
+    let names: Vec<&Named> = functions.iter().map(|(named, _)| named).collect();
+    let Ok(parsed) = FunctionName::parse(found) else {
+        return Some((resolve(at, found, &names, cx)?, None));
+    };
+    let function = resolve(at, parsed.name, &names, cx)?;
+    let Some(qualifier) = parsed.qualifier.filter(|qualifier| *qualifier != "$LATEST") else {
+        return Some((function, None));
+    };
+    let aliases = &functions[function].1.aliases;
+    let index = aliases.iter().position(|alias| alias.name == qualifier);
+    if index.is_none() {
+        let known = || aliases.iter().map(|alias| alias.name.as_str());
+        let message = format!("`{}` has no such alias", parsed.name);
+        let unknown = Diagnostic::new("unknown-name", message)
+            .at(&at.node.span)
+            .label(format!("found `{}`", shown(qualifier)))
+            .allowed(listed(known()));
+        cx.push(match nearest(qualifier, known()) {
+            Some(name) => unknown.help(format!("did you mean `{}:{name}`?", parsed.name)),
+            None => unknown.help(format!(
+                "add `[[function.alias]]` with `name = \"{}\"`",
+                shown(qualifier)
+            )),
+        });
+    }
+    Some((function, Some(index?)))
+}
+
+/// A function of the scenario, whatever its aliases.
 pub(crate) fn function(at: At<'_>, cx: &mut Cx, functions: &[&Named]) -> Option<usize> {
     let found = text(at, cx)?;
-    let Ok(parsed) = FunctionName::parse(found) else {
-        return resolve(at, found, functions, cx);
-    };
-    if parsed
-        .qualifier
-        .is_some_and(|qualifier| qualifier != "$LATEST")
-    {
-        let advice = format!("write `\"{}\"`", parsed.name);
-        cx.push(not_yet("a version or alias", &at.node.span, &advice));
-    }
-    resolve(at, parsed.name, functions, cx)
+    let bare = FunctionName::parse(found).map_or(found, |parsed| parsed.name);
+    resolve(at, bare, functions, cx)
 }
 
 fn retry(at: At<'_>, cx: &mut Cx) -> Option<Retry> {

@@ -2,7 +2,6 @@
 
 use super::function::End;
 use super::world::{Inner, Pending};
-use crate::engine::lambda::FunctionId;
 use crate::engine::{Span, Time};
 use crate::metrics::Started;
 use crate::scenario::Retry;
@@ -36,11 +35,10 @@ impl Inner<'_> {
     pub(super) fn call(&mut self, call: Call) {
         let traffic = &self.scenario.traffic[call.traffic as usize];
         let function = traffic.function;
-        let recorder = &mut self.recorders[function];
-        let lease = match self.lambda.admit(self.now, FunctionId(function as u32)) {
+        let lease = match self.admit(function, traffic.alias) {
             Ok(lease) => lease,
             Err(reason) => {
-                recorder.throttled(reason);
+                self.recorders[function].throttled(reason);
                 if traffic.retry.is_some() {
                     self.retry(call);
                 }
@@ -48,14 +46,14 @@ impl Inner<'_> {
             }
         };
         let course = self.functions[function].course(lease.start, &[], false);
-        recorder.started(&Started {
+        self.recorders[function].started(&Started {
             duration: course.duration,
             init: course.init,
             waited: self.now.since(call.first),
             failed: course.end.is_error(),
             timed_out: course.end == End::Timeout,
+            is_provisioned: lease.is_provisioned,
         });
-        recorder.running(self.now, self.lambda.running(lease.function));
         self.invocations += 1;
         let ends = self.now + course.busy();
         let fate = course.fate();

@@ -3,11 +3,13 @@
 use super::control::begins_disabled;
 use super::dist::Sampler;
 use super::function::End;
+use super::services::broker::BrokerModel;
+use super::services::fifo::{FifoModel, FifoSettings};
+use super::services::queue::{Queue, Standing};
 use super::services::reader::StreamReader;
-use super::services::sqs::{Received, SqsModel, Waiter};
+use super::services::sqs::SqsModel;
 use super::services::stream::{Counted, StreamModel};
 use super::world::{Inner, Pending, Traced, World};
-use crate::engine::lambda::FunctionId;
 use crate::engine::{
     Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position, Ratio,
     Record, Rng, ShardId, Span, Time, Token, pump,
@@ -20,13 +22,19 @@ pub(super) struct SourceState {
     model: Model,
     latency: Sampler,
     latencies: Rng,
-    throttles: Rng,
+    pub(super) throttles: Rng,
     /// Chance that a read is throttled by a fault in force.
     pub(super) fault_throttle_rate: Ratio,
+    pub(super) deletions: Rng,
+    /// Chance that a deletion fails by a fault in force.
+    pub(super) fault_deletion_rate: Ratio,
     /// What arrived by the end of this bin, once somebody asked, and by the end of the one before.
     arrived: Option<Counted>,
     arrived_before: Counted,
-    dead_lettered_before: u64,
+    /// A queue as it was at the end of the bin before.
+    standing_before: Standing,
+    /// A queue's wake-up that is in the calendar.
+    pub(super) wake_at: Option<Time>,
 }
 
 enum Model {
@@ -35,7 +43,7 @@ enum Model {
         /// One per mapping of the scenario; `None` for those that read another source.
         readers: Vec<Option<StreamReader>>,
     },
-    Sqs(Box<SqsModel>),
+    Queue(Box<dyn Queue>),
 }
 
 impl SourceState {
@@ -59,12 +67,32 @@ impl SourceState {
                     }
                 }
                 SourceModel::Sqs {
+                    is_fifo: true,
                     visibility_timeout,
                     max_receive_count,
-                } => Model::Sqs(Box::new(SqsModel::new(
+                } => {
+                    let settings = FifoSettings {
+                        visibility: *visibility_timeout,
+                        receives_max: *max_receive_count,
+                        look_ahead: scenario.profile.fifo_look_ahead(),
+                    };
+                    let queue = FifoModel::new(&source.name, settings, &source.producers, seed);
+                    Model::Queue(Box::new(queue))
+                }
+                SourceModel::Sqs {
+                    is_fifo: false,
+                    visibility_timeout,
+                    max_receive_count,
+                } => Model::Queue(Box::new(SqsModel::new(
                     &source.name,
                     *visibility_timeout,
                     *max_receive_count,
+                    &source.producers,
+                    seed,
+                ))),
+                SourceModel::Broker(queue) => Model::Queue(Box::new(BrokerModel::new(
+                    &source.name,
+                    *queue,
                     &source.producers,
                     seed,
                 ))),
@@ -75,9 +103,12 @@ impl SourceState {
                 latencies: rng("latency"),
                 throttles: rng("throttles"),
                 fault_throttle_rate: Ratio::ZERO,
+                deletions: rng("deletions"),
+                fault_deletion_rate: Ratio::ZERO,
                 arrived: None,
                 arrived_before: Counted::default(),
-                dead_lettered_before: 0,
+                standing_before: Standing::default(),
+                wake_at: None,
             }
         };
         scenario.sources.iter().enumerate().map(build).collect()
@@ -90,7 +121,16 @@ impl SourceState {
     ) -> Option<(&mut StreamModel, &mut StreamReader)> {
         match &mut self.model {
             Model::Stream { stream, readers } => Some((stream, readers[mapping].as_mut()?)),
-            Model::Sqs(_) => None,
+            Model::Queue(_) => None,
+        }
+    }
+
+    /// `None` for a stream.
+    #[inline]
+    pub(super) fn queue(&mut self) -> Option<&mut dyn Queue> {
+        match &mut self.model {
+            Model::Stream { .. } => None,
+            Model::Queue(queue) => Some(queue.as_mut()),
         }
     }
 
@@ -99,7 +139,7 @@ impl SourceState {
         let arrived = match (self.arrived, &mut self.model) {
             (Some(counted), _) => counted,
             (None, Model::Stream { stream, .. }) => stream.arrived(now),
-            (None, Model::Sqs(queue)) => Counted {
+            (None, Model::Queue(queue)) => Counted {
                 records: self.arrived_before.records + queue.arrived(now),
                 ..Counted::default()
             },
@@ -120,21 +160,21 @@ impl SourceState {
                     bin.reads_throttled = reader.take_throttled();
                 }
             }
-            Model::Sqs(queue) => {
-                bin.backlog = queue.backlog(now);
-                bin.dead_lettered = queue.dead_lettered() - self.dead_lettered_before;
+            Model::Queue(queue) => {
+                let standing = queue.standing(now);
+                bin.of_queue(now, standing, self.standing_before);
             }
         }
         bin
     }
 
     /// Every mapping has seen the bin.
-    pub(super) fn bin_over(&mut self) {
+    pub(super) fn bin_over(&mut self, now: Time) {
         if let Some(arrived) = self.arrived.take() {
             self.arrived_before = arrived;
         }
-        if let Model::Sqs(queue) = &self.model {
-            self.dead_lettered_before = queue.dead_lettered();
+        if let Some(queue) = self.queue() {
+            self.standing_before = queue.standing(now);
         }
     }
 }
@@ -189,6 +229,7 @@ impl World<'_> {
         {
             return self.queue_batch_ended(mapping, token, batch);
         }
+        self.note_return(mapping, batch, outcome);
         let records = self.mappings[mapping as usize].batch(batch);
         // What comes before the lowest failed record is not delivered again.
         let done = outcome.succeeded(records.len() as u32) as usize;
@@ -197,41 +238,6 @@ impl World<'_> {
             recorder.succeeded(self.inner.now.since(record.meta.arrival).as_nanos());
         }
         self.feed(mapping, Event::Invoked { token, outcome });
-    }
-
-    /// A queue's function reported its poison messages.
-    fn queue_batch_ended(&mut self, mapping: u32, token: Token, batch: BatchId) {
-        let function = self.inner.scenario.mappings[mapping as usize].function;
-        let recorder = &mut self.inner.mapping_recorders[mapping as usize];
-        let mut failed = Vec::new();
-        for (message, index) in self.mappings[mapping as usize].batch(batch).iter().zip(0..) {
-            if self.inner.functions[function].is_poison(message) {
-                failed.push(index);
-            } else {
-                recorder.succeeded(self.inner.now.since(message.meta.arrival).as_nanos());
-            }
-        }
-        self.feed(mapping, Event::InvokedPartly { token, failed });
-    }
-
-    pub(super) fn queue_due(&mut self, source: u32) {
-        let now = self.inner.now;
-        loop {
-            let Model::Sqs(queue) = &mut self.inner.sources[source as usize].model else {
-                return;
-            };
-            if queue.wake_at == Some(now) {
-                queue.wake_at = None;
-            }
-            let Some((waiter, records)) = queue.wake(now) else {
-                break;
-            };
-            self.inner.records += records.len() as u64;
-            let page = self.inner.queue_page(waiter.mapping, records);
-            let token = waiter.token;
-            self.feed(waiter.mapping, Event::Fetched { token, page });
-        }
-        self.inner.schedule_queue_wake(source);
     }
 
     pub(super) fn drain(&mut self, mapping: u32) {
@@ -256,36 +262,11 @@ impl World<'_> {
 }
 
 impl Inner<'_> {
-    /// What `mapping` sees of a receive.
-    fn queue_page(&self, mapping: u32, records: Vec<Record<()>>) -> Page<()> {
-        let page = Page {
-            records,
-            ..Page::default()
-        };
-        match &self.matching[mapping as usize] {
-            Some(matching) => matching.of_queue(page),
-            None => page,
-        }
-    }
-
     /// What `mapping` sees of a page.
     pub(super) fn stream_page(&self, mapping: u32, page: Page<()>) -> Page<()> {
         match &self.matching[mapping as usize] {
             Some(matching) => matching.of_stream(page),
             None => page,
-        }
-    }
-
-    fn schedule_queue_wake(&mut self, source: u32) {
-        let Model::Sqs(queue) = &mut self.sources[source as usize].model else {
-            return;
-        };
-        let Some(at) = queue.next_wake() else {
-            return;
-        };
-        if queue.wake_at.is_none_or(|planned| at < planned) {
-            queue.wake_at = Some(at);
-            self.schedule(at.max(self.now), Pending::QueueWake(source));
         }
     }
 }
@@ -312,16 +293,8 @@ impl Effects<()> for SimEffects<'_, '_> {
                 ..
             } => self.receive(machine, token, records_max, wait),
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
-            Action::Acknowledge { token, batch } => {
-                let source = self.source();
-                if let Model::Sqs(queue) = &mut source.model {
-                    for record in machine.batch(batch) {
-                        queue.delete(&record.meta);
-                    }
-                }
-                Some(Event::Done { token })
-            }
-            Action::Release { token, .. } => panic!("{token:?}: nothing takes messages back"),
+            Action::Acknowledge { token, batch } => self.delete(machine, token, batch),
+            Action::Release { token, batch } => Some(self.give_back(machine, token, batch)),
             Action::Yield { token, .. }
             | Action::Leave { token, .. }
             | Action::Measure { token } => {
@@ -349,7 +322,7 @@ impl Effects<()> for SimEffects<'_, '_> {
 }
 
 impl SimEffects<'_, '_> {
-    fn source(&mut self) -> &mut SourceState {
+    pub(super) fn source(&mut self) -> &mut SourceState {
         let index = self.inner.scenario.mappings[self.mapping as usize].source;
         &mut self.inner.sources[index]
     }
@@ -393,49 +366,8 @@ impl SimEffects<'_, '_> {
         }
     }
 
-    fn receive(
-        &mut self,
-        machine: &mut Mapping<()>,
-        token: Token,
-        records_max: u32,
-        wait: Span,
-    ) -> Option<Event<()>> {
-        let mapping = self.mapping;
-        let now = self.inner.now;
-        let source = self.source();
-        if source.throttles.chance(source.fault_throttle_rate) {
-            let class = FailureClass::Throttled;
-            return Some(Event::Failed { token, class });
-        }
-        let Model::Sqs(queue) = &mut source.model else {
-            unreachable!("a stream was received from like a queue");
-        };
-        let waiter = Waiter {
-            mapping,
-            token,
-            records_max,
-            until: now + wait,
-        };
-        match queue.receive(now, waiter, machine.spare_list()) {
-            Received::Messages(records) => {
-                self.inner.records += records.len() as u64;
-                let page = self.inner.queue_page(mapping, records);
-                self.answer(token, page)
-            }
-            Received::Waits => {
-                let source = self.inner.scenario.mappings[mapping as usize].source;
-                self.inner.schedule_queue_wake(source as u32);
-                None
-            }
-            Received::OverLimit => {
-                let class = FailureClass::Throttled;
-                Some(Event::Failed { token, class })
-            }
-        }
-    }
-
     /// Gives a page back after the source's latency.
-    fn answer(&mut self, token: Token, page: Page<()>) -> Option<Event<()>> {
+    pub(super) fn answer(&mut self, token: Token, page: Page<()>) -> Option<Event<()>> {
         let source = self.source();
         let latency = Span::from_nanos(source.latency.draw(&mut source.latencies));
         if latency == Span::ZERO {
@@ -453,29 +385,34 @@ impl SimEffects<'_, '_> {
 
     fn invoke(&mut self, machine: &Mapping<()>, token: Token, batch: BatchId) -> Option<Event<()>> {
         let inner = &mut *self.inner;
-        let function = inner.scenario.mappings[self.mapping as usize].function;
-        let recorder = &mut inner.recorders[function];
-        let lease = match inner.lambda.admit(inner.now, FunctionId(function as u32)) {
+        let called = &inner.scenario.mappings[self.mapping as usize];
+        let function = called.function;
+        let lease = match inner.admit(function, called.alias) {
             Ok(lease) => lease,
             Err(reason) => {
-                recorder.throttled(reason);
+                inner.recorders[function].throttled(reason);
                 let outcome = Outcome::Throttled {
                     retry_after: Span::ZERO,
                 };
+                self.refused(machine.batch(batch));
                 return Some(Event::Invoked { token, outcome });
             }
         };
         let records: &[Record<()>] = machine.batch(batch);
         let reported = machine.config().report_batch_item_failures;
+        let source = &mut inner.sources[inner.scenario.mappings[self.mapping as usize].source];
+        if let Some(queue) = source.queue() {
+            queue.work(inner.now, records);
+        }
         let course = inner.functions[function].course(lease.start, records, reported);
-        recorder.started(&Started {
+        inner.recorders[function].started(&Started {
             duration: course.duration,
             init: course.init,
             waited: Span::ZERO,
             failed: course.end.is_error(),
             timed_out: course.end == End::Timeout,
+            is_provisioned: lease.is_provisioned,
         });
-        recorder.running(inner.now, inner.lambda.running(lease.function));
         inner.invocations += 1;
         let pending = Pending::BatchEnds {
             lease,

@@ -1,6 +1,8 @@
 //! The virtual-time driver: the same machines as the poller, with modelled services and functions around them.
 
+mod aliases;
 pub mod arrivals;
+mod brokers;
 pub mod calendar;
 mod control;
 mod destination;
@@ -10,6 +12,7 @@ mod esm;
 mod exp;
 mod filtering;
 mod function;
+mod queues;
 mod run;
 pub mod services;
 mod streams;

@@ -145,8 +145,7 @@ fn gather(
         let recorder = &mut world.inner.mapping_recorders[index];
         let MappingConfig { name, source, .. } = &mapping.config;
         mappings.push((name.clone(), recorder.summary(*source)));
-        let stream = source.is_stream();
-        series.mappings.push(recorder.take_series(name, stream));
+        series.mappings.push(recorder.take_series(name, *source));
     }
     let inner = &world.inner;
     let summary = Summary {
@@ -220,6 +219,16 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
                 scenario.sources[*source].name,
                 percent(*rate)
             )
+        }
+        FaultKind::DeletionsFail { source, rate } => {
+            format!(
+                "{} deletions fail at {}%",
+                scenario.sources[*source].name,
+                percent(*rate)
+            )
+        }
+        FaultKind::ConnectionsLost { source } => {
+            format!("{} out of reach", scenario.sources[*source].name)
         }
         FaultKind::DestinationRefuses { mapping, rate } => {
             format!(

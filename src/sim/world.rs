@@ -1,5 +1,6 @@
 //! The event loop and everything that it moves.
 
+use super::aliases::{self, AliasModel};
 use super::calendar::{Calendar, EventSet};
 use super::destination::Destination;
 use super::direct::Call;
@@ -34,6 +35,10 @@ pub(super) struct Inner<'s> {
     free: Vec<u32>,
     pub(super) lambda: Lambda,
     pub(super) functions: Vec<FunctionModel>,
+    /// Of all functions, in file order.
+    pub(super) aliases: Vec<AliasModel>,
+    /// The number of each function's first alias.
+    pub(super) first_alias: Vec<u32>,
     pub(super) recorders: Vec<FunctionRecorder>,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
@@ -118,6 +123,12 @@ pub(super) enum Pending {
     MappingWake(u32),
     /// A queue has something for its waiting receivers.
     QueueWake(u32),
+    /// Provisioned concurrency of an alias is ready.
+    Provisioned(u32),
+    /// A minute of an alias with autoscaling is over.
+    AliasMinute(u32),
+    /// A scheduled action of an alias.
+    ScheduledAction(u32),
     /// A fault begins or ends.
     FaultEdge,
 }
@@ -143,7 +154,11 @@ impl<'s> World<'s> {
             })
             .collect();
         let growth = scenario.profile.growth(scenario.region.burst_concurrency);
-        let lambda = Lambda::new(account, limits, growth, seed)?;
+        let allocation = scenario
+            .profile
+            .allocation(scenario.region.burst_concurrency);
+        let lambda = Lambda::new(account, limits, growth, seed)?
+            .with_aliases(&aliases::limits(scenario), allocation)?;
         let mut traffic: Vec<ArrivalProcess> = scenario
             .traffic
             .iter()
@@ -171,6 +186,8 @@ impl<'s> World<'s> {
             functions: functions
                 .map(|function| FunctionModel::new(function, seed))
                 .collect(),
+            aliases: AliasModel::all(scenario),
+            first_alias: aliases::firsts(scenario),
             traffic,
             next_traffic,
             retries: engine::Rng::stream(seed, "traffic/retries"),
@@ -199,6 +216,7 @@ impl<'s> World<'s> {
             inner.schedule(Time::ZERO + fault.at + fault.lasts, Pending::FaultEdge);
         }
         inner.schedule_events();
+        inner.start_aliases();
         let mut world = Self {
             inner,
             mappings: Vec::new(),
@@ -286,6 +304,9 @@ impl<'s> World<'s> {
             Pending::Control(index) => self.control(index),
             Pending::MappingWake(mapping) => self.mapping_due(mapping),
             Pending::QueueWake(source) => self.queue_due(source),
+            Pending::Provisioned(alias) => inner.allocation_due(alias),
+            Pending::AliasMinute(alias) => inner.alias_minute(alias),
+            Pending::ScheduledAction(alias) => inner.scheduled_action(alias),
             Pending::FaultEdge => inner.apply_faults(),
             Pending::Free => unreachable!("a free slot was scheduled"),
         }
@@ -318,8 +339,7 @@ impl Inner<'_> {
     #[inline]
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
-        let running = self.lambda.running(lease.function);
-        self.recorders[lease.function.0 as usize].running(self.now, running);
+        self.level_changed(&lease);
     }
 
     /// Recomputes what the faults in force do; called when one begins or ends.
@@ -330,10 +350,12 @@ impl Inner<'_> {
         }
         for source in &mut self.sources {
             source.fault_throttle_rate = Ratio::ZERO;
+            source.fault_deletion_rate = Ratio::ZERO;
         }
         for destination in &mut self.destinations {
             destination.fault_refuse_rate = Ratio::ZERO;
         }
+        let mut lost = Vec::new();
         for fault in &self.scenario.faults {
             let begins = Time::ZERO + fault.at;
             if self.now < begins || self.now >= begins + fault.lasts {
@@ -349,11 +371,16 @@ impl Inner<'_> {
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
                 }
+                FaultKind::DeletionsFail { source, rate } => {
+                    self.sources[source].fault_deletion_rate = rate;
+                }
+                FaultKind::ConnectionsLost { source } => lost.push(source),
                 FaultKind::DestinationRefuses { mapping, rate } => {
                     self.destinations[mapping].fault_refuse_rate = rate;
                 }
             }
         }
+        self.apply_connections(&lost);
     }
 
     /// Closes the bin of length `bin` that ends now, at which the mappings hold so many records.
@@ -371,7 +398,7 @@ impl Inner<'_> {
             });
         }
         for source in &mut self.sources {
-            source.bin_over();
+            source.bin_over(now);
         }
     }
 }

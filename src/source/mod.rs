@@ -1,6 +1,9 @@
-//! Event sources: Kinesis streams, DynamoDB streams, SQS queues and Kafka topics, real ones and ones inside the process.
+//! Event sources: Kinesis streams, DynamoDB streams, SQS queues, brokers and Kafka topics, real ones and ones inside the
+//! process.
 
+pub mod activemq;
 mod aws;
+pub mod broker;
 mod draw;
 pub mod dynamodb;
 mod filtering;
@@ -12,6 +15,7 @@ mod md5;
 mod patience;
 #[cfg(test)]
 pub(crate) mod plain;
+mod rabbitmq;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod secret;
@@ -32,7 +36,7 @@ use std::sync::Arc;
 pub struct Payload {
     /// The record as it stands in the event's `Records`.
     pub json: Bytes,
-    /// Queues: the receipt handle. Empty for streams.
+    /// Queues: the receipt handle. Brokers: which delivery it is, of which connection. Empty for streams.
     pub receipt: String,
 }
 

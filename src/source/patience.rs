@@ -13,8 +13,8 @@ const TRIES_MAX: u32 = 16;
 
 /// Calls until there is an answer. What is denied or not there is an error at once; throttles and whatever may pass by
 /// itself are waited out, up to [`TRIES_MAX`] tries.
-pub(super) async fn patiently<T>(
-    mut call: impl AsyncFnMut() -> Result<T, CallError>,
+pub(super) async fn patiently<T, Call: Future<Output = Result<T, CallError>>>(
+    mut call: impl FnMut() -> Call,
 ) -> Result<T, CallError> {
     let mut pause = FIRST_PAUSE;
     let mut tries = 1;
@@ -49,13 +49,13 @@ mod tests {
     async fn only_trouble_that_may_pass_is_waited_out() {
         let mut left = 5;
         let started = tokio::time::Instant::now();
-        let answer = patiently(async || {
+        let answer = patiently(|| {
             left -= 1;
-            match left {
+            std::future::ready(match left {
                 0 => Ok("here"),
                 1 => Err(failing(FailureClass::Throttled)),
                 _ => Err(failing(FailureClass::Transient)),
-            }
+            })
         });
         assert_eq!(answer.await, Ok("here"));
         // 0.5 s, 1 s, 2 s and 4 s.
@@ -66,9 +66,9 @@ mod tests {
             (FailureClass::Transient, TRIES_MAX),
         ] {
             let mut tries = 0;
-            let refused: Result<(), _> = patiently(async || {
+            let refused: Result<(), _> = patiently(|| {
                 tries += 1;
-                Err(failing(class))
+                std::future::ready(Err(failing(class)))
             })
             .await;
             assert_eq!((refused, tries), (Err(failing(class)), expected));

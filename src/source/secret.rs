@@ -150,7 +150,7 @@ pub async fn load(uri: &SecretUri, aws: &Aws) -> Result<Secret, SecretError> {
                 Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
                 None => format!("https://secretsmanager.{region}.{}/", domain(partition)),
             };
-            let answer = patiently(async || get_secret_value(&service, &url, text).await);
+            let answer = patiently(|| get_secret_value(&service, &url, text));
             let cause = |cause| SecretError::Call {
                 place: place.clone(),
                 cause,

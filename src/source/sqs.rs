@@ -1,25 +1,24 @@
 //! SQS queues.
 
+mod deletion;
+
 use super::aws::call_error;
+use super::patience::patiently;
 use super::{AwsError, CallError, Connection, Keep, PageBuffer, Payload, Records};
-use crate::engine::{FailureClass, Meta, Page, Record, Seq, Span, Time, limits, stream_key};
+use crate::engine::{Meta, Page, Record, Seq, Span, Time, limits, stream_key};
+use crate::poll::Counters;
 use crate::poll::encode::{
     AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute,
 };
 use crate::scenario::{Arn, Aws};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName,
-    QueueAttributeName,
+    Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
 };
-use std::collections::VecDeque;
+use deletion::{Deleter, Leftovers};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tokio::task::JoinSet;
 
-/// Calls to DeleteMessageBatch at once, for one batch.
-const DELETES_MAX: usize = 8;
-/// How often entries that a successful DeleteMessageBatch reports as failed are sent again, at once.
-const DELETE_TRIES_MAX: u32 = 3;
 /// A message's JSON beside its own texts, in bytes; only a guess for the first allocation.
 const OVERHEAD_GUESS: usize = 600;
 
@@ -40,13 +39,23 @@ pub struct Sqs {
     client: Client,
     url: String,
     shape: SqsShape,
-    /// VisibilityTimeout of the queue when it was opened.
-    visibility_timeout: Span,
+    facts: QueueFacts,
     ordinal: AtomicU64,
+    leftovers: Leftovers,
+    counters: Arc<Counters>,
+}
+
+/// What of a queue's attributes matters to its mapping, as it was when the queue was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueFacts {
+    /// VisibilityTimeout.
+    pub visibility_timeout: Span,
+    /// `maxReceiveCount` of the RedrivePolicy, if there is one.
+    pub max_receive_count: Option<u32>,
 }
 
 impl Sqs {
-    /// Finds the queue and reads its visibility timeout.
+    /// Finds the queue and reads its attributes. Trouble that may pass by itself is waited out for some minutes.
     ///
     /// # Errors
     /// A missing region, or the service's refusal.
@@ -58,39 +67,29 @@ impl Sqs {
     ) -> Result<Self, SqsError> {
         let connection = Connection::open(aws, endpoint_url, Some(&arn.region)).await?;
         let client = Client::from_conf(connection.sqs());
-        let url = client
-            .get_queue_url()
-            .queue_name(&arn.name)
-            .queue_owner_aws_account_id(&arn.account)
-            .send()
-            .await
-            .map_err(|error| call_error("GetQueueUrl", &error))?
-            .queue_url
-            .unwrap_or_default();
-        let attributes = client
-            .get_queue_attributes()
-            .queue_url(&url)
-            .attribute_names(QueueAttributeName::VisibilityTimeout)
-            .send()
-            .await
-            .map_err(|error| call_error("GetQueueAttributes", &error))?;
-        let visibility_timeout = attributes
-            .attributes()
-            .and_then(|attributes| attributes.get(&QueueAttributeName::VisibilityTimeout))
-            .and_then(|text| text.parse().ok())
-            .map_or(limits::SQS_VISIBILITY_DEFAULT, Span::from_secs);
+        let url = patiently(|| queue_url(&client, arn)).await?;
+        let facts = patiently(|| queue_facts(&client, &url)).await?;
         Ok(Self {
             client,
             url,
             shape: SqsShape::new(has_window, &arn.region, &arn.text),
-            visibility_timeout,
+            facts,
             ordinal: AtomicU64::new(0),
+            leftovers: Leftovers::default(),
+            counters: Arc::default(),
         })
     }
 
-    /// The queue's VisibilityTimeout.
-    pub const fn visibility_timeout(&self) -> Span {
-        self.visibility_timeout
+    /// Counts its calls in the totals of a run.
+    #[must_use]
+    pub fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    /// What is known of the queue.
+    pub const fn facts(&self) -> QueueFacts {
+        self.facts
     }
 
     /// Receives at most `records_max` messages, waiting up to `wait` (whole seconds) for the first one. Those that
@@ -107,6 +106,7 @@ impl Sqs {
     ) -> Result<Page<Payload>, CallError> {
         let count = records_max.min(limits::SQS_CALL_MESSAGES_MAX);
         let secs = wait.min(limits::SQS_LONG_POLL).as_millis() / 1_000;
+        self.counters.receives.fetch_add(1, Relaxed);
         let output = self
             .client
             .receive_message()
@@ -118,7 +118,11 @@ impl Sqs {
             .send()
             .await
             .map_err(|error| call_error("ReceiveMessage", &error))?;
-        Ok(self.page(output.messages.unwrap_or_default(), records, keep))
+        let messages = output.messages.unwrap_or_default();
+        if messages.is_empty() {
+            self.counters.empty_receives.fetch_add(1, Relaxed);
+        }
+        Ok(self.page(messages, records, keep))
     }
 
     fn page(&self, messages: Vec<Message>, mut records: Records, keep: &Keep) -> Page<Payload> {
@@ -168,83 +172,62 @@ impl Sqs {
         }
     }
 
-    /// Deletes messages by their receipt handles, ten per call.
+    /// Deletes the messages of a batch by their receipt handles, ten per call. `batch` names it in case that only some can be
+    /// deleted: the next call with this name deletes the others alone.
     ///
     /// # Errors
     /// When any message could not be deleted; deleting the others again does no harm.
-    pub async fn delete(&self, receipts: Vec<String>) -> Result<(), CallError> {
-        let mut chunks: VecDeque<Vec<String>> = VecDeque::new();
-        for receipt in receipts {
-            match chunks.back_mut() {
-                Some(chunk) if chunk.len() < limits::SQS_CALL_MESSAGES_MAX as usize => {
-                    chunk.push(receipt);
-                }
-                _ => chunks.push_back(vec![receipt]),
-            }
-        }
-        if chunks.len() == 1
-            && let Some(chunk) = chunks.pop_front()
-        {
-            return delete_chunk(self.client.clone(), self.url.clone(), chunk).await;
-        }
-        let mut calls = JoinSet::new();
-        let mut result = Ok(());
-        loop {
-            while calls.len() < DELETES_MAX
-                && let Some(chunk) = chunks.pop_front()
-            {
-                calls.spawn(delete_chunk(self.client.clone(), self.url.clone(), chunk));
-            }
-            match calls.join_next().await {
-                Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(error))) => result = Err(error),
-                Some(Err(error)) => result = Err(failed_deletion(error.to_string())),
-                None => return result,
-            }
-        }
+    pub async fn delete(&self, batch: u32, receipts: Vec<String>) -> Result<(), CallError> {
+        let receipts = self.leftovers.take(batch, receipts);
+        let deleter = Deleter {
+            client: self.client.clone(),
+            url: self.url.clone(),
+            counters: self.counters.clone(),
+        };
+        deleter.delete(receipts).await.map_err(|failed| {
+            self.leftovers.put(batch, failed.left);
+            failed.error
+        })
     }
 }
 
-async fn delete_chunk(
-    client: Client,
-    url: String,
-    mut receipts: Vec<String>,
-) -> Result<(), CallError> {
-    let mut reason = String::new();
-    for _ in 0..DELETE_TRIES_MAX {
-        let mut call = client.delete_message_batch().queue_url(&url);
-        for (index, receipt) in receipts.iter().enumerate() {
-            let entry = DeleteMessageBatchRequestEntry::builder()
-                .id(index.to_string())
-                .receipt_handle(receipt)
-                .build()
-                .map_err(|error| failed_deletion(error.to_string()))?;
-            call = call.entries(entry);
-        }
-        let output = call
-            .send()
-            .await
-            .map_err(|error| call_error("DeleteMessageBatch", &error))?;
-        let mut failed = Vec::new();
-        for entry in output.failed() {
-            reason = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
-            let index = entry.id().parse::<usize>().ok();
-            failed.extend(index.and_then(|index| receipts.get(index).cloned()));
-        }
-        if failed.is_empty() {
-            return Ok(());
-        }
-        receipts = failed;
-    }
-    Err(failed_deletion(reason))
+async fn queue_url(client: &Client, arn: &Arn) -> Result<String, CallError> {
+    let output = client
+        .get_queue_url()
+        .queue_name(&arn.name)
+        .queue_owner_aws_account_id(&arn.account)
+        .send()
+        .await
+        .map_err(|error| call_error("GetQueueUrl", &error))?;
+    Ok(output.queue_url.unwrap_or_default())
 }
 
-const fn failed_deletion(text: String) -> CallError {
-    CallError {
-        class: FailureClass::Transient,
-        call: "DeleteMessageBatch",
-        text,
-    }
+async fn queue_facts(client: &Client, url: &str) -> Result<QueueFacts, CallError> {
+    let output = client
+        .get_queue_attributes()
+        .queue_url(url)
+        .attribute_names(QueueAttributeName::VisibilityTimeout)
+        .attribute_names(QueueAttributeName::RedrivePolicy)
+        .send()
+        .await
+        .map_err(|error| call_error("GetQueueAttributes", &error))?;
+    let attribute = |name| output.attributes().and_then(|found| found.get(&name));
+    let visibility_timeout =
+        attribute(QueueAttributeName::VisibilityTimeout).and_then(|text| text.parse().ok());
+    Ok(QueueFacts {
+        visibility_timeout: visibility_timeout
+            .map_or(limits::SQS_VISIBILITY_DEFAULT, Span::from_secs),
+        max_receive_count: attribute(QueueAttributeName::RedrivePolicy)
+            .and_then(|policy| max_receive_count(policy)),
+    })
+}
+
+/// `maxReceiveCount` of a redrive policy; the service writes it as a number, others as a text.
+fn max_receive_count(policy: &str) -> Option<u32> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let count = &policy["maxReceiveCount"];
+    let number = count.as_u64().and_then(|count| u32::try_from(count).ok());
+    number.or_else(|| count.as_str()?.parse().ok())
 }
 
 /// The message as the encoder reads it.

@@ -166,6 +166,35 @@ bad!(
     )
 );
 bad!(
+    aliases_and_their_scaling,
+    told_after(
+        r#"
+[[function]]
+name = "g"
+duration = "1ms"
+reserved_concurrency = 5
+[[function.alias]]
+name = "live"
+provisioned_concurrency = 3
+autoscaling = { min = 9, max = 4, target_utilization = 0.95, schedule = [
+  { schedule = "cron(0 8 * * MON *)", timezone = "Europe/Berlni", min = 1 },
+  { at = "1m" },
+  { at = "1m", schedule = "rate(0 days)", max = 2 },
+] }
+[[function.alias]]
+name = "live"
+provisioned_concurrency = 4
+autoscaling = { max = 4 }
+[[function.alias]]
+name = "12"
+weights = { "1" = "95%" }
+[[traffic]]
+function = "g:lvie"
+rate = 1
+"#
+    )
+);
+bad!(
     positions,
     mapped(
         "clicks",

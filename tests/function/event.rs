@@ -20,13 +20,14 @@ pub(crate) fn verdict(event: &Value) -> Verdict {
         .unwrap_or(Verdict::Succeed)
 }
 
-/// The records of an event; Kafka's stand in a list for each partition.
+/// The records of an event: a list, or lists by queue (RabbitMQ) or partition (Kafka).
 pub(crate) fn records(event: &Value) -> impl Iterator<Item = &Value> {
-    let list = event.get("Records").and_then(Value::as_array);
-    let lists = event.get("records").and_then(Value::as_object);
-    let lists = lists.into_iter().flat_map(|lists| lists.values());
-    let in_lists = lists.filter_map(Value::as_array).flatten();
-    list.into_iter().flatten().chain(in_lists)
+    let list = event.get("Records").or(event.get("messages"));
+    let lists = event.get("rmqMessagesByQueue").or(event.get("records"));
+    let lists = lists.and_then(Value::as_object).into_iter();
+    let in_lists = lists.flat_map(|lists| lists.values());
+    let all = list.into_iter().chain(in_lists);
+    all.filter_map(Value::as_array).flatten()
 }
 
 pub(crate) fn record_verdict(record: &Value) -> Verdict {
@@ -42,7 +43,7 @@ pub(crate) fn record_verdict(record: &Value) -> Verdict {
     }
 }
 
-/// The text of an SQS body, of Kinesis data or of a Kafka value, or all of a DynamoDB change; bytes that are no text are shown as far as they
+/// The text of an SQS body, of Kinesis data, of a Kafka value or of a broker's message, or all of a DynamoDB change; bytes that are no text are shown as far as they
 /// are.
 fn payload(record: &Value) -> Option<String> {
     if let Some(body) = record.get("body").and_then(Value::as_str) {
@@ -51,7 +52,12 @@ fn payload(record: &Value) -> Option<String> {
     if let Some(change) = record.get("dynamodb") {
         return Some(change.to_string());
     }
-    let data = record.pointer("/kinesis/data").or(record.get("value"));
+    let places = [
+        record.pointer("/kinesis/data"),
+        record.get("value"),
+        record.get("data"),
+    ];
+    let data = places.into_iter().flatten().next();
     let data = data.and_then(Value::as_str)?;
     let bytes = STANDARD.decode(data).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

@@ -5,7 +5,7 @@
 //! - `TEST_FUNCTION_DELAY_MS`: how long each invocation takes, after its line is written.
 //! - `TEST_FUNCTION_REPORT`: when it is set, poison records are reported as failed items, and the invocation succeeds.
 //! - In a call of a tumbling window, the state counts the window's records.
-//! - A record whose SQS body, Kinesis data or DynamoDB change contains `poison` makes the invocation fail; one with
+//! - A record whose SQS body, Kinesis data, DynamoDB change or message contains `poison` makes the invocation fail; one with
 //!   `crash` ends the whole process.
 
 use std::fs::OpenOptions;

@@ -7,11 +7,13 @@
     reason = "real servers answer in real time, and waiting for them ends at a deadline"
 )]
 
+mod activemq;
 mod destinations;
 mod dynamodb;
 mod function;
 mod kafka;
 mod kinesis;
+mod rabbitmq;
 mod secrets;
 mod sqs;
 mod support;

@@ -1,7 +1,9 @@
 //! What the poller relies upon in SQS, seen to hold in the server that its tests run against.
 
+mod fifo;
 mod filters;
 mod lambda_target;
+mod outage;
 mod poll;
 
 use std::time::{Duration, Instant};

@@ -6,9 +6,12 @@
     reason = "tests are added one by one; a helper may be waiting for the test that uses it"
 )]
 
+pub(crate) mod activemq;
 pub(crate) mod dynamodb;
 pub(crate) mod kafka;
 pub(crate) mod poller;
+pub(crate) mod proxy;
+pub(crate) mod rabbitmq;
 
 use std::path::PathBuf;
 use std::process::Command;

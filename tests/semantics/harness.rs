@@ -473,14 +473,11 @@ impl Effects<&'static str> for World {
                 from,
                 records_max,
             } => {
-                let number = shard.0;
-                self.did.push((
-                    at_ms,
-                    Did::Read {
-                        shard: number,
-                        from,
-                    },
-                ));
+                let did = Did::Read {
+                    shard: shard.0,
+                    from,
+                };
+                self.did.push((at_ms, did));
                 if let Some(class) = self.calls_fail.pop() {
                     return Some(Event::Failed { token, class });
                 }
@@ -494,13 +491,11 @@ impl Effects<&'static str> for World {
                 ..
             } => {
                 let wait_ms = wait.as_millis();
-                self.did.push((
-                    at_ms,
-                    Did::Receive {
-                        records_max,
-                        wait_ms,
-                    },
-                ));
+                let did = Did::Receive {
+                    records_max,
+                    wait_ms,
+                };
+                self.did.push((at_ms, did));
                 if let Some(class) = self.calls_fail.pop() {
                     return Some(Event::Failed { token, class });
                 }
@@ -535,14 +530,12 @@ impl Effects<&'static str> for World {
                 let outcome = (self.function)(&call);
                 let failed = (self.reports)(&call);
                 let records = records.join(" ");
-                self.did.push((
-                    at_ms,
-                    Did::Invoke {
-                        records,
-                        attempt,
-                        window,
-                    },
-                ));
+                let did = Did::Invoke {
+                    records,
+                    attempt,
+                    window,
+                };
+                self.did.push((at_ms, did));
                 let event = if failed.is_empty() {
                     Event::Invoked { token, outcome }
                 } else {

@@ -199,6 +199,7 @@ fn timeout_resets_environment() {
     let mut scenario = support::scenario(Span::from_secs(20), function);
     scenario.traffic = vec![Traffic {
         function: 0,
+        alias: None,
         arrivals: Arrivals::Constant(support::constant_rate(1.0)),
         retry: None,
     }];

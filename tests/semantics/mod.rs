@@ -1,8 +1,13 @@
 //! One minimal test for every rule of behaviour, named after the rule: `docs/semantics.md` lists them.
 
+mod broker;
+mod broker_world;
 mod cluster;
 mod dynamodb;
+mod fifo;
+mod fifo_world;
 mod filters;
+mod gathering;
 mod harness;
 mod kafka;
 mod kafka_group;
@@ -13,6 +18,7 @@ mod lanes;
 mod model;
 mod pieces;
 mod properties;
+mod provisioned;
 mod queue;
 mod recorded;
 mod stream;

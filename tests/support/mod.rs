@@ -44,6 +44,7 @@ pub(crate) fn function(duration: Dist) -> Function {
         keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
+        aliases: Vec::new(),
     }
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn constant_rate(per_sec: f64) -> Rate {
 pub(crate) fn poisson(per_sec: f64) -> Traffic {
     Traffic {
         function: 0,
+        alias: None,
         arrivals: Arrivals::Poisson(constant_rate(per_sec)),
         retry: None,
     }
@@ -78,6 +80,7 @@ pub(crate) fn minutes(counts: &[u32]) -> Traffic {
     };
     Traffic {
         function: 0,
+        alias: None,
         arrivals: Arrivals::Trace(trace.into()),
         retry: None,
     }

@@ -207,8 +207,9 @@ fn batching(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec<Vi
             Violation::new(
                 "MaximumBatchingWindowInSeconds",
                 "esm-fifo-no-window",
-                "a batching window is not supported for FIFO queues",
+                "Batching window is not supported for FIFO queues",
             )
+            .verbatim()
             .found("the source is a FIFO queue")
             .hint("remove it, or use a standard queue"),
         );

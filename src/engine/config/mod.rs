@@ -14,6 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod update;
+mod visibility;
 
 pub use check::check;
 pub use function_name::{FunctionName, FunctionNameError};
@@ -24,8 +25,9 @@ pub use parameters::{
 pub use rule::{Evidence, Part, RULES, Rule, Violation, conflict_text};
 pub use table::{INTEGERS, IntegerLimits, IntegerRow};
 pub use update::CREATE_ONLY;
+pub use visibility::ShortVisibility;
 
-use crate::engine::{Position, Profile, Span, limits};
+use crate::engine::{Position, Profile, Span, limits, wire};
 
 /// The kinds of event source that Lambda's mappings know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +74,11 @@ impl SourceKind {
     /// Whether it is one of the two SQS kinds.
     pub const fn is_queue(self) -> bool {
         matches!(self, Self::Sqs | Self::SqsFifo)
+    }
+
+    /// Whether it is one of the two kinds of Amazon MQ.
+    pub const fn is_broker(self) -> bool {
+        matches!(self, Self::ActiveMq | Self::RabbitMq)
     }
 
     /// Whether it is Kafka, whoever manages it.
@@ -182,8 +189,10 @@ pub struct Tuning {
     pub page_records_max: u32,
     /// Queues: the queue's visibility timeout.
     pub visibility_timeout: Span,
-    /// Queues: how long a receive may wait for the first message.
+    /// Queues and brokers: how long a receive may wait for the first message.
     pub long_poll: Span,
+    /// Brokers: how many consumers the mapping has, each with one batch at a time (rule `broker-consumers`); 1 or more.
+    pub consumers: u32,
     /// Bytes of the event around its records (`{"Records":[` and `]}`).
     pub envelope_len: u32,
     /// Kafka: bytes that a partition's name and list take at most in the event, `"topic-N":[],`.
@@ -203,18 +212,28 @@ impl Tuning {
             page_records_max: limits::KINESIS_PAGE_RECORDS_MAX,
             visibility_timeout: limits::SQS_VISIBILITY_DEFAULT,
             long_poll: limits::SQS_LONG_POLL,
-            envelope_len: 14,
+            consumers: limits::RABBITMQ_CONSUMERS,
+            envelope_len: wire::RECORDS_ENVELOPE_LEN,
             partition_len: 0,
         }
     }
 
-    /// The values for one kind of source (rule `dynamodb-reads-per-second`).
+    /// The values for one kind of source (rules `dynamodb-reads-per-second` and `broker-consumers`).
     pub const fn for_source(profile: Profile, source: SourceKind) -> Self {
         let common = Self::new(profile);
         match source {
             SourceKind::DynamoDb => Self {
                 poll_interval: limits::DYNAMODB_POLL_INTERVAL,
                 page_records_max: limits::DYNAMODB_PAGE_RECORDS_MAX,
+                ..common
+            },
+            SourceKind::ActiveMq => Self {
+                consumers: limits::ACTIVEMQ_CONSUMERS,
+                envelope_len: wire::ACTIVEMQ_ENVELOPE_LEN,
+                ..common
+            },
+            SourceKind::RabbitMq => Self {
+                envelope_len: wire::RABBITMQ_ENVELOPE_LEN,
                 ..common
             },
             _ => common,

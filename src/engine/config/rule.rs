@@ -178,7 +178,7 @@ pub const RULES: [Rule; 43] = [
     ),
     rule(
         "esm-fifo-no-window",
-        Documented,
+        Recorded,
         "FIFO queues take no batching window",
     ),
     rule(

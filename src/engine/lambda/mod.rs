@@ -1,9 +1,16 @@
 //! The function service: who may run, on which environment, and who is refused.
 
+mod alias;
+mod autoscaling;
 mod bucket;
 mod environment;
+mod provisioned;
 
-use crate::engine::{Growth, Rng, Span, Time, limits};
+pub use alias::AliasLimits;
+pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
+pub use provisioned::ProvisionedState;
+
+use crate::engine::{Allocation, Growth, Rng, Span, Time, limits};
 use bucket::Bucket;
 use environment::{Idle, Pool};
 
@@ -11,7 +18,11 @@ use environment::{Idle, Pool};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionId(pub u32);
 
-/// Names an environment among the living ones of its function.
+/// Names an alias: its index in the list that [`Lambda::with_aliases`] was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AliasId(pub u32);
+
+/// Names an environment among the living ones of its function, or of its alias if it is provisioned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentId(pub u32);
 
@@ -100,6 +111,25 @@ pub enum LimitError {
         /// What would stay unreserved; negative when more is reserved than there is.
         unreserved: i64,
     },
+    /// More would be provisioned than the function has reserved (rule `provisioned-within-reserved`).
+    #[error(
+        "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+    )]
+    ProvisionedAboveReserved {
+        /// Over all aliases of the function.
+        provisioned: u64,
+        /// Its reserved concurrency.
+        reserved: u32,
+    },
+    /// Too little concurrency would be left for everything that is not provisioned.
+    #[error(
+        "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{}].",
+        limits::UNRESERVED_CONCURRENCY_MIN
+    )]
+    ProvisionedAboveAccount {
+        /// What would stay unreserved; negative when more is claimed than there is.
+        unreserved: i64,
+    },
 }
 
 /// How a request starts.
@@ -131,6 +161,10 @@ pub struct Lease {
     pub function: FunctionId,
     /// Where it runs.
     pub environment: EnvironmentId,
+    /// The alias that was called, if the request went to one.
+    pub alias: Option<AliasId>,
+    /// It runs on provisioned concurrency of that alias. Otherwise it is a spillover if the alias has any.
+    pub is_provisioned: bool,
     /// How it starts.
     pub start: Start,
     born: Time,
@@ -161,7 +195,12 @@ pub struct Lease {
 #[derive(Clone, Debug)]
 pub struct Lambda {
     functions: Vec<Function>,
+    aliases: Vec<alias::Alias>,
+    allocation: Allocation,
+    /// What is left of the account's concurrency without reservations, provisioned concurrency included.
     unreserved_limit: u32,
+    /// Provisioned concurrency of functions without a reservation.
+    unreserved_claimed: u32,
     unreserved_running: u32,
     growth: Growth,
     regional: Bucket,
@@ -172,7 +211,11 @@ pub struct Lambda {
 #[derive(Clone, Debug)]
 struct Function {
     reserved: Option<u32>,
+    /// On demand; what runs on provisioned concurrency is counted there.
     running: u32,
+    /// Provisioned concurrency of its aliases.
+    claimed: u32,
+    aliases: Vec<AliasId>,
     growth: Bucket,
     requests: Option<Bucket>,
     pool: Pool,
@@ -205,6 +248,8 @@ impl Lambda {
             .map(|(index, function)| Function {
                 reserved: function.reserved_concurrency,
                 running: 0,
+                claimed: 0,
+                aliases: Vec::new(),
                 growth: bucket(),
                 requests: function.reserved_concurrency.map(requests_bucket),
                 pool: Pool::new(
@@ -216,7 +261,14 @@ impl Lambda {
             .collect();
         Ok(Self {
             functions,
+            aliases: Vec::new(),
+            allocation: Allocation {
+                preparation: Span::ZERO,
+                burst: u32::MAX,
+                per_minute: u32::MAX,
+            },
             unreserved_limit: u32::try_from(unreserved).unwrap_or(0),
+            unreserved_claimed: 0,
             unreserved_running: 0,
             growth,
             regional: bucket(),
@@ -236,15 +288,33 @@ impl Lambda {
     /// The reason of the refusal, in AWS's names.
     #[inline]
     pub fn admit(&mut self, now: Time, function: FunctionId) -> Result<Lease, ThrottleReason> {
+        self.check_caller(now)?;
+        self.on_demand(now, function, None)
+    }
+
+    #[inline]
+    fn check_caller(&mut self, now: Time) -> Result<(), ThrottleReason> {
         if let Some(caller) = &mut self.caller
             && !caller.has_token(now)
         {
             return Err(ThrottleReason::CallerRateLimitExceeded);
         }
+        Ok(())
+    }
+
+    /// Admits a request to the environments that nobody provisioned.
+    #[inline]
+    fn on_demand(
+        &mut self,
+        now: Time,
+        function: FunctionId,
+        alias: Option<AliasId>,
+    ) -> Result<Lease, ThrottleReason> {
         let f = &mut self.functions[function.0 as usize];
         match (f.reserved, &mut f.requests) {
             (Some(limit), Some(requests)) => {
-                if f.running >= limit {
+                // Rule `provisioned-takes-from-reserved`.
+                if f.running >= limit.saturating_sub(f.claimed) {
                     return Err(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded);
                 }
                 if !requests.has_token(now) {
@@ -252,7 +322,11 @@ impl Lambda {
                 }
             }
             _ => {
-                if self.unreserved_running >= self.unreserved_limit {
+                // Rule `provisioned-takes-from-unreserved`.
+                let limit = self
+                    .unreserved_limit
+                    .saturating_sub(self.unreserved_claimed);
+                if self.unreserved_running >= limit {
                     return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
                 }
             }
@@ -281,16 +355,23 @@ impl Lambda {
             Some(requests) => requests.take(),
             None => self.unreserved_running += 1,
         }
+        self.count_request();
+        Ok(Lease {
+            function,
+            environment: EnvironmentId(environment),
+            alias,
+            is_provisioned: false,
+            start,
+            born,
+        })
+    }
+
+    #[inline]
+    fn count_request(&mut self) {
         self.requests.take();
         if let Some(caller) = &mut self.caller {
             caller.take();
         }
-        Ok(Lease {
-            function,
-            environment: EnvironmentId(environment),
-            start,
-            born,
-        })
     }
 
     /// Takes back a lease whose invocation ended at `now`.
@@ -299,6 +380,10 @@ impl Lambda {
     /// When the function has nothing running: a lease was given back twice.
     #[inline]
     pub fn finish(&mut self, now: Time, lease: Lease, fate: Fate) {
+        if lease.is_provisioned {
+            self.finish_provisioned(now, lease, fate);
+            return;
+        }
         let f = &mut self.functions[lease.function.0 as usize];
         assert!(f.running > 0, "a lease was given back twice");
         f.running -= 1;
@@ -318,24 +403,28 @@ impl Lambda {
         });
     }
 
-    /// Busy environments of a function.
+    /// Busy environments of a function, provisioned ones included.
     #[inline]
     pub fn running(&self, function: FunctionId) -> u32 {
-        self.functions[function.0 as usize].running
+        let f = &self.functions[function.0 as usize];
+        let provisioned = f.aliases.iter().map(|alias| self.in_use(*alias));
+        f.running + provisioned.sum::<u32>()
     }
 
     /// Busy and idle environments of a function at `now`.
     pub fn environments(&mut self, now: Time, function: FunctionId) -> u32 {
         let f = &mut self.functions[function.0 as usize];
         f.pool.expire(now);
-        f.running + f.pool.idle_count() as u32
+        let idle = f.pool.idle_count() as u32;
+        self.running(function) + idle + self.provisioned_idle(now, function)
     }
 
     /// Environment-nanoseconds of a function until `now`: the area under the curve of living environments.
     pub fn environment_area(&mut self, now: Time, function: FunctionId) -> u128 {
         let pool = &mut self.functions[function.0 as usize].pool;
         pool.expire(now);
-        pool.area(now)
+        let on_demand = pool.area(now);
+        on_demand + self.provisioned_area(now, function)
     }
 
     /// The most that a function may run at once: its reserved concurrency, or the unreserved pool.
@@ -343,6 +432,13 @@ impl Lambda {
         self.functions[function.0 as usize]
             .reserved
             .unwrap_or(self.unreserved_limit)
+    }
+
+    /// ClaimedAccountConcurrency: what the account's concurrency is spoken for. At the account's limit, requests without
+    /// concurrency of their own are refused.
+    pub fn claimed_account_concurrency(&self) -> u32 {
+        let reserved = self.functions.iter().filter_map(|f| f.reserved);
+        reserved.sum::<u32>() + self.unreserved_claimed + self.unreserved_running
     }
 
     /// How many environments of a function expired, and the sum of their lifespans in nanoseconds.

@@ -1,6 +1,7 @@
 //! The mapping state machine: one event source mapping, whatever its source.
 
 mod batch;
+mod broker;
 mod kafka;
 mod queue;
 mod slab;
@@ -11,6 +12,7 @@ use crate::engine::timers::Timers;
 use crate::engine::{
     Action, BatchId, Event, Fact, MappingConfig, Record, Rng, Time, Tuning, WakeReason,
 };
+use broker::Broker;
 use kafka::Kafka;
 use queue::Queue;
 use std::collections::VecDeque;
@@ -70,9 +72,14 @@ pub struct Unsupported {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a mapping holds one, and a box would cost every input a jump"
+)]
 enum Family<P> {
     Stream(Stream<P>),
-    Queue(Queue<P>),
+    Queue(Box<Queue<P>>),
+    Broker(Broker<P>),
     Kafka(Kafka<P>),
 }
 
@@ -115,7 +122,7 @@ impl<P> Mapping<P> {
         now: Time,
     ) -> Result<Self, Unsupported> {
         refuse_unsupported(&config)?;
-        let stream = config.source.is_stream();
+        let source = config.source;
         let mut core = Core {
             config,
             tuning,
@@ -128,12 +135,14 @@ impl<P> Mapping<P> {
             answers: VecDeque::new(),
             timers: Timers::default(),
         };
-        let family = if stream {
+        let family = if source.is_stream() {
             Family::Stream(Stream::new())
+        } else if source.is_broker() {
+            Family::Broker(Broker::new(&mut core))
         } else if core.config.source.is_kafka() {
             Family::Kafka(Kafka::new(&mut core))
         } else {
-            Family::Queue(Queue::new(&mut core))
+            Family::Queue(Box::new(Queue::new(&mut core)))
         };
         Ok(Self { core, family })
     }
@@ -148,6 +157,7 @@ impl<P> Mapping<P> {
         match &mut self.family {
             Family::Stream(stream) => stream.handle(&mut self.core, event),
             Family::Queue(queue) => queue.handle(&mut self.core, event),
+            Family::Broker(broker) => broker.handle(&mut self.core, event),
             Family::Kafka(kafka) => kafka.handle(&mut self.core, event),
         }
     }
@@ -159,6 +169,7 @@ impl<P> Mapping<P> {
             match &mut self.family {
                 Family::Stream(stream) => stream.handle_timer(&mut self.core, key),
                 Family::Queue(queue) => queue.handle_timer(&mut self.core, key),
+                Family::Broker(broker) => broker.handle_timer(&mut self.core, key),
                 Family::Kafka(kafka) => kafka.handle_timer(&mut self.core, key),
             }
         }
@@ -213,12 +224,13 @@ impl<P> Mapping<P> {
         self.core.answers.pop_front()
     }
 
-    /// Records that were read and are not finished: neither done nor given up, and for queues neither deleted nor left to
-    /// their visibility timeout.
+    /// Records that were read and are not finished: neither done nor given up, and for queues and brokers neither
+    /// deleted nor left to come again.
     pub fn in_hand(&self) -> u64 {
         match &self.family {
             Family::Stream(stream) => stream.in_hand(&self.core.batches),
             Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
+            Family::Broker(broker) => broker.gathered() + self.core.batches.records(),
             Family::Kafka(kafka) => kafka.gathered() + self.core.batches.records(),
         }
     }
@@ -230,6 +242,7 @@ impl<P> Mapping<P> {
         match &self.family {
             Family::Stream(stream) => stream.is_drained(),
             Family::Queue(queue) => queue.is_drained(),
+            Family::Broker(broker) => broker.is_drained(),
             Family::Kafka(kafka) => kafka.is_drained(),
         }
     }
@@ -283,10 +296,10 @@ impl<P> Core<P> {
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
     let source = config.source;
-    if !(source.is_stream() || source.is_queue() || source.is_kafka()) {
+    if !(source.is_stream() || source.is_queue() || source.is_broker() || source.is_kafka()) {
         return refuse(
             "EventSourceArn",
-            "only Kinesis, DynamoDB streams, SQS queues and Kafka can be polled",
+            "only Kinesis, DynamoDB streams, SQS queues, Amazon MQ and Kafka can be polled",
         );
     }
     Ok(())

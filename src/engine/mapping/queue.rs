@@ -1,5 +1,6 @@
 //! The queue family: pollers that receive, invoke and delete, as many at once as the ramp allows.
 
+mod groups;
 mod pace;
 mod poller;
 
@@ -10,6 +11,7 @@ use crate::engine::{
     Action, BatchId, Control, Event, Fact, FailureClass, Outcome, Record, ReturnCause, SourceKind,
     Span, Time, Token, WakeReason, limits, retry,
 };
+use groups::Overdue;
 use pace::Pace;
 use poller::{Poller, State};
 
@@ -26,6 +28,8 @@ pub(super) struct Queue<P> {
     resting: Vec<u32>,
     pending: Slab<Pending>,
     deleting: Slab<Deletion>,
+    /// FIFO queues only.
+    overdue: Overdue,
 }
 
 /// What an unanswered token belongs to.
@@ -77,6 +81,7 @@ impl<P> Queue<P> {
             resting: Vec::new(),
             pending: Slab::default(),
             deleting: Slab::default(),
+            overdue: Overdue::default(),
         };
         core.fact(Fact::ConcurrencyChanged {
             limit: queue.scaling.limit(),
@@ -113,9 +118,8 @@ impl<P> Queue<P> {
                     filtered: page.rejected.len() as u32,
                     behind: Span::ZERO,
                 });
-                let waited = core.now.since(started);
                 let before = self.scaling.limit();
-                self.scaling.received(received, asked, waited);
+                self.scaling.received(received, asked, started, core.now);
                 self.report_limit(core, before);
                 let pollers = self.provisioned();
                 if let Some(pace) = &mut self.pace {
@@ -125,7 +129,12 @@ impl<P> Queue<P> {
                 }
                 let lease_end = core.now + core.tuning.visibility_timeout;
                 self.reject(core, page.rejected, lease_end);
-                self.pollers[poller as usize].received(core, page.records, received == 0);
+                let lease_ends_from = started + core.tuning.visibility_timeout;
+                let slot = &mut self.pollers[poller as usize];
+                slot.received(core, page.records, received == 0, lease_ends_from);
+                if core.config.source == SourceKind::SqsFifo {
+                    self.find_overdue(core);
+                }
                 self.step(core, poller);
             }
             Event::Invoked { token, outcome } => {
@@ -220,16 +229,24 @@ impl<P> Queue<P> {
             self.delete(core, (key - 1) / 2);
         } else {
             let poller = (key - 2) / 2;
+            if self.pollers[poller as usize].is_abandoned(core.now) {
+                self.work_ends(core, poller);
+            }
             let abandoned = self.pollers[poller as usize].deadline(core);
             if let Some((records, cause)) = abandoned {
                 core.fact(Fact::Returned { records, cause });
                 self.forsake_followers(core, poller, cause);
             }
             self.step(core, poller);
+            self.work_over(core);
         }
     }
 
     fn invoked(&mut self, core: &mut Core<P>, token: Token, poller: u32, outcome: Outcome) {
+        let goes_on = matches!(outcome, Outcome::Throttled { .. } | Outcome::ServiceError);
+        if !goes_on {
+            self.work_ends(core, poller);
+        }
         let slot = &mut self.pollers[poller as usize];
         let (batch, lease_end) = slot.running();
         let records = core.batches.all(batch).len() as u32;
@@ -239,37 +256,38 @@ impl<P> Queue<P> {
             succeeded: outcome.succeeded(records),
             outcome,
         });
-        match outcome {
-            Outcome::Success | Outcome::StateTooLarge => {
-                self.settle(core, poller, batch, lease_end);
+        match (outcome, outcome.return_cause()) {
+            (Outcome::Partial { .. }, _) => {
+                panic!("a queue's partial result is Event::InvokedPartly")
             }
-            Outcome::Partial { .. } => panic!("a queue's partial result is Event::InvokedPartly"),
-            Outcome::FunctionError | Outcome::TooLarge | Outcome::Rejected => {
+            (_, None) => {
+                self.settle(core, poller, batch, lease_end);
+                self.forsake_expired(core, poller);
+            }
+            (Outcome::Throttled { retry_after }, Some(cause)) => {
+                self.scaling.failed();
+                slot.refused(core, cause, retry_after);
+            }
+            (Outcome::ServiceError, Some(cause)) => slot.refused(core, cause, Span::ZERO),
+            (_, Some(cause)) => {
                 // Rule `sqs-function-error-waits-for-visibility`.
                 self.scaling.failed();
                 core.batches.end(batch);
-                let cause = match outcome {
-                    Outcome::Rejected => ReturnCause::Reported,
-                    _ => ReturnCause::FunctionError,
-                };
                 core.fact(Fact::Returned { records, cause });
                 slot.state = State::Free;
                 self.forsake_followers(core, poller, cause);
             }
-            Outcome::Throttled { retry_after } => {
-                self.scaling.failed();
-                slot.refused(core, ReturnCause::Throttled, retry_after);
-            }
-            Outcome::ServiceError => {
-                slot.refused(core, ReturnCause::ServiceError, Span::ZERO);
-            }
         }
         self.step(core, poller);
+        if !goes_on {
+            self.work_over(core);
+        }
     }
 
     /// Rule `sqs-partial-deletes-the-others`: reported messages wait for their visibility timeout, the others are deleted,
-    /// and concurrency stays as it is.
+    /// and concurrency stays as it is. Rule `fifo-partial-as-reported`: so it is with FIFO queues.
     fn invoked_partly(&mut self, core: &mut Core<P>, token: Token, poller: u32, failed: &[u32]) {
+        self.work_ends(core, poller);
         let (batch, lease_end) = self.pollers[poller as usize].running();
         let records = core.batches.all(batch).len() as u32;
         let (Some(&first_failed), Some(&last)) = (failed.first(), failed.last()) else {
@@ -296,6 +314,7 @@ impl<P> Queue<P> {
         }
         self.forsake_followers(core, poller, cause);
         self.step(core, poller);
+        self.work_over(core);
     }
 
     /// Deletes a finished batch beside whatever the poller does next, unless too many deletions are pending.
@@ -315,22 +334,15 @@ impl<P> Queue<P> {
         self.delete(core, deletion);
     }
 
-    /// Rule `fifo-failure-takes-followers-along`: messages of a FIFO queue that were received together with failed ones, and
-    /// did not fit into their event, may be of the same groups: they must not overtake.
-    fn forsake_followers(&mut self, core: &mut Core<P>, poller: u32, cause: ReturnCause) {
-        if core.config.source != SourceKind::SqsFifo {
-            return;
-        }
-        let records = self.pollers[poller as usize].forsake(core);
-        if records > 0 {
-            core.fact(Fact::Returned { records, cause });
-        }
-    }
-
     /// Lets a poller do what it can do now, or rest.
     fn step(&mut self, core: &mut Core<P>, id: u32) {
         let poller = &mut self.pollers[id as usize];
+        if poller.must_wait(core, &self.overdue) {
+            self.overdue.is_awaited_by(id);
+            return;
+        }
         if let Some((batch, attempt)) = poller.next_invoke(core) {
+            self.work_begins(core, id);
             let token = Self::pend(&mut self.pending, Pending::Invoke { poller: id });
             let records = core.batches.all(batch);
             let arrivals = records.iter().map(|record| record.meta.arrival);

@@ -418,10 +418,18 @@ fn reported(entries: &str) -> QueueAnswer {
 fn sqs_partial_answers() {
     let all = QueueAnswer::All(Outcome::Success);
     let none = QueueAnswer::All(Outcome::Rejected);
-    for body in ["", "null", "{}", "[]", r#"""#.repeat(2).as_str()] {
+    for body in [
+        "",
+        "null",
+        "{}",
+        "[]",
+        r#""""#,
+        r#"{"batchItemFailures":null}"#,
+        r#"{"batchItemFailures":[]}"#,
+        r#"{"other":[{"itemIdentifier":"a"}]}"#,
+    ] {
         assert_eq!(queue(body, true), all, "{body}");
     }
-    assert_eq!(reported(""), all);
     assert_eq!(
         reported(r#"{"itemIdentifier":"c"},{"itemIdentifier":"a"},{"itemIdentifier":"c"}"#),
         QueueAnswer::Failed(vec![0, 2])
@@ -433,10 +441,17 @@ fn sqs_partial_answers() {
         r#"{"itemIdentifier":null}"#,
         r#"{"itemIdentifier":7}"#,
         r#"{"itemIdentifier":"a"},{"itemIdentifier":"unknown"}"#,
+        r#"{"itemIdentifier":["a"]}"#,
+        r#""a""#,
+        "7",
+        "null",
     ] {
         assert_eq!(reported(entries), none, "{entries}");
     }
-    assert_eq!(queue(r#"{"batchItemFailures":"a"}"#, true), none);
+    for list in [r#""a""#, "7", "{}", "true"] {
+        let body = format!("{{\"batchItemFailures\":{list}}}");
+        assert_eq!(queue(&body, true), none, "{body}");
+    }
     assert_eq!(queue("{\"batchItemFailures\":", true), none);
     assert_eq!(queue(r#"{"batchItemFailures":[{"foo":1}]}"#, false), all);
 }

@@ -26,13 +26,22 @@ pub(crate) struct Calendar {
 impl From<Time> for Calendar {
     /// `time` counts from the Unix epoch.
     fn from(time: Time) -> Self {
+        let millis = time.as_millis();
+        Self {
+            milli: millis % 1_000,
+            ..Self::from_unix_secs(millis / 1_000)
+        }
+    }
+}
+
+impl Calendar {
+    /// The second that many after the Unix epoch; any number has a date.
+    pub(crate) const fn from_unix_secs(secs: u64) -> Self {
         const DAYS_OF_400_YEARS: u64 = 146_097;
         const DAYS_OF_100_YEARS: u64 = 36_524;
         const DAYS_OF_4_YEARS: u64 = 1_461;
         // Days from 0000-03-01 to 1970-01-01: with years that begin in March, the day that comes and goes is their last.
         const EPOCH: u64 = 719_468;
-        let millis = time.as_millis();
-        let (secs, milli) = (millis / 1_000, millis % 1_000);
         let (days, of_day) = (secs / 86_400 + EPOCH, secs % 86_400);
         let (eras, in_era) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
         let leapless = in_era - in_era / (DAYS_OF_4_YEARS - 1) + in_era / DAYS_OF_100_YEARS
@@ -53,7 +62,7 @@ impl From<Time> for Calendar {
             hour: of_day / 3_600,
             minute: of_day / 60 % 60,
             second: of_day % 60,
-            milli,
+            milli: 0,
         }
     }
 }

@@ -3,17 +3,23 @@
 //! A record is encoded once, when it is received; its length is what the engine batches by, and an event is
 //! the concatenation of its records. Retries send the same bytes again.
 
+mod activemq;
 mod dynamodb;
+mod envelope;
 mod instant;
 mod kafka;
 mod kinesis;
+mod rabbitmq;
 mod sqs;
 mod window;
 
+pub(crate) use activemq::{ActiveMqMessage, ActiveMqShape, MessageKind};
 pub use dynamodb::{DynamoDbShape, UnknownType, item_key};
+pub(crate) use envelope::Envelope;
 pub(crate) use instant::{Calendar, Precision, push_instant};
 pub use kafka::{KafkaRecord, KafkaShape, TimestampType, partition_name};
 pub use kinesis::{KinesisRecord, KinesisShape};
+pub(crate) use rabbitmq::{RabbitMqMessage, RabbitMqShape};
 pub(crate) use sqs::message_id;
 pub use sqs::{AttributeValue, MessageAttribute, SqsMessage, SqsShape, SystemAttribute};
 pub use window::WindowFrame;

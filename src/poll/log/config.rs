@@ -46,9 +46,16 @@ struct LogTuning {
     page_records_max: u32,
     visibility_timeout: u64,
     long_poll: u64,
+    #[serde(default = "one")]
+    consumers: u32,
     envelope_len: u32,
     #[serde(default)]
     partition_len: u32,
+}
+
+/// Logs that were written before brokers could be polled say nothing of consumers.
+const fn one() -> u32 {
+    1
 }
 
 const KINDS: [(&str, SourceKind); 9] = [
@@ -126,6 +133,7 @@ impl LogConfig {
                 page_records_max: tuning.page_records_max,
                 visibility_timeout: tuning.visibility_timeout.as_nanos(),
                 long_poll: tuning.long_poll.as_nanos(),
+                consumers: tuning.consumers,
                 envelope_len: tuning.envelope_len,
                 partition_len: tuning.partition_len,
             },
@@ -147,6 +155,7 @@ impl LogConfig {
             page_records_max: tuning.page_records_max,
             visibility_timeout: Span::from_nanos(tuning.visibility_timeout),
             long_poll: Span::from_nanos(tuning.long_poll),
+            consumers: tuning.consumers,
             envelope_len: tuning.envelope_len,
             partition_len: tuning.partition_len,
         };

@@ -89,8 +89,9 @@ fn tags_are_balanced_and_charts_are_described() {
         page.matches("role=\"img\" aria-label=\"").count(),
         page.matches("<svg ").count()
     );
-    // Two functions and a queue mapping have five charts each, a stream mapping has its shards instead of pollers.
-    assert_eq!(page.matches("<figure>").count(), 4 * 5);
+    // Two functions have five charts each, and so has a stream mapping, with its shards. A queue mapping has its pollers,
+    // what is in flight, and here dead letters.
+    assert_eq!(page.matches("<figure>").count(), 3 * 5 + 7);
     assert!(page.contains("shard 3, 50.0% of records") && page.contains("all others, largest"));
     assert_eq!(
         page.matches("<table>").count(),

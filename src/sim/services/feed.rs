@@ -86,6 +86,17 @@ impl Feed {
         Self::new(producers, parts, (Time::ZERO, Time::MAX), seed, label)
     }
 
+    /// The messages of the FIFO queue called `label`; `keys` draws the groups of each producer.
+    pub(super) fn of_fifo(
+        producers: &[Producer],
+        keys: Vec<KeyDraw>,
+        seed: u64,
+        label: &str,
+    ) -> Self {
+        let parts = keys.into_iter().map(|keys| (1.0, keys)).collect();
+        Self::new(producers, parts, (Time::ZERO, Time::MAX), seed, label)
+    }
+
     /// The records of the shard called `label` with the life `life`; `spaces` has the keys of each producer.
     pub(super) fn of_shard(
         producers: &[Producer],

@@ -64,6 +64,19 @@ impl KeySpace {
         }
     }
 
+    /// How keys are drawn where no shard takes a part of them.
+    pub(super) fn whole(&self) -> KeyDraw {
+        match &self.table {
+            None => KeyDraw::Unique,
+            Some((table, _)) => KeyDraw::Part {
+                table: table.clone(),
+                chance: self.keyed,
+                first: 0,
+                last: table.ranks.len() as u32 - 1,
+            },
+        }
+    }
+
     /// The share of the producer's records that a shard takes, and how their keys are drawn.
     pub(super) fn part(&self, life: &Lifetime) -> (f64, KeyDraw) {
         let width = u128::from(life.last - life.first) + 1;

@@ -1,32 +1,35 @@
 //! A queue inside the process.
 
 use super::content::{Content, ContentError};
+use super::order::Order;
 use super::{ACCOUNT, REGION};
-use crate::engine::{Meta, Page, Record, Seq, Span, Time};
+use crate::engine::{Meta, Page, Record, Seq, SourceKind, Span, Time, stream_key};
 use crate::poll::encode::{SqsMessage, SqsShape, SystemAttribute};
 use crate::scenario::LocalSource;
 use crate::source::{Keep, PageBuffer, Payload, Records, md5};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Mutex;
+use tokio::sync::Notify;
 
-/// An SQS-like queue: visibility timeout, receive counts, deletion by the last receipt handle, redrive.
+/// An SQS-like queue: visibility timeout, receive counts, deletion by the last receipt handle, redrive. A FIFO queue makes
+/// its message groups from the keys of its content.
 #[derive(Debug)]
 pub struct Queue {
     content: Content,
     arn: String,
+    is_fifo: bool,
     visibility_timeout: Span,
     max_receive_count: Option<u32>,
     origin: Time,
     state: Mutex<State>,
+    /// A deletion set messages free.
+    freed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// The number of the next message that nobody has received.
-    next: u64,
-    /// Messages that became visible again.
-    returned: VecDeque<u64>,
+    order: Order,
     hidden: BTreeSet<(Time, u64)>,
     /// Messages that were received and not deleted.
     received: BTreeMap<u64, Received>,
@@ -47,13 +50,23 @@ impl Queue {
     /// # Errors
     /// A file of lines that cannot be read.
     pub fn open(source: &LocalSource, now: Time) -> Result<Self, ContentError> {
+        let is_fifo = source.kind == SourceKind::SqsFifo;
+        let ending = if is_fifo { ".fifo" } else { "" };
         Ok(Self {
             content: Content::open(&source.content)?,
-            arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", source.name),
+            arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}{ending}", source.name),
+            is_fifo,
             visibility_timeout: source.visibility_timeout,
             max_receive_count: source.max_receive_count,
             origin: now,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                order: Order::new(is_fifo),
+                hidden: BTreeSet::new(),
+                received: BTreeMap::new(),
+                receives: 0,
+                dead: 0,
+            }),
+            freed: Notify::new(),
         })
     }
 
@@ -65,7 +78,7 @@ impl Queue {
     /// Whether there will never be a message again.
     pub fn is_exhausted(&self) -> bool {
         let state = self.lock();
-        state.next >= self.content.count() && state.received.is_empty()
+        state.order.is_used_up(self.content.count()) && state.received.is_empty()
     }
 
     /// How many messages went to the dead-letter queue.
@@ -84,22 +97,20 @@ impl Queue {
         keep: &Keep,
     ) -> Page<Payload> {
         let mut state = self.lock();
-        state.reveal(now);
+        let group = |number| self.content.key(number).0;
+        state.reveal(now, group);
         let arrived = self.content.available(now.since(self.origin));
         let mut buffer = PageBuffer::default();
         let mut rejected = Records::new();
+        let mut turn = None;
         while records.len() + rejected.len() < records_max as usize {
-            let number = match state.returned.pop_front() {
-                Some(number) => number,
-                None if state.next < arrived => {
-                    state.next += 1;
-                    state.next - 1
-                }
-                None => break,
+            let Some(number) = state.order.take(arrived, &mut turn, group) else {
+                break;
             };
             let count = state.received.get(&number).map_or(0, |seen| seen.count) + 1;
             if self.max_receive_count.is_some_and(|max| count > max) {
                 state.received.remove(&number);
+                state.order.forget(number, group);
                 state.dead += 1;
                 continue;
             }
@@ -108,7 +119,10 @@ impl Queue {
             let (receipt, encoded) = self.encode(shape, &mut buffer, number, received, keep);
             let meta = Meta {
                 seq: Seq::from(state.receives),
-                group: 0,
+                group: match self.is_fifo {
+                    true => stream_key(0, &group_id(group(number))),
+                    false => 0,
+                },
                 arrival: self.arrival(number),
                 wire_len: encoded.unwrap_or(0),
             };
@@ -122,6 +136,9 @@ impl Queue {
             };
             list.push(Record { meta, payload });
         }
+        if self.is_fifo && state.order.is_ready() {
+            self.freed.notify_one();
+        }
         drop(state);
         buffer.hand_out(&mut records);
         Page {
@@ -134,13 +151,23 @@ impl Queue {
     /// When a receive may find something, if it finds nothing now.
     pub fn next_visible(&self) -> Option<Time> {
         let state = self.lock();
-        let arrival = (state.next < self.content.count()).then(|| self.arrival(state.next));
+        if state.order.is_ready() {
+            return Some(Time::ZERO);
+        }
+        let awaited = state.order.awaited();
+        let awaited = awaited.filter(|&number| number < self.content.count());
+        let arrival = awaited.map(|number| self.arrival(number));
         let returns = state.hidden.first().map(|(at, _)| *at);
         arrival.into_iter().chain(returns).min()
     }
 
+    /// Waits until a deletion sets messages of its group free; FIFO queues only.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
     /// Deletes the message of a receipt handle. An outdated handle deletes nothing, as with the service's
-    /// standard queues once the message was received again.
+    /// standard queues once the message was received again, and with FIFO queues once it is visible again.
     pub fn delete(&self, receipt: &str) {
         let parsed = receipt.split_once('-').and_then(|(number, count)| {
             Some((number.parse::<u64>().ok()?, count.parse::<u32>().ok()?))
@@ -152,9 +179,16 @@ impl Queue {
         if let Some(received) = state.received.get(&number).copied()
             && received.count == count
         {
-            state.received.remove(&number);
-            if !state.hidden.remove(&(received.hidden_until, number)) {
-                state.returned.retain(|&returned| returned != number);
+            if state.hidden.remove(&(received.hidden_until, number)) {
+                state.received.remove(&number);
+                if state
+                    .order
+                    .forget(number, |number| self.content.key(number).0)
+                {
+                    self.freed.notify_one();
+                }
+            } else if state.order.withdraw(number) {
+                state.received.remove(&number);
             }
         }
     }
@@ -197,6 +231,17 @@ impl Queue {
         message.set(SystemAttribute::SentTimestamp, &sent);
         message.set(SystemAttribute::SenderId, "tidegate");
         message.set(SystemAttribute::ApproximateFirstReceiveTimestamp, &first);
+        let fifo = self
+            .is_fifo
+            .then(|| FifoTexts::of(number, mark, self.content.key(number).0));
+        if let Some(texts) = &fifo {
+            message.set(SystemAttribute::SequenceNumber, &texts.sequence_number);
+            message.set(SystemAttribute::MessageGroupId, &texts.group_id);
+            message.set(
+                SystemAttribute::MessageDeduplicationId,
+                &texts.deduplication_id,
+            );
+        }
         let data = Some(message.body.as_bytes());
         let encoded = keep.push(buffer, data, |out| shape.encode(out, &message));
         (receipt, encoded)
@@ -214,13 +259,36 @@ impl Queue {
     }
 }
 
+/// What only messages of FIFO queues have.
+struct FifoTexts {
+    sequence_number: String,
+    group_id: String,
+    deduplication_id: String,
+}
+
+impl FifoTexts {
+    /// Sequence numbers have twenty digits and grow in steps of 256, as those of the service do.
+    fn of(number: u64, mark: u64, key: u64) -> Self {
+        const FIRST: u128 = 18_849_496_460_467_696_128;
+        Self {
+            sequence_number: (FIRST + 256 * u128::from(number)).to_string(),
+            group_id: group_id(key),
+            deduplication_id: format!("{mark:016x}{number:016x}"),
+        }
+    }
+}
+
+fn group_id(key: u64) -> String {
+    format!("group-{key}")
+}
+
 impl State {
-    fn reveal(&mut self, now: Time) {
+    fn reveal(&mut self, now: Time, group: impl Fn(u64) -> u64) {
         while let Some(&(at, number)) = self.hidden.first()
             && at <= now
         {
             self.hidden.pop_first();
-            self.returned.push_back(number);
+            self.order.give_back(number, &group);
         }
     }
 
@@ -238,77 +306,5 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::SourceKind;
-    use crate::scenario::{Dist, Generated, Keys, LocalContent};
-
-    fn queue(count: u64, max_receive_count: Option<u32>) -> Queue {
-        let generated = Generated {
-            per_sec: 1e9,
-            size: Dist::Constant(50.0),
-            keys: Keys::Unique,
-            count: Some(count),
-            seed: 3,
-        };
-        let source = LocalSource {
-            name: "orders".to_owned(),
-            kind: SourceKind::Sqs,
-            shards: 1,
-            visibility_timeout: Span::from_secs(30),
-            max_receive_count,
-            content: LocalContent::Generated(generated),
-        };
-        Queue::open(&source, Time::from_secs(1)).expect("a queue")
-    }
-
-    fn received(queue: &Queue, shape: &SqsShape, now: Time) -> Records {
-        let page = queue.receive(shape, now, 10, Vec::new(), &Keep::default());
-        assert!(page.rejected.is_empty());
-        page.records
-    }
-
-    fn body(record: &Record<Payload>) -> serde_json::Value {
-        assert_eq!(record.payload.json.len(), record.meta.wire_len as usize);
-        serde_json::from_slice(&record.payload.json).expect("JSON")
-    }
-
-    #[test]
-    fn messages_come_back_after_the_visibility_timeout_until_they_are_deleted() {
-        let queue = queue(3, None);
-        let shape = queue.shape(false);
-        let now = Time::from_secs(10);
-        let first = received(&queue, &shape, now);
-        assert_eq!(first.len(), 3);
-        queue.delete(&first[0].payload.receipt);
-        assert!(received(&queue, &shape, now).is_empty());
-        assert_eq!(queue.next_visible(), Some(Time::from_secs(40)));
-        let again = received(&queue, &shape, Time::from_secs(40));
-        assert_eq!(again.len(), 2);
-        let shown = body(&again[0]);
-        assert_eq!(shown["attributes"]["ApproximateReceiveCount"], "2");
-        assert_eq!(
-            shown["attributes"]["ApproximateFirstReceiveTimestamp"],
-            "10000"
-        );
-        // A handle of the first receive no longer counts.
-        queue.delete(&first[1].payload.receipt);
-        assert!(!queue.is_exhausted());
-        for record in &again {
-            queue.delete(&record.payload.receipt);
-        }
-        assert!(queue.is_exhausted());
-    }
-
-    #[test]
-    fn the_redrive_policy_ends_a_message() {
-        let queue = queue(1, Some(2));
-        let shape = queue.shape(false);
-        for (at, count) in [(10, 1), (40, 1), (70, 0)] {
-            let page = received(&queue, &shape, Time::from_secs(at));
-            assert_eq!(page.len(), count);
-        }
-        assert_eq!(queue.dead_letters(), 1);
-        assert!(queue.is_exhausted());
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! Who a poller says it is, and what becomes of it when the cluster does not like the answer.
 
 use crate::support::kafka::{MTLS, PLAIN, SASL, SASL_TLS, Topic, certificate, numbers, value};
-use crate::support::poller::{Ended, Poller, wait_until};
+use crate::support::poller::{Ended, Poller};
 use crate::support::{server_url, unique};
 use serde_json::json;
 
@@ -79,9 +79,7 @@ async fn a_wrong_password_is_an_authentication_error_until_it_is_mended() {
     let wrong = [("SASL_SCRAM_512_AUTH", login("tidegate", "not-it"))];
     let poller = poller(&topic, SASL, &wrong, in_clear);
     let running = poller.start(&[]);
-    wait_until("the complaint", || {
-        running.says("EVENT_SOURCE_AUTHN_ERROR").then_some(())
-    });
+    running.await_output("EVENT_SOURCE_AUTHN_ERROR");
     std::fs::write(
         poller.path("secret-0.json"),
         login("tidegate", "tide-secret"),
@@ -105,9 +103,7 @@ async fn who_may_not_read_the_topic_gets_an_authorization_error() {
     let stranger = [("BASIC_AUTH", login("stranger", "gate-secret"))];
     let poller = poller(&topic, SASL, &stranger, in_clear);
     let running = poller.start(&[]);
-    wait_until("the complaint", || {
-        running.says("EVENT_SOURCE_AUTHZ_ERROR").then_some(())
-    });
+    running.await_output("EVENT_SOURCE_AUTHZ_ERROR");
     let ended = running.terminate();
     assert!(ended.status.success(), "{ended:?}");
     assert!(poller.invocations().is_empty());
@@ -118,9 +114,7 @@ async fn a_missing_topic_is_a_configuration_error_until_it_is_there() {
     let topic = Topic::named(&server_url(PLAIN), &unique("later"), 1);
     let poller = topic.poller(QUICK);
     let running = poller.start(&[]);
-    wait_until("the complaint", || {
-        running.says("ESM_CONFIG_NOT_VALID").then_some(())
-    });
+    running.await_output("ESM_CONFIG_NOT_VALID");
     topic.make(&[]).await;
     topic.send(0, None, Some("there it is")).await;
     let seen = poller.await_invocations("the record", |seen| !seen.is_empty());

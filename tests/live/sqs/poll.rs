@@ -6,14 +6,14 @@ use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-fn bodies(count: usize) -> Vec<String> {
+pub(super) fn bodies(count: usize) -> Vec<String> {
     (0..count)
         .map(|number| format!("message-{number}"))
         .collect()
 }
 
 /// How often each body was delivered.
-fn deliveries(invocations: &[Invocation]) -> BTreeMap<String, usize> {
+pub(super) fn deliveries(invocations: &[Invocation]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for record in invocations
         .iter()
@@ -36,7 +36,7 @@ pub(super) fn deliveries_of(log: &Path) -> BTreeMap<String, usize> {
     counts
 }
 
-fn poller(queue: &Queue, mapping: &str) -> Poller {
+pub(super) fn poller(queue: &Queue, mapping: &str) -> Poller {
     Poller::new(&queue.arn, server_url(SQS_URL), mapping)
 }
 

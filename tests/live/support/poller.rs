@@ -25,8 +25,8 @@ pub(crate) struct Poller {
 pub(crate) struct Running {
     child: Child,
     /// Reads what it says from the beginning, so that it never has to wait for a reader.
+    output: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
-    said: Arc<Mutex<String>>,
 }
 
 /// What is left of a poller that ended.
@@ -40,7 +40,7 @@ pub(crate) struct Ended {
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
-    /// When the function saw it.
+    /// When it was invoked, in milliseconds since the Unix epoch.
     pub(crate) unix_ms: u64,
     pub(crate) records: Vec<Value>,
     /// The whole event.
@@ -128,19 +128,19 @@ impl Poller {
             .spawn()
             .expect("the program starts");
         let errors = child.stderr.take().expect("standard error is piped");
-        let said = Arc::new(Mutex::new(String::new()));
-        let heard = said.clone();
+        let output = Arc::new(Mutex::new(String::new()));
+        let told = output.clone();
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                let mut heard = heard.lock().expect("nobody panics with it");
-                heard.push_str(&line);
-                heard.push('\n');
+                let mut text = told.lock().expect("nobody panicked over it");
+                text.push_str(&line);
+                text.push('\n');
             }
         });
         Running {
             child,
+            output,
             reader: Some(reader),
-            said,
         }
     }
 
@@ -201,14 +201,6 @@ impl Invocation {
 }
 
 impl Running {
-    /// Whether it has said that.
-    pub(crate) fn says(&self, text: &str) -> bool {
-        self.said
-            .lock()
-            .expect("nobody panics with it")
-            .contains(text)
-    }
-
     /// Ends it without a chance to do anything (SIGKILL).
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it still ran");
@@ -225,23 +217,31 @@ impl Running {
         self.wait()
     }
 
+    fn said(&self) -> String {
+        self.output.lock().expect("nobody panicked over it").clone()
+    }
+
+    /// Waits until it has said this.
+    pub(crate) fn await_output(&self, text: &str) {
+        wait_until(text, || self.said().contains(text).then_some(()));
+    }
+
     pub(crate) fn wait(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("its status") {
                 break status;
             }
-            if Instant::now() >= deadline {
-                let said = self.said.lock().expect("nobody panics with it").clone();
-                panic!(
-                    "waited {PATIENCE:?} in vain for the end of the poller, which said:\n{said}"
-                );
-            }
+            assert!(
+                Instant::now() < deadline,
+                "waited {PATIENCE:?} in vain for the end of the poller, which said:\n{}",
+                self.said()
+            );
             std::thread::park_timeout(Duration::from_millis(20));
         };
         let reader = self.reader.take().expect("it is waited for once");
         reader.join().expect("its output was read");
-        let output = self.said.lock().expect("nobody panics with it").clone();
+        let output = self.said();
         Ended { status, output }
     }
 }

@@ -195,10 +195,9 @@ fn esm_window_range() {
 
 #[test]
 fn esm_fifo_no_window() {
-    assert_eq!(
-        codes(SqsFifo, |p| p.maximum_batching_window_in_seconds = Some(1)),
-        ["esm-fifo-no-window"]
-    );
+    let message = text(SqsFifo, |p| p.maximum_batching_window_in_seconds = Some(1));
+    assert_eq!(message, "Batching window is not supported for FIFO queues");
+    assert!(codes(SqsFifo, |p| p.maximum_batching_window_in_seconds = Some(0)).is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::Core;
 use super::credit;
+use super::groups::Overdue;
 use crate::engine::{
     BatchId, FailureClass, Record, ReturnCause, Span, Time, WakeReason, limits, retry,
 };
@@ -12,7 +13,7 @@ use crate::engine::{
 ///  Resting ◀──▶ Free ──▶ Receiving ──▶ Free (nothing, or more wanted: Gathering is Free with records)
 ///                │  ▲
 ///                ▼  └────────── Pausing (a receive failed, or came back empty without long polling)
-///             Invoking ──▶ Holding (refused; retried within the lease) ──▶ Invoking
+///   (Waiting) ▶ Invoking ──▶ Holding (refused; retried within the lease) ──▶ Invoking
 ///                │  └────▶ Free (deleted beside it, or left to visibility)
 ///                └───────▶ Settling (too many deletions pending) ──▶ Free
 /// ```
@@ -25,8 +26,12 @@ pub(super) struct Poller<P> {
     bytes: u64,
     /// When the first gathered message was received: the window counts from here (rule `batch-window-from-first-message`).
     gathering_since: Time,
+    /// When the last messages were received.
+    received_at: Time,
     /// When the oldest gathered message becomes visible again.
     lease_end: Time,
+    /// Before this it cannot become visible: the service may have given it out any time since it was asked.
+    lease_ends_from: Time,
     failures: u32,
 }
 
@@ -43,6 +48,8 @@ pub(super) enum State {
     Receiving,
     /// Waiting out a failed receive, or an empty one without long polling.
     Pausing,
+    /// Has a batch of a FIFO queue that must not overtake what is still worked on.
+    Waiting,
     /// Waiting for an invocation.
     Invoking(Work),
     /// Refused; holds the messages for another try within the lease.
@@ -54,8 +61,11 @@ pub(super) enum State {
 /// A batch on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Work {
-    batch: BatchId,
+    pub(super) batch: BatchId,
     lease_end: Time,
+    pub(super) lease_ends_from: Time,
+    /// FIFO queues: its groups are kept from being sent by others.
+    pub(super) is_overdue: bool,
     refusals: u32,
     /// Whether the wait of a held batch is over and it is to be offered again.
     again: bool,
@@ -69,7 +79,9 @@ impl<P> Poller<P> {
             gathered: Vec::new(),
             bytes: 0,
             gathering_since: Time::ZERO,
+            received_at: Time::ZERO,
             lease_end: Time::MAX,
+            lease_ends_from: Time::MAX,
             failures: 0,
         }
     }
@@ -102,6 +114,7 @@ impl<P> Poller<P> {
         core: &mut Core<P>,
         mut records: Vec<Record<P>>,
         is_empty: bool,
+        lease_ends_from: Time,
     ) {
         assert!(
             self.state == State::Receiving,
@@ -116,9 +129,11 @@ impl<P> Poller<P> {
             }
             return;
         }
+        self.received_at = core.now;
         if self.gathered.is_empty() {
             self.gathering_since = core.now;
             self.lease_end = core.now + core.tuning.visibility_timeout;
+            self.lease_ends_from = lease_ends_from;
             self.bytes = u64::from(core.tuning.envelope_len);
         }
         for record in &records {
@@ -186,6 +201,10 @@ impl<P> Poller<P> {
     pub(super) fn deadline(&mut self, core: &mut Core<P>) -> Option<(u32, ReturnCause)> {
         match &mut self.state {
             State::Pausing => self.state = State::Free,
+            State::Waiting => {
+                self.state = State::Free;
+                return Some((self.forsake(core), ReturnCause::LeaseEnded));
+            }
             State::Holding(work, cause) => {
                 if core.now < work.lease_end {
                     work.again = true;
@@ -206,6 +225,33 @@ impl<P> Poller<P> {
         None
     }
 
+    /// Whether a held batch is due and has to be given up.
+    pub(super) fn is_abandoned(&self, now: Time) -> bool {
+        matches!(self.state, State::Holding(work, _) if work.lease_end <= now)
+    }
+
+    /// Whether what was gathered is visible again.
+    pub(super) fn has_expired(&self, now: Time) -> bool {
+        !self.gathered.is_empty() && self.lease_end <= now
+    }
+
+    /// Whether what was gathered waits for other work from now on, until its lease ends.
+    pub(super) fn must_wait(&mut self, core: &mut Core<P>, overdue: &Overdue) -> bool {
+        let waits = self.state == State::Free && overdue.delays(&self.gathered);
+        if waits {
+            self.state = State::Waiting;
+            core.timers
+                .set(self.key, self.lease_end, WakeReason::LeaseEnd);
+        }
+        waits
+    }
+
+    /// There is nothing to wait for any more, or something else.
+    pub(super) fn go_on(&mut self, core: &mut Core<P>) {
+        core.timers.clear(self.key);
+        self.state = State::Free;
+    }
+
     /// The batch to invoke now and which attempt it is.
     pub(super) fn next_invoke(&mut self, core: &mut Core<P>) -> Option<(BatchId, u32)> {
         if let State::Holding(work, _) = self.state {
@@ -224,10 +270,13 @@ impl<P> Poller<P> {
         if !(full || window_end <= core.now || !core.is_taking()) {
             return None;
         }
+        let (lease_end, lease_ends_from) = (self.lease_end, self.lease_ends_from);
         let list = self.take_batch(core);
         let work = Work {
             batch: core.batches.begin(list),
-            lease_end: self.lease_end,
+            lease_end,
+            lease_ends_from,
+            is_overdue: false,
             refusals: 0,
             again: false,
         };
@@ -236,7 +285,7 @@ impl<P> Poller<P> {
     }
 
     /// What to receive now: how many messages, and how long the service may wait for the first. Without a window
-    /// a batch is what one receive returns (rule `sqs-batch-is-one-receive`).
+    /// a batch is what one receive returns (rules `sqs-batch-is-one-receive`, `fifo-batch-mixes-groups`).
     pub(super) fn next_receive(&mut self, core: &mut Core<P>) -> Option<(u32, Span)> {
         if self.state != State::Free || !core.is_taking() {
             return None;
@@ -274,6 +323,9 @@ impl<P> Poller<P> {
             .map(|record| u64::from(record.meta.wire_len) + 1)
             .sum();
         self.bytes = u64::from(core.tuning.envelope_len) + rest_bytes;
+        // The batch was not full before the last receive, so that is where all of the rest came from.
+        self.gathering_since = self.received_at;
+        self.lease_end = self.received_at + core.tuning.visibility_timeout;
         std::mem::replace(&mut self.gathered, rest)
     }
 

@@ -1,0 +1,263 @@
+//! `[[function.alias]]`: aliases with their provisioned concurrency, and how Application Auto Scaling moves it.
+
+use super::availability::not_yet;
+use super::convert::{
+    Named, boolean, choice, duration, duration_in, integer, name, number, text, unique,
+};
+use super::diagnostic::Diagnostic;
+use super::inside;
+use super::model::{Alias, ScalableTarget, ScheduledAction};
+use super::read::{At, Cx, Table};
+use super::schedule::Schedule;
+use super::suggest::nearest;
+use crate::engine::lambda::{Statistic, TargetTracking};
+use crate::engine::{Span, Time};
+use jiff::tz::TimeZone;
+use std::ops::{Range, RangeInclusive};
+
+const CAPACITY: RangeInclusive<i64> = 0..=1_000_000;
+/// What Application Auto Scaling takes as a target for this metric.
+const TARGETS: RangeInclusive<f64> = 0.1..=0.9;
+const COOLDOWNS: RangeInclusive<Span> = Span::ZERO..=Span::from_secs(86_400);
+
+/// When the scenario begins on the calendar, and how long it lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    pub(super) start: Time,
+    pub(super) length: Span,
+}
+
+/// The aliases of one function, which has this much reserved concurrency.
+pub(super) fn aliases(
+    function: &mut Table<'_>,
+    cx: &mut Cx,
+    reserved: Option<u32>,
+    clock: WallClock,
+) -> Vec<Alias> {
+    let mut names = Vec::new();
+    let mut found = Vec::new();
+    let mut provisioned: u64 = 0;
+    for table in function.tables(cx, "alias", "[[function.alias]]") {
+        let (named, alias, place) = alias(table, cx, clock);
+        names.extend(named);
+        provisioned += u64::from(alias.provisioned_concurrency);
+        if let Some(reserved) = reserved
+            && alias.provisioned_concurrency > 0
+            && provisioned > u64::from(reserved)
+        {
+            cx.push(above_reserved(&place, provisioned, reserved));
+        }
+        found.push(alias);
+    }
+    unique("aliases of one function", &names, cx);
+    found
+}
+
+/// Keys that AWS has on an alias only: there is no provisioned concurrency for `$LATEST`.
+pub(super) fn refuse_unaliased(function: &mut Table<'_>, cx: &mut Cx) {
+    for key in ["provisioned_concurrency", "autoscaling"] {
+        if let Some(entry) = function.entry(key) {
+            cx.push(
+                Diagnostic::new(
+                    "provisioned-needs-alias",
+                    format!("`{key}` belongs to an alias of the function"),
+                )
+                .at(&entry.key_span)
+                .label("$LATEST has no provisioned concurrency")
+                .help("add `[[function.alias]]` with `name = \"live\"`, put it there, and call `\"function:live\"`"),
+            );
+        }
+    }
+}
+
+/// Rule `provisioned-within-reserved`.
+fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
+    Diagnostic::new(
+        "provisioned-above-reserved",
+        "AWS refuses it: Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
+    )
+    .at(place)
+    .label(format!("{provisioned} would be provisioned"))
+    .allowed(format!("up to {reserved} for all aliases together"))
+    .help("lower it, or raise `reserved_concurrency`")
+}
+
+fn alias(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    clock: WallClock,
+) -> (Option<Named>, Alias, Range<usize>) {
+    let named = table.req(cx, "name", "\"live\"", name);
+    let text = named.as_ref().map_or("", |named| named.name.as_str());
+    if let Some(wrong) = wrong_name(text)
+        && let Some(entry) = table.entry("name")
+    {
+        cx.push(
+            Diagnostic::new("bad-name", wrong)
+                .at(&entry.node.span)
+                .label("no name for an alias")
+                .allowed("letters, digits, `-` and `_`, and not digits alone")
+                .help("write `\"live\"`"),
+        );
+    }
+    if let Some(entry) = table.entry("weights") {
+        let advice = "remove it; the alias then means one version";
+        cx.push(not_yet("`weights`", &entry.key_span, advice));
+    }
+    let provisioned = table.opt(cx, "provisioned_concurrency", integer(CAPACITY));
+    let place = table
+        .entry("provisioned_concurrency")
+        .map_or_else(|| table.span.clone(), |entry| entry.node.span.clone());
+    let provisioned_concurrency = provisioned.unwrap_or(0);
+    let autoscaling = table.opt(cx, "autoscaling", |at, cx| target(at, cx, clock));
+    table.finish(cx);
+    let alias = Alias {
+        name: text.to_owned(),
+        provisioned_concurrency,
+        autoscaling,
+    };
+    (named, alias, place)
+}
+
+/// Versions are numbers, and `$LATEST` is neither an alias nor a version of its own.
+fn wrong_name(name: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name == "$LATEST" {
+        Some("`$LATEST` cannot be an alias".to_owned())
+    } else if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+        Some(format!("`{name}` is a version, not an alias"))
+    } else if !name.chars().all(fits) {
+        Some(format!("`{name}` cannot be the name of an alias"))
+    } else {
+        None
+    }
+}
+
+fn target(at: At<'_>, cx: &mut Cx, clock: WallClock) -> Option<ScalableTarget> {
+    let mut table = Table::open(at, "`autoscaling`", cx)?;
+    let min = table.opt(cx, "min", integer(CAPACITY)).unwrap_or(0);
+    let max = table.req(cx, "max", "400", integer(CAPACITY));
+    if let (Some(max), Some(entry)) = (max, table.entry("min"))
+        && min > max
+    {
+        cx.push(
+            Diagnostic::new("min-above-max", "the minimum is above the maximum")
+                .at(&entry.node.span)
+                .label(format!("`max` is {max}"))
+                .allowed(format!("0 to {max}")),
+        );
+    }
+    let goal = table.opt(cx, "target_utilization", number(TARGETS));
+    let statistics = [
+        ("Average", Statistic::Average),
+        ("Maximum", Statistic::Maximum),
+    ];
+    let statistic = table.opt(cx, "statistic", choice(&statistics));
+    let out = table.opt(cx, "scale_out_cooldown", duration_in(COOLDOWNS));
+    let inward = table.opt(cx, "scale_in_cooldown", duration_in(COOLDOWNS));
+    let disable_scale_in = table.opt(cx, "disable_scale_in", boolean);
+    let tracking = goal.map(|target| TargetTracking {
+        statistic: statistic.unwrap_or_default(),
+        scale_out_cooldown: out.unwrap_or(Span::ZERO),
+        scale_in_cooldown: inward.unwrap_or(Span::ZERO),
+        disable_scale_in: disable_scale_in.unwrap_or(false),
+        ..TargetTracking::new(target)
+    });
+    let mut schedule = Vec::new();
+    for table in table.tables(cx, "schedule", "a scheduled action") {
+        action(table, cx, clock, &mut schedule);
+    }
+    schedule.sort_by_key(|action| action.at);
+    if tracking.is_none() && schedule.is_empty() {
+        cx.push(
+            Diagnostic::new("missing-key", "this autoscaling never does anything")
+                .at(&table.span)
+                .label("no `target_utilization` and no `schedule`")
+                .help("add `target_utilization = 0.7`"),
+        );
+    }
+    table.finish(cx);
+    Some(ScalableTarget {
+        min,
+        max: max?.max(min),
+        tracking,
+        schedule,
+    })
+}
+
+/// One scheduled action, as often as it is due.
+fn action(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    clock: WallClock,
+    schedule: &mut Vec<ScheduledAction>,
+) {
+    let at = table.opt(cx, "at", duration);
+    let zone = table.opt(cx, "timezone", zone).unwrap_or(TimeZone::UTC);
+    let due = table.opt(cx, "schedule", expression);
+    if table.entry("at").is_some() == table.entry("schedule").is_some() {
+        cx.push(
+            Diagnostic::new("one-of", "a scheduled action needs `at` or `schedule`")
+                .at(&table.span)
+                .label("has both or neither")
+                .help("write `at = \"10m\"`, or `schedule = \"cron(0 8 * * ? *)\"`"),
+        );
+    }
+    let min = table.opt(cx, "min", integer(CAPACITY));
+    let max = table.opt(cx, "max", integer(CAPACITY));
+    if min.is_none() && max.is_none() {
+        cx.push(
+            Diagnostic::new("missing-key", "this scheduled action changes nothing")
+                .at(&table.span)
+                .label("no `min` and no `max`")
+                .help("add `min = 200`"),
+        );
+    }
+    table.finish(cx);
+    let due = due.map_or_else(Vec::new, |due| due.due(clock.start, clock.length, &zone));
+    for at in at.into_iter().chain(due) {
+        schedule.push(ScheduledAction { at, min, max });
+    }
+}
+
+fn zone(at: At<'_>, cx: &mut Cx) -> Option<TimeZone> {
+    let found = text(at, cx)?;
+    let zone = TimeZone::get(found).ok();
+    if zone.is_none() {
+        let known: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .collect();
+        let nearest = nearest(found, known.iter().map(String::as_str));
+        cx.push(
+            Diagnostic::new("unknown-name", "there is no such time zone")
+                .at(&at.node.span)
+                .label(format!("found `{found}`"))
+                .allowed("names of the IANA time zone database, such as `Europe/Berlin`")
+                .help(nearest.map_or_else(
+                    || "leave it out for UTC".to_owned(),
+                    |name| format!("did you mean `{name}`?"),
+                )),
+        );
+    }
+    zone
+}
+
+fn expression(at: At<'_>, cx: &mut Cx) -> Option<Schedule> {
+    let found = text(at, cx)?;
+    match Schedule::parse(found) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            let written = &at.node.span;
+            let file = cx.diagnostics.main_text();
+            let place = inside::place(file, written, found, &error.part);
+            cx.push(
+                Diagnostic::new("bad-schedule", error.message)
+                    .at(&place.unwrap_or_else(|| written.clone()))
+                    .label("cannot be understood")
+                    .allowed(error.allowed),
+            );
+            None
+        }
+    }
+}

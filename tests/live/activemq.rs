@@ -1,0 +1,4 @@
+//! ActiveMQ: the client alone, and the poller on a queue.
+
+mod client;
+mod poll;

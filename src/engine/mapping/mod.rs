@@ -72,10 +72,6 @@ pub struct Unsupported {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a mapping holds one, and a box would cost every input a jump"
-)]
 enum Family<P> {
     Stream(Stream<P>),
     Queue(Box<Queue<P>>),

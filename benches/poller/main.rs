@@ -2,7 +2,8 @@
 //!
 //! The bare loop is what one writes without semantics in an afternoon: receive, build the event, invoke, delete or go on.
 //! Rounds alternate, and the ratio is that of the medians. Run it with
-//! `scripts/servers run -- cargo bench --bench poller`.
+//! `scripts/servers run -- cargo bench --bench poller`, with `-- rabbitmq` behind it for the rows of one source
+//! (`sqs`, `kinesis`, `rabbitmq`, `hop`).
 
 #![allow(
     clippy::disallowed_methods,
@@ -32,8 +33,6 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let wanted = std::env::args().skip(1).find(|it| !it.starts_with('-'));
-    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name == wanted);
     let Ok(server) = std::env::var("TIDEGATE_TEST_MINISTACK_URL") else {
         println!(
             "poller: skipped, no server. Run scripts/servers run -- cargo bench --bench poller"
@@ -49,25 +48,34 @@ fn main() {
         let world = World::new(server, function.url.clone());
         println!("| source | poller, records/s | bare loop, records/s | ratio | poller, µs CPU/record | bare loop, µs CPU/record |");
         println!("| --- | --- | --- | --- | --- | --- |");
-        if is_wanted("sqs") {
+        if wanted("sqs") {
             sqs(&world, false).await;
             sqs(&world, true).await;
         }
-        if is_wanted("kinesis") {
+        if wanted("kinesis") {
             for shards in [1, 8, 64] {
                 kinesis(&world, shards).await;
             }
         }
-        if is_wanted("kafka") {
+        if wanted("kafka") {
             kafka::run(&world.function).await;
         }
-        if is_wanted("rabbitmq") {
+        if wanted("rabbitmq") {
             rabbitmq::run(&world).await;
         }
-        if is_wanted("hop") {
+        if wanted("hop") {
             hop::run(&world).await;
         }
     });
+}
+
+/// Whether the command line asks for these rows: with no word on it, for all of them.
+fn wanted(rows: &str) -> bool {
+    let mut words = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'));
+    let first = words.next();
+    first.is_none_or(|first| first == rows || words.any(|word| word == rows))
 }
 
 async fn sqs(world: &World, is_fifo: bool) {

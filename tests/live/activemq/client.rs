@@ -1,7 +1,7 @@
 //! The client on a real broker, without a mapping around it.
 
 use crate::support::activemq::{ARN, Broker, OwnBroker, bytes, number_of};
-use crate::support::{server_url, unique};
+use crate::support::{eventually, server_url, unique};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tidegate::engine::{FailureClass, MappingConfig, Page, Rng, SourceKind, Span};
@@ -108,9 +108,12 @@ async fn what_is_given_back_counts_as_failed_and_ends_in_the_dead_letter_queue()
         queue.release(receipts(&page)).await.expect("taken");
     }
     queue.close().await;
-    let dead = test.drain("ActiveMQ.DLQ").await;
-    let ours = dead.iter().filter(|it| number_of(it) == Some(number));
-    assert_eq!(ours.count(), 1, "{dead:?}");
+    eventually("the message in the dead-letter queue", async || {
+        let dead = test.drain("ActiveMQ.DLQ").await;
+        let is_ours = dead.iter().any(|it| number_of(it) == Some(number));
+        is_ours.then_some(())
+    })
+    .await;
     assert!(test.drain(&name).await.is_empty());
 }
 
@@ -275,4 +278,25 @@ async fn receipts_of_a_lost_connection_settle_nothing() {
     queue.acknowledge(new).await.expect("taken");
     queue.close().await;
     assert!(own.broker.client().await.drain(&name).await.is_empty());
+}
+
+/// Queues below `retry.` have a policy of the broker's: what is rejected is delivered again, after a second.
+#[tokio::test]
+async fn a_redelivery_policy_of_the_broker_decides_what_is_rejected() {
+    let (broker, name) = (Broker::shared(), unique("retry.client"));
+    let mut test = broker.client().await;
+    test.send(&name, 0..1).await;
+    let queue = queue_as(&broker, &name, None);
+    // Seven times as everywhere, and once more by the policy.
+    for delivery in 0..8 {
+        let page = receive(&queue, 1).await.expect("a page");
+        assert_eq!(numbers(&page), ["0"], "delivery {delivery}");
+        if delivery < 7 {
+            queue.release(receipts(&page)).await.expect("taken");
+        } else {
+            queue.acknowledge(receipts(&page)).await.expect("taken");
+        }
+    }
+    queue.close().await;
+    assert!(test.drain(&name).await.is_empty());
 }

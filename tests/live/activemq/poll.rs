@@ -4,7 +4,7 @@ use crate::support::activemq::{
     ARN, Broker, Client, OwnBroker, bytes, number_of, send_by_stomp, text,
 };
 use crate::support::poller::{Invocation, Poller, Running};
-use crate::support::{server_url, unique};
+use crate::support::{eventually, server_url, unique};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -167,8 +167,11 @@ async fn what_keeps_failing_is_redelivered_and_ends_in_the_dead_letter_queue() {
     assert_eq!(marks[0], false);
     assert!(marks[1..].iter().all(|mark| *mark == true), "{marks:?}");
     assert!(is_empty(&mut client, &queue).await);
-    let dead = client.drain("ActiveMQ.DLQ").await;
-    let dead: Vec<Option<usize>> = dead.iter().map(number_of).collect();
+    let dead = eventually("the message in the dead-letter queue", async || {
+        let dead = client.drain("ActiveMQ.DLQ").await;
+        (!dead.is_empty()).then(|| dead.iter().map(number_of).collect::<Vec<_>>())
+    })
+    .await;
     assert_eq!(dead, [Some(99)]);
 }
 

@@ -89,6 +89,8 @@ impl Effects<Payload> for Io {
         if let Some(log) = &mut self.log {
             log.action(now, &action);
         }
+        // What Kafka is told is answered by its consumers.
+        let action = self.tell_kafka(mapping, action)?;
         let answer = match action {
             Action::Read {
                 token,
@@ -96,17 +98,6 @@ impl Effects<Payload> for Io {
                 from,
                 records_max,
             } => self.read(now, mapping.spare_list(), token, shard, from, records_max),
-            Action::Receive {
-                token,
-                poller,
-                records_max,
-                wait,
-                held,
-            } if matches!(self.feed, Feed::Kafka(_)) => {
-                let records = mapping.spare_list();
-                self.kafka_receive(poller, token, (records_max, wait), held, records);
-                None
-            }
             Action::Receive {
                 token,
                 poller,
@@ -127,26 +118,10 @@ impl Effects<Payload> for Io {
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Release { token, batch } => self.release(mapping, token, batch),
-            Action::Yield { token, poller, .. } => {
-                self.kafka_yield(poller, token);
-                None
-            }
-            Action::Leave { token, poller } => {
-                self.kafka_leave(poller, token);
-                None
-            }
-            Action::Measure { token } => {
-                self.kafka_measure(token);
-                None
-            }
-            Action::Checkpoint {
-                token,
-                shard,
-                delta,
-                ..
-            } if matches!(self.feed, Feed::Kafka(_)) => {
-                self.kafka_commit(token, shard, delta.to);
-                None
+            Action::Yield { token, .. }
+            | Action::Leave { token, .. }
+            | Action::Measure { token } => {
+                panic!("{token:?}: this source has no consumer groups")
             }
             Action::Checkpoint {
                 token,

@@ -1,16 +1,13 @@
 //! Kafka: what its mappings ask of their consumers, and what comes back.
 
 use crate::engine::response::{QueueAnswer, read_kafka};
-use crate::engine::{
-    BatchId, Control, Event, Mapping, Outcome, Position, ShardId, Span, Time, Token,
-};
+use crate::engine::{Action, BatchId, Control, Event, Mapping, Outcome, ShardId, Time};
 use crate::poll::effects::{Input, Io};
 use crate::poll::feed::Feed;
-use crate::source::kafka::{Events, Kafka};
-use crate::source::{Payload, Records};
+use crate::source::Payload;
+use crate::source::kafka::Events;
 use crate::target::Reply;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::task::JoinError;
 
 /// The next thing that the consumers have to say; never ends for other sources.
@@ -35,13 +32,6 @@ impl Io {
         })
     }
 
-    fn kafka(&self) -> &Arc<Kafka> {
-        match &self.feed {
-            Feed::Kafka(kafka) => kafka,
-            _ => unreachable!("only Kafka has consumer groups"),
-        }
-    }
-
     /// Gives partitions that are heard of for the first time their names.
     pub(crate) fn hear_of_partitions(&mut self, now: Time, event: &Event<Payload>) {
         let Feed::Kafka(kafka) = &self.feed else {
@@ -62,36 +52,45 @@ impl Io {
         }
     }
 
-    pub(crate) fn kafka_receive(
-        &self,
-        poller: u32,
-        token: Token,
-        limits: (u32, Span),
-        held: Vec<ShardId>,
-        records: Records,
-    ) {
-        let draining = self.draining.subscribe();
-        self.kafka()
-            .receive(poller, token, limits, held, records, draining);
-    }
-
+    /// Passes on what is meant for consumers; the rest comes back.
+    ///
     /// Rule `kafka-commit-is-the-checkpoint`: the group's committed offset is all that is stored.
-    pub(crate) fn kafka_commit(&self, token: Token, shard: ShardId, to: Position) {
-        let offset = to.offset();
-        let offset = offset.unwrap_or_else(|| panic!("{to:?} is no offset"));
-        self.kafka().commit(token, shard, offset);
-    }
-
-    pub(crate) fn kafka_yield(&self, poller: u32, token: Token) {
-        self.kafka().yield_partitions(poller, token);
-    }
-
-    pub(crate) fn kafka_leave(&self, poller: u32, token: Token) {
-        self.kafka().leave(poller, token);
-    }
-
-    pub(crate) fn kafka_measure(&self, token: Token) {
-        self.kafka().measure(token);
+    pub(crate) fn tell_kafka(
+        &self,
+        mapping: &mut Mapping<Payload>,
+        action: Action,
+    ) -> Option<Action> {
+        let Feed::Kafka(kafka) = &self.feed else {
+            return Some(action);
+        };
+        match action {
+            Action::Receive {
+                token,
+                poller,
+                records_max,
+                wait,
+                held,
+            } => {
+                let records = mapping.spare_list();
+                let draining = self.draining.subscribe();
+                kafka.receive(poller, token, (records_max, wait), held, records, draining);
+            }
+            Action::Yield { token, poller, .. } => kafka.yield_partitions(poller, token),
+            Action::Leave { token, poller } => kafka.leave(poller, token),
+            Action::Measure { token } => kafka.measure(token),
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+                ..
+            } => {
+                let offset = delta.to.offset();
+                let offset = offset.unwrap_or_else(|| panic!("{:?} is no offset", delta.to));
+                kafka.commit(token, shard, offset);
+            }
+            other => return Some(other),
+        }
+        None
     }
 
     /// What the answer to an invocation of a Kafka mapping means.

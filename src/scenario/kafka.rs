@@ -37,7 +37,8 @@ pub(crate) fn source(
     let servers = match arn {
         Some(_) => {
             let example = "[\"b-1.orders.abc123.c2.kafka.us-east-1.amazonaws.com:9096\"]";
-            table.req(cx, "bootstrap_servers", example, list(string))?
+            let named = table.req(cx, "bootstrap_servers", example, list(string));
+            named.unwrap_or_default()
         }
         None => written
             .self_managed_event_source

@@ -1,7 +1,7 @@
 //! Brokers in poller files: which engine an ARN stands for, and where it listens.
 
 use super::arn::Arn;
-use super::convert::{choice, text};
+use super::convert::text;
 use super::diagnostic::Diagnostic;
 use super::mapping_keys::place;
 use super::poller_model::MappingSource;
@@ -197,11 +197,22 @@ pub(crate) fn broker_source(
 }
 
 fn engine(at: At<'_>, cx: &mut Cx) -> Option<SourceKind> {
-    let engines = [
-        ("rabbitmq", SourceKind::RabbitMq),
-        ("activemq", SourceKind::ActiveMq),
-    ];
-    choice(&engines)(at, cx)
+    match text(at, cx)? {
+        "rabbitmq" => Some(SourceKind::RabbitMq),
+        "activemq" => Some(SourceKind::ActiveMq),
+        other => {
+            cx.push(
+                Diagnostic::new(
+                    "unknown-name",
+                    format!("`{other}` is not an engine of Amazon MQ"),
+                )
+                .at(&at.node.span)
+                .label("not known")
+                .allowed("rabbitmq, activemq"),
+            );
+            None
+        }
+    }
 }
 
 /// The address that AWS documents for a broker of RabbitMQ: it has the broker's id, the last part of the ARN, in it.

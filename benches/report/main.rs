@@ -123,6 +123,7 @@ fn machine(date: &str, compiler: &str, load: &str) {
 fn target(name: &str) -> Option<f64> {
     match name {
         name if name.starts_with("calls, ") && name.ends_with(" duration") => Some(8e6),
+        name if name.starts_with("SQS fifo") || name.starts_with("SQS, batches of 1,") => Some(1e6),
         name if name.starts_with("SQS") => Some(3e6),
         name if name.starts_with("Kinesis, 10 lanes") => Some(5e6),
         name if name.starts_with("Kinesis") => Some(20e6),

@@ -66,7 +66,7 @@ impl TargetTracking {
 ///
 /// let mut scaling = Autoscaling::new(10, 400, vec![TargetTracking::new(0.7)]);
 /// let busy = Some(Utilization { average: 0.9, maximum: 1.0 });
-/// let minute = |n| Time::from_secs(60 * n);
+/// let minute = |n: u64| Time::from_secs(60 * n);
 /// assert_eq!(scaling.minute(minute(1), busy, 100, false), None);
 /// assert_eq!(scaling.minute(minute(2), busy, 100, false), None);
 /// // The third minute above the target raises the alarm: ceil(100 x 0.9 / 0.7).

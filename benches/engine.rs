@@ -69,7 +69,13 @@ impl Effects<()> for Instant {
             Action::Acknowledge { token, .. }
             | Action::Release { token, .. }
             | Action::Checkpoint { token, .. }
-            | Action::Divert { token, .. } => Some(Event::Done { token }),
+            | Action::Divert { token, .. }
+            | Action::Yield { token, .. }
+            | Action::Leave { token, .. } => Some(Event::Done { token }),
+            Action::Measure { token } => Some(Event::Measured {
+                token,
+                ends: Vec::new(),
+            }),
         }
     }
 

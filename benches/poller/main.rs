@@ -15,6 +15,7 @@
 mod bare;
 mod function;
 mod hop;
+mod kafka;
 mod measure;
 mod rabbitmq;
 mod world;
@@ -55,6 +56,9 @@ fn main() {
             for shards in [1, 8, 64] {
                 kinesis(&world, shards).await;
             }
+        }
+        if wanted("kafka") {
+            kafka::run(&world.function).await;
         }
         if wanted("rabbitmq") {
             rabbitmq::run(&world).await;

@@ -1,7 +1,7 @@
 # Sourced by scripts/servers and scripts/test: installs the pinned servers that the live tests talk
 # to, starts them on free loopback ports and stops them again. Needs bash 4.1 or newer, and python3
 # (3.10 or newer) with venv; Node.js comes from the machine if it is new enough, from PyPI otherwise;
-# DynamoDB Local and ActiveMQ need Java 17 or newer, and Maven to install them.
+# DynamoDB Local, ActiveMQ and Kafka need Java 17 or newer, and Maven to install them.
 #
 # shellcheck shell=bash
 
@@ -12,7 +12,7 @@ servers_root=${TIDEGATE_SERVERS_DIR:-$servers_repo/target/servers}
 # stops its own servers takes another folder with servers_claim_run_dir.
 servers_run=$servers_root/kept
 
-servers_all="ministack kinesis-mock dynamodb-local rabbitmq activemq"
+servers_all="ministack kinesis-mock dynamodb-local rabbitmq activemq kafka"
 
 kinesis_mock_version=0.6.2
 kinesis_mock_integrity="sha512-mFlmksPMQP/A3nT22N2E8WzUbJcbEdxkCnhNCx2lHj20CW4vzuVH8zn5ByRg5LS5es8tvnx2mY1DpbZ5kw9PPQ=="
@@ -43,6 +43,8 @@ servers_shout() {
 . "$servers_lib/rabbitmq.sh"
 # shellcheck source=activemq.sh
 . "$servers_lib/activemq.sh"
+# shellcheck source=kafka.sh
+. "$servers_lib/kafka.sh"
 
 servers_version() {
     case $1 in
@@ -51,6 +53,7 @@ servers_version() {
         ministack) sed -n 's/^ministack==//p' "$servers_lib/ministack.lock" ;;
         kinesis-mock) printf '%s\n' "$kinesis_mock_version" ;;
         dynamodb-local) sed -n 's/.* DynamoDBLocal-\(.*\)\.jar$/\1/p' "$servers_lib/dynamodb-local.lock" ;;
+        *) "servers_version_${1//-/_}" ;;
     esac
 }
 
@@ -300,8 +303,7 @@ servers_install_dynamodb_local() {
     servers_stamp dynamodb-local "$pins"
 }
 
-# Installs what is missing. Returns 0 even if one
-# cannot be had: it is then named in servers_missing.
+# Installs what is missing. Returns 0 even if one cannot be had: it is then named in servers_missing.
 servers_install() {
     local name
     servers_lock
@@ -404,6 +406,7 @@ servers_exec() {
                 "-Djava.io.tmpdir=$servers_run/tmp" -Djava.library.path=lib -cp 'lib/*' \
                 org.eclipse.jetty.xml.XmlConfiguration "$servers_lib/dynamodb-local.xml"
             ;;
+        *) "servers_exec_${name//-/_}" "$@" ;;
     esac
 }
 
@@ -415,6 +418,7 @@ servers_ready() {
         kinesis-mock) servers_http_ok "$2" /healthcheck ;;
         # It has no page that says so: that it refuses a request without an action shows that it is up.
         dynamodb-local) servers_http_ok "$2" / 400 ;;
+        *) "servers_ready_${1//-/_}" "$2" ;;
     esac
 }
 
@@ -426,7 +430,8 @@ servers_start_one() {
     fi
     : >"$log"
     for attempt in 1 2 3; do
-        ports="$(servers_free_port) $(servers_free_port) $(servers_free_port) $(servers_free_port)"
+        # As many as the greediest server wants.
+        ports=$(for port in 1 2 3 4 5; do servers_free_port; done | tr '\n' ' ')
         # Job control gives the server a process group of its own, which can be ended as a whole.
         set -m
         # shellcheck disable=SC2086
@@ -470,8 +475,7 @@ servers_stop_one() {
     rm -f "$servers_run/$name.process"
 }
 
-# Starts the servers that are installed. Like servers_install it returns 0
-# and names the failures in servers_missing.
+# Starts the servers that are installed. Like servers_install it returns 0 and names the failures.
 servers_start() {
     local name
     mkdir -p "$servers_run/tmp"
@@ -582,12 +586,13 @@ servers_env() {
     fi
     rabbitmq_env
     activemq_env
+    kafka_env
 }
 
 servers_export_env() {
     local line
     # A variable left over from another shell would send tests to a server that is not this one.
-    unset ${!TIDEGATE_TEST_@}
+    unset "${!TIDEGATE_TEST_@}"
     while IFS= read -r line; do
         # shellcheck disable=SC2163
         [ -n "$line" ] && export "$line"

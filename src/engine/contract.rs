@@ -4,7 +4,11 @@
 //! expects an answer carries a [`Token`]; every answer names the token it belongs to, and a token is
 //! answered once.
 
-use crate::engine::{MappingConfig, Meta, Position, Record, Seq, Span, Time};
+mod page;
+
+pub use page::{Page, PartitionEnd};
+
+use crate::engine::{MappingConfig, Meta, Position, Seq, Span, Time};
 
 /// Names one started action of one mapping; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +46,8 @@ pub enum Action {
         records_max: u32,
     },
     /// Receive messages from a queue, or take those that a broker or Kafka has handed over. Answer: [`Event::Fetched`]
-    /// or [`Event::Failed`]; a broker's or Kafka's failure means that the connection was lost.
+    /// or [`Event::Failed`]. A broker's failure means that the connection was lost. A failed receive from Kafka loses
+    /// nothing: what is assigned stays so until [`Control::Lost`].
     Receive {
         /// Answer with this.
         token: Token,
@@ -52,6 +57,8 @@ pub enum Action {
         records_max: u32,
         /// How long the service may wait for the first message.
         wait: Span,
+        /// Kafka: partitions that nothing is wanted of now; the others must not wait for them. Mostly empty.
+        held: Vec<ShardId>,
     },
     /// Invoke the function with a batch. Answer: [`Event::Invoked`].
     Invoke {
@@ -99,6 +106,29 @@ pub enum Action {
         /// state of this moment beside it; without a window there is no state.
         window: Option<Time>,
     },
+    /// Kafka: unassign partitions that [`Control::Revoked`] named; nothing of them is in work any more.
+    /// Answer: [`Event::Done`] or [`Event::Failed`]; either way they are gone.
+    Yield {
+        /// Answer with this.
+        token: Token,
+        /// The consumer that had them.
+        poller: u32,
+        /// All that one revocation named and that was not lost since.
+        shards: Vec<ShardId>,
+    },
+    /// Kafka: a consumer leaves its group and is closed; its next [`Action::Receive`] opens another one. No controls
+    /// follow for what it had. Answer: [`Event::Done`] or [`Event::Failed`]; either way it has left.
+    Leave {
+        /// Answer with this.
+        token: Token,
+        /// The consumer.
+        poller: u32,
+    },
+    /// Kafka: ask how far each partition of the topic reaches. Answer: [`Event::Measured`] or [`Event::Failed`].
+    Measure {
+        /// Answer with this.
+        token: Token,
+    },
 }
 
 /// A tumbling window's part of one invocation.
@@ -124,7 +154,7 @@ pub struct WindowCall {
 /// What an invocation record says of records that are given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The shard they came from.
+    /// The shard they came from; for Kafka that of the first of them.
     pub shard: ShardId,
     /// Why they are given up.
     pub condition: Condition,
@@ -162,12 +192,20 @@ pub enum Event<P> {
         /// How it ended.
         outcome: Outcome,
     },
-    /// Queues: an invocation returned and reported messages that failed; the others are done.
+    /// Queues: an invocation returned and reported messages that failed; the others are done. Kafka: those before the
+    /// lowest failed one of each partition are done.
     InvokedPartly {
         /// The action it answers.
         token: Token,
         /// Indices in the batch, ascending and without repetition; at least one.
         failed: Vec<u32>,
+    },
+    /// Kafka: how far the partitions reach.
+    Measured {
+        /// The action it answers.
+        token: Token,
+        /// The high watermark (offset of the next record to be written) of every partition of the topic, whoever reads it.
+        ends: Vec<(ShardId, Seq)>,
     },
     /// An acknowledgement, checkpoint or diversion succeeded.
     Done {
@@ -183,41 +221,6 @@ pub enum Event<P> {
     },
     /// Something that no action asked for.
     Control(Control),
-}
-
-/// The answer to a read or receive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<P> {
-    /// In the service's order. Fewer than the service holds when filtered or limited.
-    pub records: Vec<Record<P>>,
-    /// Streams: how many records the filters left out; the page's end covers them.
-    pub filtered: u32,
-    /// Queues and brokers: messages that the filters left out; they are deleted without an invocation.
-    pub rejected: Vec<Record<P>>,
-    /// Bytes read, as the service counts them against its read limits.
-    pub bytes: u64,
-    /// Streams: the position after everything this page covers, records that are not in it included.
-    /// `None` when the read moved nothing (or for queues).
-    pub end: Option<Seq>,
-    /// Streams: how far the page's end is behind the tip of the shard (MillisBehindLatest).
-    pub behind: Span,
-    /// Streams: the shard is closed and this page reaches its end.
-    pub shard_end: bool,
-}
-
-impl<P> Default for Page<P> {
-    /// A read that found nothing at the tip.
-    fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            filtered: 0,
-            rejected: Vec::new(),
-            bytes: 0,
-            end: None,
-            behind: Span::ZERO,
-            shard_end: false,
-        }
-    }
 }
 
 /// How an invocation ended, as far as semantics depend on it.
@@ -302,6 +305,31 @@ pub enum Control {
     /// New parameters for a running mapping. Source, function and starting position stay as they are; batches that are
     /// formed already go on, under the new limits of retries and age.
     Update(Box<MappingConfig>),
+    /// Kafka: a consumer got partitions. Each starts at its committed offset, or at the starting position that the driver
+    /// has resolved to an offset: see [`Position::at_offset`]. A page that follows holds nothing of them that was read
+    /// under an earlier assignment.
+    Assigned {
+        /// The consumer.
+        poller: u32,
+        /// Its new partitions; those that it has already are not among them.
+        shards: Vec<Shard>,
+    },
+    /// Kafka: the group takes partitions away. Nothing more of them is sent, a batch in flight comes to its end, and then
+    /// [`Action::Yield`] gives them up.
+    Revoked {
+        /// The consumer that has them.
+        poller: u32,
+        /// The partitions.
+        shards: Vec<ShardId>,
+    },
+    /// Kafka: the consumer fell out of its group. Somebody else may have these partitions already, so that nothing of them
+    /// may be committed, and none is yielded. Commits that are unanswered are answered all the same.
+    Lost {
+        /// The consumer that had them.
+        poller: u32,
+        /// The partitions.
+        shards: Vec<ShardId>,
+    },
 }
 
 /// A shard as listed by its source.
@@ -324,6 +352,8 @@ pub enum Condition {
     RetryAttemptsExhausted,
     /// Older than MaximumRecordAgeInSeconds (`RecordAgeExceeded`).
     RecordAgeExceeded,
+    /// Kafka: a record that no event can hold (`MaximumPayloadSizeExceeded`).
+    MaximumPayloadSizeExceeded,
 }
 
 impl Condition {
@@ -332,6 +362,7 @@ impl Condition {
         match self {
             Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
             Self::RecordAgeExceeded => "RecordAgeExceeded",
+            Self::MaximumPayloadSizeExceeded => "MaximumPayloadSizeExceeded",
         }
     }
 }
@@ -356,6 +387,8 @@ pub enum ReturnCause {
     Stopped,
     /// FIFO queues: their visibility ended before they could be sent, because earlier messages were still worked on.
     LeaseEnded,
+    /// Kafka: their partition went to another consumer, or their own one left the group.
+    Rebalanced,
 }
 
 /// What became of records that were given up.
@@ -414,7 +447,7 @@ pub enum Fact {
         /// How many.
         records: u32,
     },
-    /// Messages were left to the queue's visibility timeout, or given back to the broker.
+    /// Messages were left to the queue's visibility timeout, given back to the broker, or (Kafka) left uncommitted.
     Returned {
         /// How many.
         records: u32,
@@ -435,7 +468,7 @@ pub enum Fact {
     },
     /// Records ended without success and the shard went on.
     Discarded {
-        /// The shard.
+        /// The shard; for Kafka that of the first record.
         shard: ShardId,
         /// How many.
         records: u32,
@@ -463,6 +496,39 @@ pub enum Fact {
     CallFailed {
         /// What kind of failure it was.
         class: FailureClass,
+    },
+    /// Kafka: the records that a stored offset is beyond for the first time (CommittedEventCount).
+    Committed {
+        /// The partition.
+        shard: ShardId,
+        /// How many, with those that the filters left out.
+        records: u64,
+    },
+    /// Kafka: records could not be fetched (PollingErrorCount).
+    PollFailed,
+    /// Kafka: an offset could not be committed (CommitErrorCount).
+    CommitFailed {
+        /// The partition.
+        shard: ShardId,
+    },
+    /// Kafka: how many offsets lie between the committed one and the end of a partition.
+    PartitionLag {
+        /// The partition.
+        shard: ShardId,
+        /// Offsets, which are records unless some were compacted away or belong to transactions.
+        offsets: u64,
+    },
+    /// Kafka: the lag over all partitions that this mapping has, after each of them was shown.
+    Lag {
+        /// The largest of them (MaxOffsetLag, OffsetLag).
+        max: u64,
+        /// All together (SumOffsetLag).
+        sum: u64,
+    },
+    /// Kafka: a mapping changed how many consumers it wants.
+    ConsumersChanged {
+        /// The new number.
+        consumers: u32,
     },
     /// A queue mapping changed how many batches it works on at once.
     ConcurrencyChanged {

@@ -91,6 +91,14 @@ pub const RABBITMQ_DELIVERY_LIMIT: u32 = 20;
 /// Redeliveries before ActiveMQ moves a message to its dead-letter queue (its default redelivery policy).
 pub const ACTIVEMQ_REDELIVERIES_MAX: u32 = 6;
 
+/// Invocations at once of one provisioned Kafka poller (developer guide, "Provisioned mode").
+pub const KAFKA_POLLER_CONCURRENCY: u32 = 5;
+/// Bytes per second of one provisioned Kafka poller (5 MB; developer guide, "Provisioned mode").
+pub const KAFKA_POLLER_BYTES_PER_SEC_MAX: u64 = 5_000_000;
+/// Retries of a Kafka batch that would be retried for ever, once an on-failure destination can take it (developer guide,
+/// "Kafka error handling").
+pub const KAFKA_DESTINATION_RETRIES: u32 = 10;
+
 /// Longest function timeout (Lambda quotas).
 pub const FUNCTION_TIMEOUT_MAX: Span = Span::from_secs(900);
 /// Concurrency that must stay unreserved (developer guide, "Managing concurrency").

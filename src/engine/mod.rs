@@ -27,7 +27,8 @@ pub use config::{
 };
 pub use contract::{
     Action, BatchId, Condition, Control, Delivery, Delta, Event, Fact, FailedAnswer, Failure,
-    FailureClass, Outcome, Page, ReturnCause, Shard, ShardId, Token, WakeReason, WindowCall,
+    FailureClass, Outcome, Page, PartitionEnd, ReturnCause, Shard, ShardId, Token, WakeReason,
+    WindowCall,
 };
 pub use mapping::{Mapping, Unsupported};
 pub use profile::{Allocation, Growth, Profile, SqsRamp, UnknownProfile};

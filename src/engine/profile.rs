@@ -120,6 +120,23 @@ impl Profile {
         }
     }
 
+    /// How often the lag of a Kafka mapping decides on its consumers (rule `kafka-consumers-on-demand`).
+    pub const fn kafka_evaluation(self) -> Span {
+        match self {
+            Self::Guide2021 => Span::from_secs(15 * 60),
+            Self::Current => Span::from_secs(60),
+        }
+    }
+
+    /// How long it takes at most until another number of consumers on demand takes effect (rule
+    /// `kafka-scaling-takes-time`). The guide of 2021 names no time.
+    pub const fn kafka_effect(self) -> Span {
+        match self {
+            Self::Guide2021 => Span::ZERO,
+            Self::Current => Span::from_secs(3 * 60),
+        }
+    }
+
     /// How functions grow; `regional_burst` is the Region's burst limit under `2021-09`
     /// (500, 1,000 or 3,000).
     pub const fn growth(self, regional_burst: u32) -> Growth {

@@ -171,6 +171,32 @@ pub enum Position {
 }
 
 impl Position {
+    /// The position from which the record with offset `next` is the first one: what Kafka calls a committed offset.
+    ///
+    /// ```
+    /// use tidegate::engine::{Position, Seq};
+    ///
+    /// assert_eq!(Position::at_offset(7), Position::After(Seq::from(6)));
+    /// assert_eq!(Position::at_offset(7).offset(), Some(7));
+    /// assert_eq!(Position::at_offset(0).offset(), Some(0));
+    /// assert_eq!(Position::Latest.offset(), None);
+    /// ```
+    pub fn at_offset(next: u64) -> Self {
+        match next.checked_sub(1) {
+            Some(last) => Self::After(Seq::from(last)),
+            None => Self::Horizon,
+        }
+    }
+
+    /// The offset of the next record, for positions that [`at_offset`](Self::at_offset) made.
+    pub const fn offset(self) -> Option<u64> {
+        match self {
+            Self::Horizon => Some(0),
+            Self::After(seq) => seq.low_u64().checked_add(1),
+            Self::Latest | Self::At(_) | Self::End => None,
+        }
+    }
+
     /// Whether `self` has less behind it than `other`, as far as that can be told.
     ///
     /// Starting positions count as behind every sequence number, and everything is behind the end.

@@ -11,6 +11,10 @@
 //! assert_eq!(&body[answer.state.expect("a state")], br#"{"sum": 12}"#);
 //! ```
 
+mod kafka;
+
+pub use kafka::read_kafka;
+
 use crate::engine::filter::scan::{Malformed, Scalar, Scan};
 use crate::engine::filter::text::Text;
 use crate::engine::{Outcome, Record, Seq, limits};
@@ -78,12 +82,35 @@ impl Parts {
 ///
 /// `index_of` gives the index in the batch of the first record with an identifier, its sequence number.
 /// The work is linear in the body's length, and nesting beyond 128 levels is no JSON (rule `response-depth`).
-pub fn read(body: &[u8], expected: Expected, index_of: impl FnMut(&str) -> Option<u32>) -> Answer {
+pub fn read(
+    body: &[u8],
+    expected: Expected,
+    mut index_of: impl FnMut(&str) -> Option<u32>,
+) -> Answer {
+    read_by(body, expected, |scan| {
+        if scan.peek() != Some(b'"') {
+            scan.skip()?;
+            return Ok(None);
+        }
+        let identifier = match scan.scalar()? {
+            Scalar::Text(text) => resolved(&text),
+            _ => None,
+        };
+        Ok(identifier.and_then(|identifier| index_of(&identifier)))
+    })
+}
+
+/// [`read`], where `named` steps over an identifier and says which record of the batch it names.
+fn read_by(
+    body: &[u8],
+    expected: Expected,
+    named: impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
+) -> Answer {
     // Rule `stream-partial-ignored-when-off`.
     if expected.reports_failures || expected.needs_state {
         let text = std::str::from_utf8(body).map_err(|_| Malformed);
         // Rule `stream-partial-not-json`.
-        let parts = text.and_then(|text| parts(text, expected.is_queue, index_of));
+        let parts = text.and_then(|text| parts(text, expected.is_queue, named));
         judge(expected, parts.unwrap_or(Parts::NONSENSE))
     } else {
         Answer {
@@ -166,14 +193,14 @@ pub fn read_queue(
 fn parts(
     text: &str,
     is_queue: bool,
-    index_of: impl FnMut(&str) -> Option<u32>,
+    named: impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
 ) -> Result<Parts, Malformed> {
     let mut scan = Scan::new(text);
     scan.blanks();
     // Rule `stream-partial-empty-is-success`: nothing, `null`, `""`, `[]` and `{}` name no failures.
     let parts = match scan.peek() {
         None => Parts::NONE,
-        Some(b'{') => object(&mut scan, is_queue, index_of)?,
+        Some(b'{') => object(&mut scan, is_queue, named)?,
         Some(b'[') => {
             if scan.open(b']')? {
                 return Ok(Parts::NONSENSE);
@@ -199,14 +226,14 @@ fn is_nothing(scalar: Scalar<'_>) -> bool {
 fn object(
     scan: &mut Scan<'_>,
     is_queue: bool,
-    mut index_of: impl FnMut(&str) -> Option<u32>,
+    mut named: impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
 ) -> Result<Parts, Malformed> {
     let mut parts = Parts::NONE;
     let mut more = scan.open(b'}')?;
     while more {
         let key = scan.key()?;
         if key.is("batchItemFailures") {
-            parts.report = failures(scan, is_queue, &mut index_of)?;
+            parts.report = failures(scan, is_queue, &mut named)?;
         } else if key.is("state") {
             let start = scan.position();
             // Rule `window-state-is-object`.
@@ -224,7 +251,7 @@ fn object(
 fn failures(
     scan: &mut Scan<'_>,
     is_queue: bool,
-    index_of: &mut impl FnMut(&str) -> Option<u32>,
+    named: &mut impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
 ) -> Result<Report, Malformed> {
     match scan.peek() {
         Some(b'[') => {}
@@ -250,7 +277,7 @@ fn failures(
                 scan.skip()?;
                 Report::Nonsense
             }
-            Report::None | Report::From(_) => match (failure(scan, index_of)?, report) {
+            Report::None | Report::From(_) => match (failure(scan, named)?, report) {
                 // Rule `stream-partial-lowest-failed`.
                 (Entry::Record(index), Report::From(lowest)) => Report::From(lowest.min(index)),
                 (Entry::Record(index), _) => Report::From(index),
@@ -277,7 +304,7 @@ enum Entry {
 /// What one entry names.
 fn failure(
     scan: &mut Scan<'_>,
-    index_of: &mut impl FnMut(&str) -> Option<u32>,
+    named: &mut impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
 ) -> Result<Entry, Malformed> {
     if scan.peek() != Some(b'{') {
         scan.skip()?;
@@ -290,16 +317,9 @@ fn failure(
     }
     while more {
         let key = scan.key()?;
-        if key.is("itemIdentifier") && scan.peek() == Some(b'"') {
-            let identifier = match scan.scalar()? {
-                Scalar::Text(text) => resolved(&text),
-                _ => None,
-            };
-            index = identifier.and_then(|identifier| index_of(&identifier));
+        if key.is("itemIdentifier") {
+            index = named(scan)?;
         } else {
-            if key.is("itemIdentifier") {
-                index = None;
-            }
             scan.skip()?;
         }
         more = scan.more(b'}')?;

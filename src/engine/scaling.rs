@@ -1,4 +1,8 @@
-//! How many batches a queue mapping works on at once.
+//! How many batches a queue mapping works on at once, and how many consumers a Kafka mapping wants.
+
+mod kafka;
+
+pub(super) use kafka::KafkaScaling;
 
 use crate::engine::{MappingConfig, Profile, SourceKind, Span, Time, limits};
 

@@ -45,7 +45,10 @@ impl From<ReturnCause> for DeadLetterReason {
             ReturnCause::Throttled => Self::Throttled,
             ReturnCause::ServiceError => Self::ServiceError,
             ReturnCause::DeleteFailed => Self::DeleteFailed,
-            ReturnCause::ConnectionLost | ReturnCause::Stopped => Self::ConnectionLost,
+            // Kafka has no dead-letter queue; what it returns comes again with another consumer.
+            ReturnCause::ConnectionLost | ReturnCause::Stopped | ReturnCause::Rebalanced => {
+                Self::ConnectionLost
+            }
             ReturnCause::LeaseEnded => Self::VisibilityTooShort,
         }
     }

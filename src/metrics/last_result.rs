@@ -59,6 +59,12 @@ impl LastResult {
             | Fact::Returned { .. }
             | Fact::Oversized { .. }
             | Fact::Checkpointed { .. }
+            | Fact::Committed { .. }
+            | Fact::PollFailed
+            | Fact::CommitFailed { .. }
+            | Fact::PartitionLag { .. }
+            | Fact::Lag { .. }
+            | Fact::ConsumersChanged { .. }
             | Fact::Discarded { .. }
             | Fact::WindowClosed { .. }
             | Fact::ConcurrencyChanged { .. }

@@ -166,6 +166,12 @@ impl MappingRecorder {
             }
             Fact::Returned { .. }
             | Fact::Checkpointed { .. }
+            | Fact::Committed { .. }
+            | Fact::PollFailed
+            | Fact::CommitFailed { .. }
+            | Fact::PartitionLag { .. }
+            | Fact::Lag { .. }
+            | Fact::ConsumersChanged { .. }
             | Fact::CallFailed { .. }
             | Fact::ShardStarted { .. }
             | Fact::ShardEnded { .. } => {}

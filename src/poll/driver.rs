@@ -4,6 +4,7 @@ use crate::engine::{Control, Event, Mapping, Shard, Span, Time, WakeReason, pump
 use crate::poll::Clock;
 use crate::poll::counters::get;
 use crate::poll::effects::{Input, Io};
+use crate::poll::kafka;
 use crate::source::Payload;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -102,7 +103,7 @@ impl Driver {
                 Woken::Input(input) => {
                     self.take(now, input)?;
                     for _ in 1..INPUTS_PER_WAKE_MAX {
-                        let Some(input) = self.io.tasks.try_join_next() else {
+                        let Some(input) = self.io.next_input() else {
                             break;
                         };
                         self.take(now, input)?;
@@ -131,6 +132,7 @@ impl Driver {
                 Err(_) => Phase::Drain,
             }),
             Some(input) = self.io.tasks.join_next() => Woken::Input(input),
+            event = kafka::next(&mut self.io.events) => Woken::Input(Ok(Input::Event(event))),
             () = timer => Woken::Deadline,
         }
     }
@@ -164,6 +166,7 @@ impl Driver {
                 if let Event::Fetched { page, .. } = &event {
                     self.io.shard_ended |= page.shard_end;
                 }
+                self.io.hear_of_partitions(now, &event);
                 self.handle(now, event);
             }
             Ok(Input::Answered {

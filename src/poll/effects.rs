@@ -15,6 +15,7 @@ use crate::poll::shards::ShardBook;
 use crate::poll::store::{OpenWindow, Saving, Store};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, encode};
+use crate::source::kafka::Events;
 use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ pub(crate) struct Io {
     pub(crate) tasks: JoinSet<Input>,
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) tally: Tally,
+    /// Kafka: what the consumers say, in order.
+    pub(crate) events: Option<Events>,
     /// A shard came to its end, so that there may be new ones.
     pub(crate) shard_ended: bool,
     /// Mixed into request ids, so that those of two runs differ.
@@ -86,6 +89,8 @@ impl Effects<Payload> for Io {
         if let Some(log) = &mut self.log {
             log.action(now, &action);
         }
+        // What Kafka is told is answered by its consumers.
+        let action = self.tell_kafka(mapping, action)?;
         let answer = match action {
             Action::Read {
                 token,
@@ -98,6 +103,7 @@ impl Effects<Payload> for Io {
                 poller,
                 records_max,
                 wait,
+                ..
             } => self.receive(now, mapping.spare_list(), token, poller, records_max, wait),
             Action::Invoke {
                 token,
@@ -112,6 +118,11 @@ impl Effects<Payload> for Io {
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Release { token, batch } => self.release(mapping, token, batch),
+            Action::Yield { token, .. }
+            | Action::Leave { token, .. }
+            | Action::Measure { token } => {
+                panic!("{token:?}: this source has no consumer groups")
+            }
             Action::Checkpoint {
                 token,
                 shard,
@@ -156,7 +167,7 @@ impl Effects<Payload> for Io {
                 self.tally.outstanding += u64::from(records);
                 self.tally.last_records = now;
                 // A stream is done with what its filters left out; a queue when that is deleted.
-                if shard.is_some() {
+                if shard.is_some() || matches!(self.feed, Feed::Kafka(_)) {
                     self.finished(filtered);
                 }
             }
@@ -183,7 +194,7 @@ impl Effects<Payload> for Io {
                     Outcome::Throttled { .. } => add(&counters.throttles, 1),
                 }
                 // A queue's messages are finished when they are deleted or returned.
-                if self.feed.has_shards() {
+                if self.feed.has_shards() || matches!(self.feed, Feed::Kafka(_)) {
                     self.finished(succeeded);
                 }
             }
@@ -232,7 +243,17 @@ impl Effects<Payload> for Io {
             Fact::ShardEnded { shard } => {
                 tracing::info!(mapping = %self.name, shard = %self.book.name(shard), "shard ended");
             }
-            Fact::Polled { .. } | Fact::Checkpointed { .. } | Fact::WindowClosed { .. } => {}
+            Fact::ConsumersChanged { consumers } => {
+                tracing::debug!(mapping = %self.name, consumers, "consumers wanted");
+            }
+            Fact::Polled { .. }
+            | Fact::Checkpointed { .. }
+            | Fact::Committed { .. }
+            | Fact::PollFailed
+            | Fact::CommitFailed { .. }
+            | Fact::PartitionLag { .. }
+            | Fact::Lag { .. }
+            | Fact::WindowClosed { .. } => {}
         }
     }
 }
@@ -363,7 +384,7 @@ impl Io {
                 });
                 None
             }
-            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kafka(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to receive messages")
             }
         }
@@ -380,6 +401,7 @@ impl Io {
         let request = self.request_id(records.iter().map(|record| &record.meta), window);
         let frame = window.map(|call| self.windows.frame(call, self.book.name(call.shard)));
         let event = match &self.feed {
+            Feed::Kafka(kafka) => kafka.shape().event(records),
             Feed::Broker { envelope, .. } => envelope.event(records),
             _ => encode::event(records, frame.as_ref()),
         };
@@ -413,7 +435,11 @@ impl Io {
         let outcome = if self.feed.has_shards() {
             self.windows.judge(mapping, batch, window, reply)
         } else {
-            match judge_queue(mapping, batch, reply) {
+            let answer = match &self.feed {
+                Feed::Kafka(_) => self.judge_kafka(mapping, batch, reply),
+                _ => judge_queue(mapping, batch, reply),
+            };
+            match answer {
                 QueueAnswer::All(outcome) => outcome,
                 QueueAnswer::Failed(failed) => return Event::InvokedPartly { token, failed },
             }
@@ -473,7 +499,7 @@ impl Io {
                 self.tasks.spawn(settling);
                 None
             }
-            Feed::DynamoDb(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
+            Feed::DynamoDb(_) | Feed::Kafka(_) | Feed::Kinesis(_) | Feed::Stream { .. } => {
                 unreachable!("a stream was told to delete messages")
             }
         }

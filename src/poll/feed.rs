@@ -5,6 +5,7 @@ use crate::poll::Clock;
 use crate::poll::encode::{Envelope, SqsShape};
 use crate::source::broker::Broker;
 use crate::source::dynamodb::{self, DynamoDb};
+use crate::source::kafka::Kafka;
 use crate::source::kinesis::{self, Kinesis};
 use crate::source::local::{self, Queue, Stream};
 use crate::source::sqs::Sqs;
@@ -25,6 +26,7 @@ pub(crate) enum Feed {
         envelope: Arc<Envelope>,
     },
     DynamoDb(Arc<DynamoDb>),
+    Kafka(Arc<Kafka>),
     Kinesis(Arc<Kinesis>),
     Sqs(Arc<Sqs>),
     Stream {
@@ -64,7 +66,10 @@ impl Feed {
             Self::DynamoDb(dynamodb) => dynamodb.shards().await,
             Self::Kinesis(kinesis) => kinesis.shards().await,
             Self::Stream { stream, .. } => Ok(stream.shards()),
-            Self::Broker { .. } | Self::Sqs(_) | Self::Queue { .. } => Ok(Vec::new()),
+            // Kafka's partitions are assigned, not listed.
+            Self::Broker { .. } | Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -76,7 +81,7 @@ impl Feed {
             }
             Self::Kinesis(kinesis) => Some(Reader::Kinesis(Arc::new(kinesis.reader(name, keep)))),
             Self::Stream { stream, role } => Some(Reader::Local(stream.reader(index, name, role))),
-            Self::Broker { .. } | Self::Sqs(_) | Self::Queue { .. } => None,
+            Self::Broker { .. } | Self::Kafka(_) | Self::Sqs(_) | Self::Queue { .. } => None,
         }
     }
 
@@ -84,6 +89,7 @@ impl Feed {
     pub(crate) async fn close(&self) {
         match self {
             Self::Broker { broker, .. } => broker.close().await,
+            Self::Kafka(kafka) => kafka.close().await,
             Self::DynamoDb(_)
             | Self::Kinesis(_)
             | Self::Sqs(_)
@@ -95,7 +101,11 @@ impl Feed {
     /// Whether nothing will ever come any more; only local sources can tell.
     pub(crate) fn is_exhausted(&self, readers: &[Reader]) -> bool {
         match self {
-            Self::Broker { .. } | Self::DynamoDb(_) | Self::Kinesis(_) | Self::Sqs(_) => false,
+            Self::Broker { .. }
+            | Self::DynamoDb(_)
+            | Self::Kafka(_)
+            | Self::Kinesis(_)
+            | Self::Sqs(_) => false,
             Self::Stream { stream, .. } => readers.iter().all(|reader| match reader {
                 Reader::Local(reader) => stream.is_exhausted(reader),
                 Reader::DynamoDb(_) | Reader::Kinesis(_) => false,

@@ -19,6 +19,7 @@ mod driver;
 mod effects;
 pub mod encode;
 mod feed;
+mod kafka;
 mod log;
 mod observer;
 mod open;

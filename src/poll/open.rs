@@ -17,6 +17,7 @@ use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
 use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
+use crate::source::kafka::{Events, Kafka, KafkaError, Subscription};
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
@@ -78,11 +79,14 @@ pub enum SourceCause {
     /// The stream.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
     /// The on-failure destination.
     #[error(transparent)]
     Destination(#[from] DestinationError),
     /// A kind of source that has no client here.
-    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream, an SQS queue or a broker")]
+    #[error("`{0}` is not a Kinesis stream, a DynamoDB stream, an SQS queue, a broker or Kafka")]
     Kind(String),
 }
 
@@ -193,8 +197,8 @@ impl<E: Into<SourceCause>> From<E> for Cause {
 impl Shared<'_> {
     async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
-        let keep = Keep::matching(config.source, &config.filters)?;
-        let (feed, tuning) = self.feed(mapping).await?;
+        let keep = Arc::new(Keep::matching(config.source, &config.filters)?);
+        let (feed, tuning, events) = self.feed(mapping, &keep).await?;
         let outlet = self.outlet(mapping).await?;
         let name: Arc<str> = Arc::from(config.name.as_str());
         let mut stored = self.store.load(&name).map_err(Cause::Store)?;
@@ -214,7 +218,7 @@ impl Shared<'_> {
             outlet,
             clock: self.clock,
             readers: Vec::new(),
-            keep: Arc::new(keep),
+            keep,
             book: ShardBook::new(stored, config.starting_position),
             windows: Windows::new(self.source_arn(mapping)),
             target: self.targets[mapping.target].clone(),
@@ -228,6 +232,7 @@ impl Shared<'_> {
                 last_records: now,
                 ..Tally::default()
             },
+            events,
             shard_ended: false,
             salt: mix(now.as_nanos() ^ u64::from(index)),
             feed,
@@ -254,8 +259,25 @@ impl Shared<'_> {
         Ok(driver)
     }
 
-    async fn feed(&self, mapping: &PollerMapping) -> Result<(Feed, Tuning), SourceCause> {
+    async fn feed(
+        &self,
+        mapping: &PollerMapping,
+        keep: &Arc<Keep>,
+    ) -> Result<(Feed, Tuning, Option<Events>), SourceCause> {
         let mut tuning = mapping.tuning;
+        if let MappingSource::Kafka(source) = &mapping.source {
+            let (kafka, events) = Kafka::open(Subscription {
+                mapping: &mapping.config.name,
+                source,
+                start: mapping.config.starting_position,
+                access: &mapping.access,
+                aws: &self.file.aws,
+                keep: keep.clone(),
+            })?;
+            tuning.envelope_len = kafka.shape().envelope_len();
+            tuning.partition_len = kafka.shape().partition_len_max();
+            return Ok((Feed::Kafka(Arc::new(kafka)), tuning, Some(events)));
+        }
         let has_window = mapping.config.window >= Span::from_secs(1);
         let feed = match &mapping.source {
             MappingSource::Local(index) => match &self.locals[*index] {
@@ -271,6 +293,7 @@ impl Shared<'_> {
                     }
                 }
             },
+            MappingSource::Kafka(source) => return Err(SourceCause::Kind(source.shown())),
             MappingSource::Broker { arn, url, queue } => {
                 let (access, aws) = (&mapping.access, &self.file.aws);
                 let place = BrokerPlace::new(arn, url, queue, access, &mapping.config, aws)?;
@@ -310,7 +333,7 @@ impl Shared<'_> {
                 }
             }
         };
-        Ok((feed, tuning))
+        Ok((feed, tuning, None))
     }
 
     /// What the events of a stream name as their source.
@@ -318,6 +341,10 @@ impl Shared<'_> {
         match &mapping.source {
             MappingSource::Service { arn, .. } | MappingSource::Broker { arn, .. } => {
                 Arc::from(arn.text.as_str())
+            }
+            MappingSource::Kafka(kafka) => {
+                let arn = kafka.arn.as_ref().map(|arn| arn.text.as_str());
+                Arc::from(arn.unwrap_or_default())
             }
             MappingSource::Local(index) => match &self.locals[*index] {
                 Local::Stream(stream) => Arc::from(stream.arn()),

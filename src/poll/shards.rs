@@ -1,6 +1,7 @@
 //! Which shards a mapping knows, in the order in which the engine numbers them.
 
 use crate::engine::{Position, Shard, ShardId};
+use crate::poll::encode::partition_name;
 use crate::poll::feed::start_of;
 use crate::poll::store::Stored;
 use crate::source::ListedShard;
@@ -34,6 +35,16 @@ impl ShardBook {
 
     pub(crate) fn name(&self, shard: ShardId) -> &Arc<str> {
         &self.names[shard.0 as usize]
+    }
+
+    /// Kafka: sees to it that the partitions before `count` have names; a partition's number is its index.
+    pub(crate) fn name_partitions(&mut self, topic: &str, count: u32) {
+        while (self.names.len() as u64) < u64::from(count) {
+            let id = ShardId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+            let name: Arc<str> = Arc::from(partition_name(topic, id));
+            self.names.push(name.clone());
+            self.numbers.insert(name, id);
+        }
     }
 
     /// Takes in a list and returns the shards that are new, parents before their children.

@@ -5,13 +5,14 @@ use crate::engine::SourceKind;
 use std::ops::Range;
 
 /// Sources behind an ARN that the poller can read.
-pub(crate) const POLLED: [SourceKind; 5] = [
+pub(crate) const POLLED: [SourceKind; 6] = [
     SourceKind::Kinesis,
     SourceKind::DynamoDb,
     SourceKind::Sqs,
     SourceKind::SqsFifo,
     // Any broker's ARN: which engine it is comes later.
     SourceKind::ActiveMq,
+    SourceKind::Msk,
 ];
 
 /// Sources that the poller can make up.

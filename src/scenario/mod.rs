@@ -22,6 +22,7 @@ mod faults;
 mod functions;
 mod gates;
 mod inside;
+mod kafka;
 mod lineage;
 mod load;
 mod local;

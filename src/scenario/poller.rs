@@ -7,6 +7,7 @@ use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
 use super::functions::resolve;
+use super::kafka;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
 use super::mapping_keys::{Clock, parameters};
@@ -231,6 +232,7 @@ fn mapping(
         Some(MappingSource::Service { arn, .. }) => {
             (Some(arn.kind), stated_visibility(&mut table, cx))
         }
+        Some(MappingSource::Kafka(kafka)) => (Some(kafka.kind()), None),
         Some(MappingSource::Local(index)) => {
             let local = world.sources[*index].as_ref();
             let visibility = local
@@ -252,7 +254,12 @@ fn mapping(
             .event_source_arn
             .as_deref()
             .or(written.event_source.as_deref());
-        pairs.add(&table, cx, kind, shown.unwrap_or_default(), &written);
+        let servers = match source {
+            MappingSource::Kafka(kafka) => Some(kafka.shown()),
+            _ => None,
+        };
+        let shown = servers.as_deref().or(shown).unwrap_or_default();
+        pairs.add(&table, cx, kind, shown, &written);
         if let (MappingSource::Local(_), Some(target)) = (source, &world.targets[target]) {
             let window = config.as_ref().map(|config| config.window);
             visible_long_enough(&table, cx, visibility, target.timeout, window);
@@ -319,6 +326,10 @@ fn source(
     endpoint_url: Option<String>,
 ) -> Option<MappingSource> {
     let local = table.entry("EventSource");
+    if table.peek("SelfManagedEventSource").is_some() && written.event_source_arn.is_none() {
+        let kafka = kafka::source(table, cx, written, None)?;
+        return Some(MappingSource::Kafka(Box::new(kafka)));
+    }
     let Some(entry) = table.entry("EventSourceArn") else {
         let found = written.event_source.as_deref()?;
         let index = resolve(local?.into(), found, world.source_names, cx)?;
@@ -358,6 +369,10 @@ fn source(
             &entry.node.span,
             advice,
         ));
+    }
+    if arn.kind.is_kafka() {
+        let kafka = kafka::source(table, cx, written, Some(arn))?;
+        return Some(MappingSource::Kafka(Box::new(kafka)));
     }
     let endpoint_url = endpoint_url.or_else(|| world.aws.endpoint_url.clone());
     Some(MappingSource::Service { arn, endpoint_url })

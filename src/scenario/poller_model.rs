@@ -177,6 +177,8 @@ pub enum MappingSource {
         /// `endpoint_url` of the mapping, or of `[aws]`.
         endpoint_url: Option<String>,
     },
+    /// A topic of Kafka.
+    Kafka(Box<KafkaSource>),
     /// A broker of Amazon MQ, or one that speaks its protocol.
     Broker {
         /// `EventSourceArn`; its kind is the engine that the broker runs.
@@ -188,4 +190,65 @@ pub enum MappingSource {
     },
     /// Index into [`PollerFile::sources`].
     Local(usize),
+}
+
+/// A topic, its cluster, and the group that reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSource {
+    /// MSK: `EventSourceArn`; `None` for a self-managed cluster.
+    pub arn: Option<Arn>,
+    /// 1 to 10 of `host:port`.
+    pub servers: Vec<String>,
+    /// The one of `Topics`.
+    pub topic: String,
+    /// ConsumerGroupId, or the mapping's name.
+    pub group: String,
+    /// `security_protocol`; `None` follows from SourceAccessConfigurations.
+    pub protocol: Option<KafkaProtocol>,
+}
+
+impl KafkaSource {
+    /// Who manages the cluster.
+    pub const fn kind(&self) -> SourceKind {
+        match self.arn {
+            Some(_) => SourceKind::Msk,
+            None => SourceKind::SelfManagedKafka,
+        }
+    }
+
+    /// Cluster and topic, to be told from others by.
+    pub(crate) fn shown(&self) -> String {
+        match &self.arn {
+            Some(arn) => format!("{}, topic {}", arn.text, self.topic),
+            None => format!("{}, topic {}", self.servers.join(","), self.topic),
+        }
+    }
+}
+
+/// How Kafka is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KafkaProtocol {
+    /// In the clear, without a name.
+    Plaintext,
+    /// TLS, with a client's certificate or without a name.
+    Ssl,
+    /// User name and password in the clear.
+    SaslPlaintext,
+    /// User name and password over TLS.
+    SaslSsl,
+}
+
+impl KafkaProtocol {
+    /// Every protocol with Kafka's name of it.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("PLAINTEXT", Self::Plaintext),
+        ("SSL", Self::Ssl),
+        ("SASL_PLAINTEXT", Self::SaslPlaintext),
+        ("SASL_SSL", Self::SaslSsl),
+    ];
+
+    /// Kafka's name.
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
 }

@@ -295,6 +295,11 @@ impl Effects<()> for SimEffects<'_, '_> {
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
             Action::Acknowledge { token, batch } => self.delete(machine, token, batch),
             Action::Release { token, batch } => Some(self.give_back(machine, token, batch)),
+            Action::Yield { token, .. }
+            | Action::Leave { token, .. }
+            | Action::Measure { token } => {
+                panic!("{token:?}: this source has no consumer groups")
+            }
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {

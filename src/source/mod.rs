@@ -1,4 +1,5 @@
-//! Event sources: Kinesis streams, DynamoDB streams, SQS queues and brokers, real ones and ones inside the process.
+//! Event sources: Kinesis streams, DynamoDB streams, SQS queues, brokers and Kafka topics, real ones and ones inside the
+//! process.
 
 pub mod activemq;
 mod aws;
@@ -6,6 +7,7 @@ pub mod broker;
 mod draw;
 pub mod dynamodb;
 mod filtering;
+pub mod kafka;
 pub mod kinesis;
 mod kpl;
 pub mod local;

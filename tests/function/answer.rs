@@ -1,6 +1,6 @@
 //! What the function answers when it does not fail.
 
-use crate::event::{Verdict, record_verdict};
+use crate::event::{Verdict, record_verdict, records};
 use serde_json::{Value, json};
 
 /// The answer to an event: failed records by their sequence numbers, and the count of a window.
@@ -8,19 +8,12 @@ use serde_json::{Value, json};
 /// With `reports`, poison records are reported. The state counts the records up to the first that is; a window starts
 /// with `{}`.
 pub(crate) fn answer(event: &Value, reports: bool) -> Value {
-    let none = Vec::new();
-    let records = event
-        .get("Records")
-        .and_then(Value::as_array)
-        .unwrap_or(&none);
     let is_poison = |record: &&Value| reports && record_verdict(record) == Verdict::Fail;
-    let failures: Vec<Value> = records
-        .iter()
+    let failures: Vec<Value> = records(event)
         .filter(is_poison)
         .map(|record| json!({ "itemIdentifier": identifier(record) }))
         .collect();
-    let done = records
-        .iter()
+    let done = records(event)
         .take_while(|record| !is_poison(record))
         .count() as u64;
     let mut answer = json!({ "batchItemFailures": failures });
@@ -31,12 +24,15 @@ pub(crate) fn answer(event: &Value, reports: bool) -> Value {
     answer
 }
 
-fn identifier(record: &Value) -> &Value {
+fn identifier(record: &Value) -> Value {
+    if let (Some(topic), Some(partition)) = (record["topic"].as_str(), record.get("partition")) {
+        return json!({ "partition": format!("{topic}-{partition}"), "offset": record["offset"] });
+    }
     let places = [
         "/kinesis/sequenceNumber",
         "/dynamodb/SequenceNumber",
         "/messageId",
     ];
     let mut found = places.iter().filter_map(|place| record.pointer(place));
-    found.next().unwrap_or(&Value::Null)
+    found.next().cloned().unwrap_or_default()
 }

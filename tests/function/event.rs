@@ -14,17 +14,20 @@ pub(crate) enum Verdict {
 
 /// The worst that any record of the event asks for. An event without records asks for nothing.
 pub(crate) fn verdict(event: &Value) -> Verdict {
-    let records = event.get("Records").or(event.get("messages"));
-    let records = records.and_then(Value::as_array);
-    let by_queue = event.get("rmqMessagesByQueue").and_then(Value::as_object);
-    let messages = by_queue.into_iter().flat_map(|queues| queues.values());
-    records
-        .into_iter()
-        .chain(messages.filter_map(Value::as_array))
-        .flatten()
+    records(event)
         .map(record_verdict)
         .max()
         .unwrap_or(Verdict::Succeed)
+}
+
+/// The records of an event: a list, or lists by queue (RabbitMQ) or partition (Kafka).
+pub(crate) fn records(event: &Value) -> impl Iterator<Item = &Value> {
+    let list = event.get("Records").or(event.get("messages"));
+    let lists = event.get("rmqMessagesByQueue").or(event.get("records"));
+    let lists = lists.and_then(Value::as_object).into_iter();
+    let in_lists = lists.flat_map(|lists| lists.values());
+    let all = list.into_iter().chain(in_lists);
+    all.filter_map(Value::as_array).flatten()
 }
 
 pub(crate) fn record_verdict(record: &Value) -> Verdict {
@@ -40,7 +43,7 @@ pub(crate) fn record_verdict(record: &Value) -> Verdict {
     }
 }
 
-/// The text of an SQS body, of Kinesis data or of a broker's message, or all of a DynamoDB change; bytes that are no text are shown as far as they
+/// The text of an SQS body, of Kinesis data, of a Kafka value or of a broker's message, or all of a DynamoDB change; bytes that are no text are shown as far as they
 /// are.
 fn payload(record: &Value) -> Option<String> {
     if let Some(body) = record.get("body").and_then(Value::as_str) {
@@ -49,7 +52,12 @@ fn payload(record: &Value) -> Option<String> {
     if let Some(change) = record.get("dynamodb") {
         return Some(change.to_string());
     }
-    let data = record.pointer("/kinesis/data").or(record.get("data"));
+    let places = [
+        record.pointer("/kinesis/data"),
+        record.get("value"),
+        record.get("data"),
+    ];
+    let data = places.into_iter().flatten().next();
     let data = data.and_then(Value::as_str)?;
     let bytes = STANDARD.decode(data).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

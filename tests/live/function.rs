@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::support::{PATIENCE, test_function};
 
 #[path = "../function/event.rs"]
-mod event;
+pub(crate) mod event;
 
 use event::{Verdict, log_line, verdict};
 

@@ -11,6 +11,7 @@ mod activemq;
 mod destinations;
 mod dynamodb;
 mod function;
+mod kafka;
 mod kinesis;
 mod rabbitmq;
 mod secrets;

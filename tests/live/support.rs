@@ -8,6 +8,7 @@
 
 pub(crate) mod activemq;
 pub(crate) mod dynamodb;
+pub(crate) mod kafka;
 pub(crate) mod poller;
 pub(crate) mod proxy;
 pub(crate) mod rabbitmq;

@@ -136,7 +136,7 @@ impl BrokerRig {
         match control {
             Control::Disable | Control::Drain => self.world.stopped = true,
             Control::Enable => self.world.stopped = false,
-            Control::Shards(_) | Control::Update(_) => {}
+            _ => {}
         }
         self.mapping.handle(self.now, Event::Control(control));
         self.drain();
@@ -376,6 +376,7 @@ impl Effects<u32> for BrokerWorld {
                 poller,
                 records_max,
                 wait,
+                ..
             } => {
                 let did = Did::Receive(poller, records_max, wait.as_millis());
                 self.did.push((at_ms, did));

@@ -277,10 +277,7 @@ impl Rig {
 
     /// Invocations: when (ms), and the payloads of the batch.
     pub(crate) fn invokes(&self) -> Vec<(u64, &str)> {
-        let invoke = |(at, did): &'_ (u64, Did)| match did {
-            Did::Invoke { .. } => Some(*at),
-            _ => None,
-        };
+        let invoke = |(at, did): &'_ (u64, Did)| matches!(did, Did::Invoke { .. }).then_some(*at);
         let times = self.world.did.iter().filter_map(invoke);
         times.zip(self.batches()).collect()
     }
@@ -308,11 +305,8 @@ impl Rig {
 
     /// When each read was made, ms.
     pub(crate) fn read_times(&self) -> Vec<u64> {
-        let reads = self.world.did.iter();
-        reads
-            .filter(|(_, did)| matches!(did, Did::Read { .. }))
-            .map(|(at, _)| *at)
-            .collect()
+        let is_read = |(at, did): &(u64, Did)| matches!(did, Did::Read { .. }).then_some(*at);
+        self.world.did.iter().filter_map(is_read).collect()
     }
 
     /// The checkpoints that were stored or tried to be.
@@ -589,6 +583,7 @@ impl Effects<&'static str> for World {
                 ));
                 self.confirmed(token)
             }
+            other => panic!("no consumer groups here: {other:?}"),
         }
     }
 

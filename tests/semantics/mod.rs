@@ -2,12 +2,17 @@
 
 mod broker;
 mod broker_world;
+mod cluster;
 mod dynamodb;
 mod fifo;
 mod fifo_world;
 mod filters;
 mod gathering;
 mod harness;
+mod kafka;
+mod kafka_group;
+mod kafka_model;
+mod kafka_scaling;
 mod lambda;
 mod lanes;
 mod model;

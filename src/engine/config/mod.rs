@@ -195,6 +195,8 @@ pub struct Tuning {
     pub consumers: u32,
     /// Bytes of the event around its records (`{"Records":[` and `]}`).
     pub envelope_len: u32,
+    /// Kafka: bytes that a partition's name and list take at most in the event, `"topic-N":[],`.
+    pub partition_len: u32,
 }
 
 impl Tuning {
@@ -212,6 +214,7 @@ impl Tuning {
             long_poll: limits::SQS_LONG_POLL,
             consumers: limits::RABBITMQ_CONSUMERS,
             envelope_len: wire::RECORDS_ENVELOPE_LEN,
+            partition_len: 0,
         }
     }
 

@@ -99,6 +99,16 @@ impl<P> Batches<P> {
         batch.end = batch.list.len() as u32;
     }
 
+    /// Moves the records at `indices` (ascending) to the front; both parts keep their order.
+    pub(super) fn bring_forward(&mut self, id: BatchId, indices: &[u32]) {
+        let Some(Some(batch)) = self.entries.get_mut(id.0 as usize) else {
+            unreachable!("batch {id:?} is not in flight");
+        };
+        for (to, &from) in indices.iter().enumerate() {
+            batch.list[to..=from as usize].rotate_right(1);
+        }
+    }
+
     /// Takes the records from `start` on out of a batch.
     pub(super) fn take_from(
         &mut self,

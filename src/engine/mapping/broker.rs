@@ -107,7 +107,13 @@ impl<P> Broker<P> {
                     }
                 }
             }
-            Event::Control(Control::Shards(_)) => panic!("a broker has no shards"),
+            Event::Measured { .. }
+            | Event::Control(
+                Control::Shards(_)
+                | Control::Assigned { .. }
+                | Control::Revoked { .. }
+                | Control::Lost { .. },
+            ) => panic!("a broker has no shards"),
             Event::Control(Control::Drain) => {
                 core.switch(Mode::Draining);
                 self.stop(core);
@@ -210,6 +216,7 @@ impl<P> Broker<P> {
                     poller: id,
                     records_max,
                     wait,
+                    held: Vec::new(),
                 });
             }
             Next::Invoke { batch, attempt } => {

@@ -2,15 +2,18 @@
 
 mod batch;
 mod broker;
+mod kafka;
 mod queue;
 mod slab;
 mod stream;
+mod work;
 
 use crate::engine::timers::Timers;
 use crate::engine::{
     Action, BatchId, Event, Fact, MappingConfig, Record, Rng, Time, Tuning, WakeReason,
 };
 use broker::Broker;
+use kafka::Kafka;
 use queue::Queue;
 use std::collections::VecDeque;
 use stream::Stream;
@@ -73,6 +76,7 @@ enum Family<P> {
     Stream(Stream<P>),
     Queue(Box<Queue<P>>),
     Broker(Broker<P>),
+    Kafka(Kafka<P>),
 }
 
 /// What all families need: the outbox, the records of batches, deadlines.
@@ -131,6 +135,8 @@ impl<P> Mapping<P> {
             Family::Stream(Stream::new())
         } else if source.is_broker() {
             Family::Broker(Broker::new(&mut core))
+        } else if core.config.source.is_kafka() {
+            Family::Kafka(Kafka::new(&mut core))
         } else {
             Family::Queue(Box::new(Queue::new(&mut core)))
         };
@@ -148,6 +154,7 @@ impl<P> Mapping<P> {
             Family::Stream(stream) => stream.handle(&mut self.core, event),
             Family::Queue(queue) => queue.handle(&mut self.core, event),
             Family::Broker(broker) => broker.handle(&mut self.core, event),
+            Family::Kafka(kafka) => kafka.handle(&mut self.core, event),
         }
     }
 
@@ -159,6 +166,7 @@ impl<P> Mapping<P> {
                 Family::Stream(stream) => stream.handle_timer(&mut self.core, key),
                 Family::Queue(queue) => queue.handle_timer(&mut self.core, key),
                 Family::Broker(broker) => broker.handle_timer(&mut self.core, key),
+                Family::Kafka(kafka) => kafka.handle_timer(&mut self.core, key),
             }
         }
     }
@@ -219,6 +227,7 @@ impl<P> Mapping<P> {
             Family::Stream(stream) => stream.in_hand(&self.core.batches),
             Family::Queue(queue) => queue.gathered() + self.core.batches.records(),
             Family::Broker(broker) => broker.gathered() + self.core.batches.records(),
+            Family::Kafka(kafka) => kafka.gathered() + self.core.batches.records(),
         }
     }
 
@@ -230,6 +239,7 @@ impl<P> Mapping<P> {
             Family::Stream(stream) => stream.is_drained(),
             Family::Queue(queue) => queue.is_drained(),
             Family::Broker(broker) => broker.is_drained(),
+            Family::Kafka(kafka) => kafka.is_drained(),
         }
     }
 }
@@ -282,10 +292,10 @@ impl<P> Core<P> {
 fn refuse_unsupported(config: &MappingConfig) -> Result<(), Unsupported> {
     let refuse = |parameter, reason| Err(Unsupported { parameter, reason });
     let source = config.source;
-    if !(source.is_stream() || source.is_queue() || source.is_broker()) {
+    if !(source.is_stream() || source.is_queue() || source.is_broker() || source.is_kafka()) {
         return refuse(
             "EventSourceArn",
-            "only Kinesis, DynamoDB streams, SQS queues and Amazon MQ can be polled",
+            "only Kinesis, DynamoDB streams, SQS queues, Amazon MQ and Kafka can be polled",
         );
     }
     Ok(())

@@ -163,7 +163,13 @@ impl<P> Queue<P> {
                 core.fact(Fact::CallFailed { class });
                 self.call_failed(core, token, class);
             }
-            Event::Control(Control::Shards(_)) => panic!("a queue has no shards"),
+            Event::Measured { .. }
+            | Event::Control(
+                Control::Shards(_)
+                | Control::Assigned { .. }
+                | Control::Revoked { .. }
+                | Control::Lost { .. },
+            ) => panic!("a queue has no shards"),
             Event::Control(Control::Drain) => {
                 core.switch(Mode::Draining);
                 core.timers.clear(TICK);
@@ -394,6 +400,7 @@ impl<P> Queue<P> {
                 poller: id,
                 records_max,
                 wait,
+                held: Vec::new(),
             });
         }
     }

@@ -4,14 +4,13 @@ mod lane;
 mod progress;
 mod shard;
 mod window;
-mod work;
 
 use super::batch::Batches;
 use super::slab::Slab;
+use super::work::Todo;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
 use shard::{Shard, Timer};
-use work::Todo;
 
 /// All shards of one stream mapping.
 #[derive(Debug)]
@@ -88,6 +87,10 @@ impl<P> Stream<P> {
                 core.fact(Fact::CallFailed { class });
                 self.call_failed(core, token, class);
             }
+            Event::Measured { .. }
+            | Event::Control(
+                Control::Assigned { .. } | Control::Revoked { .. } | Control::Lost { .. },
+            ) => panic!("a stream has no consumer groups"),
             Event::Control(Control::Shards(listed)) => self.discovered(core, &listed),
             Event::Control(Control::Drain) => {
                 core.switch(Mode::Draining);

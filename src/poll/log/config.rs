@@ -49,6 +49,8 @@ struct LogTuning {
     #[serde(default = "one")]
     consumers: u32,
     envelope_len: u32,
+    #[serde(default)]
+    partition_len: u32,
 }
 
 /// Logs that were written before brokers could be polled say nothing of consumers.
@@ -133,6 +135,7 @@ impl LogConfig {
                 long_poll: tuning.long_poll.as_nanos(),
                 consumers: tuning.consumers,
                 envelope_len: tuning.envelope_len,
+                partition_len: tuning.partition_len,
             },
         }
     }
@@ -154,6 +157,7 @@ impl LogConfig {
             long_poll: Span::from_nanos(tuning.long_poll),
             consumers: tuning.consumers,
             envelope_len: tuning.envelope_len,
+            partition_len: tuning.partition_len,
         };
         Ok((config, tuning))
     }

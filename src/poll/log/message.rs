@@ -1,8 +1,8 @@
 //! Events and actions in logs.
 
 use crate::engine::{
-    Action, Control, Event, FailedAnswer, FailureClass, Meta, Outcome, Page, Position, Record,
-    Shard, ShardId, Span, Time, Token, WindowCall,
+    Action, Control, Event, FailedAnswer, FailureClass, Meta, Outcome, Page, PartitionEnd,
+    Position, Record, Seq, Shard, ShardId, Span, Time, Token, WindowCall,
 };
 use crate::poll::log::LogParameters;
 use crate::poll::store::{position_from_text, position_to_text};
@@ -21,6 +21,8 @@ pub(crate) enum LogEvent {
         end: Option<String>,
         behind: u64,
         shard_end: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ends: Vec<LogEnd>,
     },
     Invoked {
         token: u64,
@@ -42,10 +44,22 @@ pub(crate) enum LogEvent {
     Disable,
     Enable,
     Update(Box<LogParameters>),
+    /// Kafka: a consumer and its new partitions.
+    Assigned(u32, Vec<LogShard>),
+    Revoked(u32, Vec<u32>),
+    Lost(u32, Vec<u32>),
+    Measured {
+        token: u64,
+        /// Partition and high watermark.
+        ends: Vec<(u32, String)>,
+    },
 }
 
 /// Sequence number, group, arrival in nanoseconds, encoded length.
 pub(crate) type LogMeta = (String, u64, u64, u32);
+
+/// Partition, offset after what the page covers, records left out by filters.
+pub(crate) type LogEnd = (u32, String, u32);
 
 /// Index, where it starts, indices of its parents, start of its open window in nanoseconds.
 pub(crate) type LogShard = (u32, String, Vec<u32>, Option<u64>);
@@ -88,6 +102,8 @@ pub(crate) enum LogAction {
         poller: u32,
         records_max: u32,
         wait: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        held: Vec<u32>,
     },
     Invoke {
         token: u64,
@@ -120,6 +136,18 @@ pub(crate) enum LogAction {
         to: String,
         window: Option<u64>,
     },
+    Yield {
+        token: u64,
+        poller: u32,
+        shards: Vec<u32>,
+    },
+    Leave {
+        token: u64,
+        poller: u32,
+    },
+    Measure {
+        token: u64,
+    },
 }
 
 /// Shard, start and end in nanoseconds, then whether fresh, final and terminated early.
@@ -144,11 +172,13 @@ impl LogAction {
                 poller,
                 records_max,
                 wait,
+                ref held,
             } => Self::Receive {
                 token: token.0,
                 poller,
                 records_max,
                 wait: wait.as_nanos(),
+                held: log_ids(held),
             },
             Action::Invoke {
                 token,
@@ -196,6 +226,20 @@ impl LogAction {
                 to: position_to_text(delta.to),
                 window: window.map(Time::as_nanos),
             },
+            Action::Yield {
+                token,
+                poller,
+                ref shards,
+            } => Self::Yield {
+                token: token.0,
+                poller,
+                shards: log_ids(shards),
+            },
+            Action::Leave { token, poller } => Self::Leave {
+                token: token.0,
+                poller,
+            },
+            Action::Measure { token } => Self::Measure { token: token.0 },
         }
     }
 
@@ -207,7 +251,10 @@ impl LogAction {
             | Self::Acknowledge { token, .. }
             | Self::Release { token, .. }
             | Self::Divert { token, .. }
-            | Self::Checkpoint { token, .. } => *token,
+            | Self::Checkpoint { token, .. }
+            | Self::Yield { token, .. }
+            | Self::Leave { token, .. }
+            | Self::Measure { token } => *token,
         }
     }
 
@@ -223,9 +270,12 @@ impl LogAction {
                 Self::Acknowledge { .. }
                 | Self::Release { .. }
                 | Self::Checkpoint { .. }
-                | Self::Divert { .. },
+                | Self::Divert { .. }
+                | Self::Yield { .. }
+                | Self::Leave { .. },
                 LogEvent::Done { .. } | LogEvent::Failed { .. },
-            ) => true,
+            )
+            | (Self::Measure { .. }, LogEvent::Measured { .. } | LogEvent::Failed { .. }) => true,
             (
                 Self::Read { .. }
                 | Self::Receive { .. }
@@ -233,7 +283,10 @@ impl LogAction {
                 | Self::Divert { .. }
                 | Self::Acknowledge { .. }
                 | Self::Release { .. }
-                | Self::Checkpoint { .. },
+                | Self::Checkpoint { .. }
+                | Self::Yield { .. }
+                | Self::Leave { .. }
+                | Self::Measure { .. },
                 _,
             ) => false,
         }
@@ -252,6 +305,7 @@ impl LogEvent {
                 end: page.end.map(|seq| seq.to_string()),
                 behind: page.behind.as_nanos(),
                 shard_end: page.shard_end,
+                ends: page.ends.iter().map(log_end).collect(),
             },
             Event::Invoked { token, outcome } => Self::Invoked {
                 token: token.0,
@@ -290,6 +344,22 @@ impl LogEvent {
             Event::Control(Control::Shards(shards)) => {
                 Self::Shards(shards.iter().map(log_shard).collect())
             }
+            Event::Control(Control::Assigned { poller, shards }) => {
+                Self::Assigned(*poller, shards.iter().map(log_shard).collect())
+            }
+            Event::Control(Control::Revoked { poller, shards }) => {
+                Self::Revoked(*poller, log_ids(shards))
+            }
+            Event::Control(Control::Lost { poller, shards }) => {
+                Self::Lost(*poller, log_ids(shards))
+            }
+            Event::Measured { token, ends } => Self::Measured {
+                token: token.0,
+                ends: ends
+                    .iter()
+                    .map(|(shard, end)| (shard.0, end.to_string()))
+                    .collect(),
+            },
         }
     }
 
@@ -300,8 +370,16 @@ impl LogEvent {
             | Self::Invoked { token, .. }
             | Self::InvokedPartly { token, .. }
             | Self::Done { token }
-            | Self::Failed { token, .. } => Some(*token),
-            Self::Shards(_) | Self::Drain | Self::Disable | Self::Enable | Self::Update(_) => None,
+            | Self::Failed { token, .. }
+            | Self::Measured { token, .. } => Some(*token),
+            Self::Shards(_)
+            | Self::Drain
+            | Self::Disable
+            | Self::Enable
+            | Self::Update(_)
+            | Self::Assigned(..)
+            | Self::Revoked(..)
+            | Self::Lost(..) => None,
         }
     }
 
@@ -317,6 +395,7 @@ impl LogEvent {
                 end,
                 behind,
                 shard_end,
+                ends,
             } => {
                 let end = end.as_ref().map(|text| text.parse()).transpose();
                 let records = records.iter().map(restore_record).collect::<Result<_, _>>();
@@ -332,6 +411,7 @@ impl LogEvent {
                         end: end.map_err(|_| "the end of a page is not a number")?,
                         behind: Span::from_nanos(*behind),
                         shard_end: *shard_end,
+                        ends: ends.iter().map(restore_end).collect::<Result<_, _>>()?,
                     },
                 }
             }
@@ -371,10 +451,26 @@ impl LogEvent {
             Self::Update(parameters) => {
                 Event::Control(Control::Update(Box::new(parameters.restore()?)))
             }
-            Self::Shards(shards) => {
-                let shards = shards.iter().map(restore_shard).collect::<Result<_, _>>();
-                Event::Control(Control::Shards(shards?))
-            }
+            Self::Shards(shards) => Event::Control(Control::Shards(restore_shards(shards)?)),
+            Self::Assigned(poller, shards) => Event::Control(Control::Assigned {
+                poller: *poller,
+                shards: restore_shards(shards)?,
+            }),
+            Self::Revoked(poller, shards) => Event::Control(Control::Revoked {
+                poller: *poller,
+                shards: restore_ids(shards),
+            }),
+            Self::Lost(poller, shards) => Event::Control(Control::Lost {
+                poller: *poller,
+                shards: restore_ids(shards),
+            }),
+            Self::Measured { token, ends } => Event::Measured {
+                token: Token(*token),
+                ends: ends
+                    .iter()
+                    .map(|(shard, end)| Ok((ShardId(*shard), offset(end)?)))
+                    .collect::<Result<_, &'static str>>()?,
+            },
         })
     }
 }
@@ -406,6 +502,34 @@ fn log_window(call: &WindowCall) -> LogWindow {
         call.is_final,
         call.is_terminated_early,
     )
+}
+
+fn log_ids(shards: &[ShardId]) -> Vec<u32> {
+    shards.iter().map(|shard| shard.0).collect()
+}
+
+fn restore_ids(shards: &[u32]) -> Vec<ShardId> {
+    shards.iter().copied().map(ShardId).collect()
+}
+
+fn log_end(end: &PartitionEnd) -> LogEnd {
+    (end.shard.0, end.next.to_string(), end.filtered)
+}
+
+fn restore_end((shard, next, filtered): &LogEnd) -> Result<PartitionEnd, &'static str> {
+    Ok(PartitionEnd {
+        shard: ShardId(*shard),
+        next: offset(next)?,
+        filtered: *filtered,
+    })
+}
+
+fn offset(text: &str) -> Result<Seq, &'static str> {
+    text.parse().map_err(|_| "an offset is not a number")
+}
+
+fn restore_shards(shards: &[LogShard]) -> Result<Vec<Shard>, &'static str> {
+    shards.iter().map(restore_shard).collect()
 }
 
 fn log_shard(shard: &Shard) -> LogShard {

@@ -1,5 +1,7 @@
 //! The program under test, run as a user runs it: a file, a command, signals.
 
+use crate::function::event::records;
+
 use super::{ACCESS_KEY_ID, PATIENCE, REGION, SECRET_ACCESS_KEY, test_function};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -55,6 +57,19 @@ impl Poller {
             target: String::new(),
             folder,
             endpoint,
+        }
+        .function("")
+    }
+
+    /// A poller of whatever `mapping` says.
+    pub(crate) fn of(mapping: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self {
+            mapping: format!("name = \"tested\"\n{mapping}\n"),
+            function: "f".to_owned(),
+            target: String::new(),
+            folder,
+            endpoint: "http://127.0.0.1:9".to_owned(),
         }
         .function("")
     }
@@ -179,21 +194,10 @@ impl Invocation {
         Self {
             request_id: line["requestId"].as_str().expect("a request id").to_owned(),
             unix_ms: line["unixMs"].as_u64().expect("a time"),
-            records: records(event),
+            records: records(event).cloned().collect(),
             event: event.clone(),
         }
     }
-}
-
-/// The records of an event: a list, or, for brokers of RabbitMQ, lists by queue.
-fn records(event: &Value) -> Vec<Value> {
-    if let Some(queues) = event["rmqMessagesByQueue"].as_object() {
-        let lists = queues.values().filter_map(Value::as_array);
-        return lists.flatten().cloned().collect();
-    }
-    // ActiveMQ's messages, or what everybody else has.
-    let list = event.get("messages").unwrap_or(&event["Records"]);
-    list.as_array().expect("records").clone()
 }
 
 impl Running {
@@ -223,9 +227,18 @@ impl Running {
     }
 
     pub(crate) fn wait(mut self) -> Ended {
-        let status = wait_until("the end of the poller", || {
-            self.child.try_wait().expect("its status")
-        });
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                break status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited {PATIENCE:?} in vain for the end of the poller, which said:\n{}",
+                self.said()
+            );
+            std::thread::park_timeout(Duration::from_millis(20));
+        };
         let reader = self.reader.take().expect("it is waited for once");
         reader.join().expect("its output was read");
         let output = self.said();

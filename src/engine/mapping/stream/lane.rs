@@ -2,8 +2,8 @@
 
 use super::super::Core;
 use super::super::batch::Batches;
+use super::super::work::{Parting, Stage, Todo, Work};
 use super::window::OpenWindow;
-use super::work::{Parting, Stage, Todo, Work};
 use crate::engine::retry;
 use crate::engine::{
     Condition, Delivery, Fact, FailedAnswer, Failure, FailureClass, Meta, Outcome, Record, Seq,

@@ -2,10 +2,10 @@
 
 use super::super::Core;
 use super::super::batch::Batches;
+use super::super::work::Todo;
 use super::lane::Lane;
 use super::progress::Progress;
 use super::window::OpenWindow;
-use super::work::Todo;
 use crate::engine::retry;
 use crate::engine::{
     Delta, Fact, FailureClass, Outcome, Page, Position, ShardId, Span, Time, Token, WakeReason,

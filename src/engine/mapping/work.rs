@@ -1,4 +1,4 @@
-//! What a lane works on: a piece of a batch, and how far it is.
+//! What a lane of a stream's shard or of a Kafka consumer works on: a piece of a batch, and how far it is.
 
 use crate::engine::{BatchId, Condition, FailedAnswer, Failure, Time, WindowCall};
 

@@ -1,0 +1,122 @@
+//! Kafka: what its mappings ask of their consumers, and what comes back.
+
+use crate::engine::response::{QueueAnswer, read_kafka};
+use crate::engine::{Action, BatchId, Control, Event, Mapping, Outcome, ShardId, Time};
+use crate::poll::effects::{Input, Io};
+use crate::poll::feed::Feed;
+use crate::source::Payload;
+use crate::source::kafka::Events;
+use crate::target::Reply;
+use std::collections::BTreeMap;
+use tokio::task::JoinError;
+
+/// The next thing that the consumers have to say; never ends for other sources.
+pub(crate) async fn next(events: &mut Option<Events>) -> Event<Payload> {
+    match events {
+        // The feed keeps a sender for as long as the mapping runs.
+        Some(events) => match events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+impl Io {
+    /// Something that has come already.
+    pub(crate) fn next_input(&mut self) -> Option<Result<Input, JoinError>> {
+        let input = self.tasks.try_join_next();
+        input.or_else(|| {
+            let event = self.events.as_mut()?.try_recv().ok()?;
+            Some(Ok(Input::Event(event)))
+        })
+    }
+
+    /// Gives partitions that are heard of for the first time their names.
+    pub(crate) fn hear_of_partitions(&mut self, now: Time, event: &Event<Payload>) {
+        let Feed::Kafka(kafka) = &self.feed else {
+            return;
+        };
+        let last = match event {
+            Event::Control(Control::Assigned { shards, .. }) => {
+                // A group that has just come about is no sign of an idle source.
+                self.tally.last_records = now;
+                shards.iter().map(|shard| shard.id.0).max()
+            }
+            Event::Measured { ends, .. } => ends.iter().map(|(shard, _)| shard.0).max(),
+            _ => None,
+        };
+        if let Some(last) = last {
+            self.book
+                .name_partitions(kafka.topic(), last.saturating_add(1));
+        }
+    }
+
+    /// Passes on what is meant for consumers; the rest comes back.
+    ///
+    /// Rule `kafka-commit-is-the-checkpoint`: the group's committed offset is all that is stored.
+    pub(crate) fn tell_kafka(
+        &self,
+        mapping: &mut Mapping<Payload>,
+        action: Action,
+    ) -> Option<Action> {
+        let Feed::Kafka(kafka) = &self.feed else {
+            return Some(action);
+        };
+        match action {
+            Action::Receive {
+                token,
+                poller,
+                records_max,
+                wait,
+                held,
+            } => {
+                let records = mapping.spare_list();
+                let draining = self.draining.subscribe();
+                kafka.receive(poller, token, (records_max, wait), held, records, draining);
+            }
+            Action::Yield { token, poller, .. } => kafka.yield_partitions(poller, token),
+            Action::Leave { token, poller } => kafka.leave(poller, token),
+            Action::Measure { token } => kafka.measure(token),
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+                ..
+            } => {
+                let offset = delta.to.offset();
+                let offset = offset.unwrap_or_else(|| panic!("{:?} is no offset", delta.to));
+                kafka.commit(token, shard, offset);
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// What the answer to an invocation of a Kafka mapping means.
+    pub(crate) fn judge_kafka(
+        &self,
+        mapping: &Mapping<Payload>,
+        batch: BatchId,
+        reply: &Reply,
+    ) -> QueueAnswer {
+        if reply.outcome != Outcome::Success {
+            return QueueAnswer::All(reply.outcome);
+        }
+        let reports = mapping.config().report_batch_item_failures;
+        let records = mapping.batch(batch);
+        // Most answers name nothing: records are looked through only when one does.
+        let mut numbers: Option<BTreeMap<(&str, u64), u32>> = None;
+        read_kafka(&reply.body, reports, |partition, offset| {
+            let numbers = numbers.get_or_insert_with(|| {
+                let named = records.iter().zip(0..).map(|(record, number)| {
+                    let shard = ShardId(u32::try_from(record.meta.group).unwrap_or(u32::MAX));
+                    let name: &str = self.book.name(shard);
+                    ((name, record.meta.seq.low_u64()), number)
+                });
+                named.collect()
+            });
+            numbers.get(&(partition, offset)).copied()
+        })
+    }
+}

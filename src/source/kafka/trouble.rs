@@ -1,0 +1,168 @@
+//! What keeps a consumer from working, in the terms of a mapping.
+
+use super::super::CallError;
+use crate::engine::FailureClass;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// The StateTransitionReason of a mapping whose source cannot be read.
+///
+/// Rules `kafka-authn-error`, `kafka-authz-error` and `kafka-config-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The cluster does not know the client.
+    Authentication,
+    /// The cluster knows the client, which may not read the topic or use the group.
+    Authorization,
+    /// The cluster has no such topic, or cannot do what the mapping asks for.
+    Configuration,
+}
+
+impl Reason {
+    /// AWS's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authentication => "EVENT_SOURCE_AUTHN_ERROR",
+            Self::Authorization => "EVENT_SOURCE_AUTHZ_ERROR",
+            Self::Configuration => "ESM_CONFIG_NOT_VALID",
+        }
+    }
+}
+
+/// Something that librdkafka has reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) code: RDKafkaErrorCode,
+    /// librdkafka's explanation, which holds neither secrets nor records.
+    pub(super) text: String,
+    /// librdkafka cannot go on with this client.
+    pub(super) is_fatal: bool,
+}
+
+impl Trouble {
+    /// Why the mapping cannot work, if that is what it means.
+    pub(super) const fn reason(&self) -> Option<Reason> {
+        use RDKafkaErrorCode as Code;
+        match self.code {
+            Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState
+            | Code::SSL => Some(Reason::Authentication),
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed => Some(Reason::Authorization),
+            Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
+            | Code::InvalidTopic
+            | Code::InvalidGroupId
+            | Code::InconsistentGroupProtocol => Some(Reason::Configuration),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can be read until it has passed. Everything else, such as a single connection that ends,
+    /// librdkafka gets over by itself.
+    pub(super) const fn stops(&self) -> bool {
+        self.is_fatal
+            || self.reason().is_some()
+            || matches!(self.code, RDKafkaErrorCode::AllBrokersDown)
+    }
+
+    /// What the engine is told.
+    pub(super) fn error(&self) -> CallError {
+        let (class, text) = match self.reason() {
+            Some(reason) => (
+                FailureClass::Denied,
+                format!("{}: {}", reason.name(), self.text),
+            ),
+            None => (FailureClass::Transient, self.text.clone()),
+        };
+        CallError {
+            class,
+            call: "Kafka",
+            text,
+        }
+    }
+}
+
+/// What the engine is told of a call to librdkafka that failed.
+pub(super) fn call_error(call: &'static str, error: &KafkaError) -> CallError {
+    let trouble = error.rdkafka_error_code().map(|code| Trouble {
+        code,
+        text: error.to_string(),
+        is_fatal: false,
+    });
+    match trouble {
+        Some(trouble) => CallError {
+            call,
+            ..trouble.error()
+        },
+        None => CallError {
+            class: FailureClass::Transient,
+            call,
+            text: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(code: RDKafkaErrorCode) -> Trouble {
+        Trouble {
+            code,
+            text: "so it is".to_owned(),
+            is_fatal: false,
+        }
+    }
+
+    fn assert_denied(code: RDKafkaErrorCode, name: &str) {
+        let error = trouble(code).error();
+        assert_eq!(error.class, FailureClass::Denied, "{code:?}");
+        assert_eq!(error.text, format!("{name}: so it is"));
+        assert!(trouble(code).stops());
+    }
+
+    #[test]
+    fn kafka_authn_error() {
+        for code in [
+            RDKafkaErrorCode::Authentication,
+            RDKafkaErrorCode::SaslAuthenticationFailed,
+            RDKafkaErrorCode::SSL,
+        ] {
+            assert_denied(code, "EVENT_SOURCE_AUTHN_ERROR");
+        }
+    }
+
+    #[test]
+    fn kafka_authz_error() {
+        for code in [
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+            RDKafkaErrorCode::GroupAuthorizationFailed,
+        ] {
+            assert_denied(code, "EVENT_SOURCE_AUTHZ_ERROR");
+        }
+    }
+
+    #[test]
+    fn kafka_config_error() {
+        for code in [
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            RDKafkaErrorCode::InconsistentGroupProtocol,
+        ] {
+            assert_denied(code, "ESM_CONFIG_NOT_VALID");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_no_reason() {
+        let down = trouble(RDKafkaErrorCode::AllBrokersDown);
+        assert_eq!(
+            (down.error().class, down.stops()),
+            (FailureClass::Transient, true)
+        );
+        assert!(!trouble(RDKafkaErrorCode::BrokerTransportFailure).stops());
+    }
+}

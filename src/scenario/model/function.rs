@@ -1,0 +1,71 @@
+//! Functions and their aliases.
+
+use super::Dist;
+use crate::engine::lambda::{Reuse, TargetTracking};
+use crate::engine::{Ratio, Span};
+
+/// A function as the simulator knows it.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Unique in the scenario.
+    pub name: String,
+    /// 128 to 10,240.
+    pub memory_mb: u32,
+    /// 1 ms to 900 s.
+    pub timeout: Span,
+    /// Time of the handler for an invocation on a warm environment.
+    pub duration: Dist,
+    /// Time of the handler on a cold start, where it differs from `duration`.
+    pub cold_duration: Option<Dist>,
+    /// Added to the duration for each record of a batch.
+    pub per_record: Span,
+    /// Time of a cold start's initialisation, before the handler runs.
+    pub init: Dist,
+    /// Chance that an invocation fails at its end.
+    pub error_rate: Ratio,
+    /// Share of records that fail every invocation they are part of.
+    pub poison: Ratio,
+    /// How long an environment lives without work.
+    pub keep_alive: Span,
+    /// Which idle environment serves next.
+    pub reuse: Reuse,
+    /// Reserved concurrency; 0 stops the function.
+    pub reserved_concurrency: Option<u32>,
+    /// Its aliases, in file order.
+    pub aliases: Vec<Alias>,
+}
+
+/// An alias of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// Unique among the aliases of its function.
+    pub name: String,
+    /// Provisioned concurrency at time zero, ready; 0 for none.
+    pub provisioned_concurrency: u32,
+    /// What moves the provisioned concurrency.
+    pub autoscaling: Option<ScalableTarget>,
+}
+
+/// The provisioned concurrency of an alias as a scalable target of Application Auto Scaling.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScalableTarget {
+    /// MinCapacity.
+    pub min: u32,
+    /// MaxCapacity, at least `min`.
+    pub max: u32,
+    /// Target tracking on utilisation.
+    pub tracking: Option<TargetTracking>,
+    /// Scheduled actions, by time.
+    pub schedule: Vec<ScheduledAction>,
+}
+
+/// A change of the bounds at one moment; at least one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScheduledAction {
+    /// When.
+    pub at: Span,
+    /// The new MinCapacity.
+    pub min: Option<u32>,
+    /// The new MaxCapacity.
+    pub max: Option<u32>,
+}

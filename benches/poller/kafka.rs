@@ -164,6 +164,7 @@ async fn poller(
         hash: String::new(),
         profile: Profile::Current,
         aws: Aws::default(),
+        region: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(30),
@@ -179,6 +180,7 @@ async fn poller(
             concurrency: None,
             timeout: Span::from_secs(30),
             memory_mb: 128,
+            limits: tidegate::scenario::TargetLimits::default(),
         }],
         mappings: vec![PollerMapping {
             config,

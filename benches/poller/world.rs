@@ -247,6 +247,7 @@ impl World {
                 region: Some("us-east-1".to_owned()),
                 ..Aws::default()
             },
+            region: None,
             poller: PollerSettings {
                 store: None,
                 drain_timeout: Span::from_secs(30),
@@ -262,6 +263,7 @@ impl World {
                 concurrency: None,
                 timeout: Span::from_secs(30),
                 memory_mb: 128,
+                limits: tidegate::scenario::TargetLimits::default(),
             }],
             mappings: vec![PollerMapping {
                 config,

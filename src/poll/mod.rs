@@ -157,13 +157,14 @@ pub(crate) fn rng_label(mapping: &str) -> String {
 ///     hash: String::new(),
 ///     profile: Profile::Current,
 ///     aws: Aws::default(),
+///     region: None,
 ///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1 },
 ///     sources: vec![LocalSource {
 ///         name: "clicks".into(), kind: SourceKind::Kinesis, shards: 2, visibility_timeout: Span::ZERO,
 ///         max_receive_count: None, content: LocalContent::Generated(content),
 ///     }],
 ///     targets: vec![Target {
-///         function: "count".into(), concurrency: None, timeout: Span::from_secs(3), memory_mb: 128,
+///         function: "count".into(), concurrency: None, timeout: Span::from_secs(3), memory_mb: 128, limits: TargetLimits::default(),
 ///         kind: TargetKind::Mock { duration: Dist::Constant(0.0), error_rate: Ratio::ZERO },
 ///     }],
 ///     mappings: vec![PollerMapping {

@@ -3,6 +3,7 @@
 use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
 use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
+use crate::engine::lambda::LimitError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::poll::advice;
 use crate::poll::divert::Outlet;
@@ -22,7 +23,7 @@ use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
 use crate::source::{AwsError, CallError, Keep};
-use crate::target::{Surroundings, Target, TargetError};
+use crate::target::{Region, Surroundings, Target, TargetError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -37,6 +38,9 @@ pub enum OpenError {
     /// A target.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Limits on targets that AWS refuses.
+    #[error(transparent)]
+    Limits(#[from] LimitError),
     /// A local source.
     #[error(transparent)]
     Content(#[from] ContentError),
@@ -141,7 +145,7 @@ pub(crate) async fn open(
         aws: file.aws.clone(),
         clock,
         seed: file.poller.seed,
-        profile: file.profile,
+        region: Arc::new(Region::open(file, clock)?),
     };
     let mut targets = Vec::new();
     for target in &file.targets {

@@ -27,6 +27,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
         hash: String::new(),
         profile: Profile::Current,
         aws: Aws::default(),
+        region: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(20),
@@ -46,6 +47,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
             concurrency: None,
             timeout: Span::from_secs(3),
             memory_mb: 128,
+            limits: crate::scenario::TargetLimits::default(),
         }],
         mappings: vec![PollerMapping {
             config,

@@ -40,6 +40,7 @@ mod schedule;
 mod secret;
 mod sources;
 mod suggest;
+mod target_limits;
 mod text;
 mod timestamp;
 mod toml;

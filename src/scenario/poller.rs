@@ -6,7 +6,7 @@ use super::broker::{broker_source, broker_url, is_broker};
 use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
-use super::functions::resolve;
+use super::functions::{self, resolve};
 use super::kafka;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
@@ -96,7 +96,9 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
     let aws = aws(&mut root, cx);
     let poller = settings(&mut root, cx);
     let (source_names, sources) = local_sources(&mut root, cx, poller.seed);
-    let (target_names, targets) = targets(&mut root, cx);
+    let region = root.peek("region").is_some();
+    let region = region.then(|| functions::region(&mut root, cx));
+    let (target_names, targets) = targets(&mut root, cx, region);
     if root.entry("mapping").is_none() {
         root.missing(cx, "mapping", "[ { name = \"orders\", … } ]");
     }
@@ -124,6 +126,7 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
         hash: String::new(),
         profile,
         aws,
+        region,
         poller,
         sources,
         targets,

@@ -5,13 +5,18 @@ mod judge;
 mod lambda;
 mod mock;
 pub mod process;
+mod region;
 
-use crate::engine::{Outcome, Profile, Span};
+pub use region::Region;
+
+use crate::engine::lambda::ThrottleReason;
+use crate::engine::{Outcome, Span};
 use crate::poll::Clock;
 use crate::scenario::{self, Aws, TargetKind};
 use crate::source::AwsError;
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 
 /// Largest answer that is read, in bytes; a larger one is the function's error.
 const RESPONSE_BYTES_MAX: usize = 6_291_556;
@@ -43,8 +48,11 @@ impl fmt::Display for RequestId {
 pub struct Reply {
     /// How it ended. That a success may report failed records is not judged here.
     pub outcome: Outcome,
-    /// What the function returned, at most 6,291,556 bytes; empty unless it succeeded.
+    /// What the function returned, at most 6,291,556 bytes; for a `process` that failed, the error in the service's form.
+    /// Empty otherwise.
     pub body: Bytes,
+    /// Why the request was refused, where the target tells it.
+    pub refused: Option<ThrottleReason>,
     /// The version that ran (`X-Amz-Executed-Version`), where the target tells it.
     pub executed_version: Option<String>,
 }
@@ -54,6 +62,7 @@ impl Reply {
         Self {
             outcome: Outcome::Success,
             body,
+            refused: None,
             executed_version: None,
         }
     }
@@ -65,7 +74,20 @@ impl From<Outcome> for Reply {
         Self {
             outcome,
             body: Bytes::new(),
+            refused: None,
             executed_version: None,
+        }
+    }
+}
+
+impl From<ThrottleReason> for Reply {
+    /// Of a request that was refused.
+    fn from(reason: ThrottleReason) -> Self {
+        Self {
+            refused: Some(reason),
+            ..Self::from(Outcome::Throttled {
+                retry_after: Span::ZERO,
+            })
         }
     }
 }
@@ -97,8 +119,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Root of every random stream.
     pub seed: u64,
-    /// Which generation of scaling rules applies.
-    pub profile: Profile,
+    /// Who admits requests to processes.
+    pub region: Arc<Region>,
 }
 
 /// A function, wherever it lives.
@@ -176,7 +198,7 @@ impl Target {
         match &self.kind {
             Kind::Lambda(lambda) => lambda.invoke(name, request, event).await,
             Kind::Http(http) => http.invoke(request, event).await,
-            Kind::Process(process) => process.invoke(request, event).await,
+            Kind::Process(process) => process.invoke(name, request, event).await,
             Kind::Mock(mock) => mock.invoke().await,
         }
     }

@@ -149,6 +149,7 @@ fn poll(script: &Script) -> Vec<String> {
         profile: Profile::Current,
         aws: Aws::default(),
         region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::ZERO,

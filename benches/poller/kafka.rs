@@ -165,6 +165,7 @@ async fn poller(
         profile: Profile::Current,
         aws: Aws::default(),
         region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(30),

@@ -248,6 +248,7 @@ impl World {
                 ..Aws::default()
             },
             region: None,
+            invoke_api: None,
             poller: PollerSettings {
                 store: None,
                 drain_timeout: Span::from_secs(30),

@@ -5,6 +5,7 @@ use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::lambda::LimitError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::invoke::InvokeApi;
 use crate::poll::advice;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
@@ -24,6 +25,7 @@ use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
 use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Region, Surroundings, Target, TargetError};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -49,6 +51,14 @@ pub enum OpenError {
     Log {
         /// The log.
         path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The Invoke API.
+    #[error("the Invoke API cannot listen on {address}: {source}")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
         /// Why not.
         source: std::io::Error,
     },
@@ -103,6 +113,7 @@ impl From<PatternError> for SourceCause {
 pub(crate) struct Opened {
     pub(crate) drivers: Vec<Driver>,
     pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) api: Option<InvokeApi>,
 }
 
 /// Local sources, shared by the mappings that read them.
@@ -183,8 +194,22 @@ pub(crate) async fn open(
     }
     Ok(Opened {
         drivers,
+        api: shared.invoke_api().await?,
         targets: shared.targets,
     })
+}
+
+impl Shared<'_> {
+    async fn invoke_api(&self) -> Result<Option<InvokeApi>, OpenError> {
+        let Some(address) = self.file.invoke_api else {
+            return Ok(None);
+        };
+        let region = self.file.aws.region.as_deref().unwrap_or("us-east-1");
+        let seed = self.file.poller.seed;
+        let api = InvokeApi::bind(address, self.targets.clone(), region, seed, self.clock).await;
+        let api = api.map_err(|source| OpenError::Listen { address, source })?;
+        Ok(Some(api))
+    }
 }
 
 enum Cause {

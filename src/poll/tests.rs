@@ -8,7 +8,7 @@ use crate::scenario::{
 };
 use std::path::Path;
 
-fn content(count: u64) -> LocalContent {
+pub(super) fn content(count: u64) -> LocalContent {
     LocalContent::Generated(Generated {
         per_sec: 1e9,
         size: Dist::Constant(200.0),
@@ -28,6 +28,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
         profile: Profile::Current,
         aws: Aws::default(),
         region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(20),

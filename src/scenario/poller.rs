@@ -21,6 +21,7 @@ use super::secret::source_access;
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
 use crate::engine::{FunctionName, Profile, Span};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// A poller file and what is odd about it.
@@ -99,7 +100,8 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
     let region = root.peek("region").is_some();
     let region = region.then(|| functions::region(&mut root, cx));
     let (target_names, targets) = targets(&mut root, cx, region);
-    if root.entry("mapping").is_none() {
+    let invoke_api = invoke_api(&mut root, cx);
+    if root.entry("mapping").is_none() && root.peek("invoke_api").is_none() {
         root.missing(cx, "mapping", "[ { name = \"orders\", … } ]");
     }
     let world = World {
@@ -131,6 +133,7 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
         sources,
         targets,
         mappings,
+        invoke_api: invoke_api.flatten(),
     })
 }
 
@@ -145,6 +148,29 @@ fn aws(root: &mut Table<'_>, cx: &mut Cx) -> Aws {
     };
     table.finish(cx);
     aws
+}
+
+/// Where the Invoke API listens.
+fn invoke_api(root: &mut Table<'_>, cx: &mut Cx) -> Option<Option<SocketAddr>> {
+    let mut table = root.opt(cx, "invoke_api", |at, cx| {
+        Table::open(at, "[invoke_api]", cx)
+    })?;
+    let listen = table.req(cx, "listen", "\"127.0.0.1:9001\"", |at, cx| {
+        let found = text(at, cx)?;
+        let address = found.parse::<SocketAddr>().ok();
+        if address.is_none() {
+            cx.push(
+                Diagnostic::new("bad-name", "`listen` is not an address with a port")
+                    .at(&at.node.span)
+                    .label("cannot be understood")
+                    .allowed("\"127.0.0.1:9001\", \"[::1]:9001\", or port 0 for any that is free")
+                    .help("write numbers: names are not looked up"),
+            );
+        }
+        address
+    });
+    table.finish(cx);
+    Some(listen)
 }
 
 fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {

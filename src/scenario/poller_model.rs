@@ -2,6 +2,7 @@
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
 use crate::scenario::{Arn, BrokerUrl, Dist, Keys, Region, SourceAccess};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A poller file that passed every check, ready to run.
@@ -21,8 +22,10 @@ pub struct PollerFile {
     pub sources: Vec<LocalSource>,
     /// Whoever is invoked (`[[target]]`), in file order.
     pub targets: Vec<Target>,
-    /// Event source mappings (`[[mapping]]`), in file order; at least one.
+    /// Event source mappings (`[[mapping]]`), in file order; at least one, unless there is an Invoke API.
     pub mappings: Vec<PollerMapping>,
+    /// Where callers invoke the targets (`[invoke_api]`); `None` for nowhere.
+    pub invoke_api: Option<SocketAddr>,
 }
 
 /// How AWS or a server that speaks its interfaces is reached.

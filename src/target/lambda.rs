@@ -79,7 +79,7 @@ impl Lambda {
             Reply::success(Bytes::from(payload))
         } else {
             tracing::warn!(function, %request, ?outcome, error = %excerpt(body), "the invocation failed");
-            Reply::from(outcome)
+            Reply::failed(outcome, Bytes::from(payload))
         };
         reply.executed_version = output.executed_version;
         reply

@@ -48,8 +48,8 @@ impl fmt::Display for RequestId {
 pub struct Reply {
     /// How it ended. That a success may report failed records is not judged here.
     pub outcome: Outcome,
-    /// What the function returned, at most 6,291,556 bytes; for a `process` that failed, the error in the service's form.
-    /// Empty otherwise.
+    /// What the function returned, at most 6,291,556 bytes, or its error as the target tells it. Empty where there is no
+    /// answer of the function.
     pub body: Bytes,
     /// Why the request was refused, where the target tells it.
     pub refused: Option<ThrottleReason>,
@@ -64,6 +64,18 @@ impl Reply {
             body,
             refused: None,
             executed_version: None,
+        }
+    }
+
+    /// Of an invocation that was answered with something else than a success. Only a function's own error is passed on.
+    fn failed(outcome: Outcome, body: Bytes) -> Self {
+        let body = match outcome {
+            Outcome::FunctionError => body,
+            _ => Bytes::new(),
+        };
+        Self {
+            body,
+            ..Self::from(outcome)
         }
     }
 }
@@ -200,6 +212,15 @@ impl Target {
             Kind::Http(http) => http.invoke(request, event).await,
             Kind::Process(process) => process.invoke(name, request, event).await,
             Kind::Mock(mock) => mock.invoke().await,
+        }
+    }
+
+    /// Whether there is a function that mappings and callers name as `name`, as far as that is known here: remote targets
+    /// know their own versions and aliases.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.kind {
+            Kind::Process(process) => process.has(name),
+            Kind::Lambda(_) | Kind::Http(_) | Kind::Mock(_) => true,
         }
     }
 

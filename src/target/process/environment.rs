@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
-/// How long a process may take from its start, or from an answer, until it asks for the next event (rule `init-10-s`).
+/// How long a process may take from its start, or from an answer, until it asks for the next event.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for provisioned concurrency, where the function's timeout is not longer.
 const PROVISIONED_INIT_TIMEOUT: Duration = Duration::from_secs(130);

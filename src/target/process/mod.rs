@@ -163,9 +163,17 @@ impl Process {
                 running.end(Fate::Destroy, None);
             }
         }
-        Reply {
-            body,
-            ..Reply::from(Outcome::FunctionError)
+        Reply::failed(Outcome::FunctionError, body)
+    }
+
+    /// Whether the function is known by `name`: by itself, or by one of its aliases.
+    pub fn has(&self, name: &str) -> bool {
+        let Shared {
+            region, function, ..
+        } = &*self.shared;
+        match FunctionName::parse(name).ok().and_then(|n| n.qualifier) {
+            None | Some("$LATEST") => true,
+            Some(qualifier) => region.alias(*function, qualifier).is_some(),
         }
     }
 

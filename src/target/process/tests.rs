@@ -61,6 +61,7 @@ fn region(
         profile: Profile::Current,
         aws: Aws::default(),
         region,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::ZERO,

@@ -86,6 +86,7 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
         name: "checkout".to_owned(),
         concurrency_limit: 800,
         rows: rows.collect(),
+        asynchronous: Vec::new(),
     }
 }
 
@@ -114,6 +115,7 @@ fn resize(noise: &mut Noise) -> FunctionSeries {
         name: "resize".to_owned(),
         concurrency_limit: 2_200,
         rows: rows.collect(),
+        asynchronous: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | S3 bucket | PutObject | the invocation record with the event as a text in it |
 //! | `file://` | a line appended and on the disk | as S3 |
 
+mod asynchronous;
 mod bucket;
 mod lines;
 mod queue;
@@ -14,6 +15,7 @@ mod record;
 mod topic;
 mod uuid;
 
+pub use asynchronous::{AsyncRecord, AsyncResponse, BusEntry, DeadLetterAttributes, qualified_arn};
 pub use record::{BatchInfo, InvocationRecord, RecordRange, ResponseContext};
 
 use crate::scenario::{Aws, DestinationName, DestinationNameError};

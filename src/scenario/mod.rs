@@ -17,6 +17,7 @@ mod destination;
 mod diagnostic;
 mod digest;
 mod dist;
+mod event_invoke;
 mod events;
 mod faults;
 mod functions;

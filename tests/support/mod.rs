@@ -44,6 +44,7 @@ pub(crate) fn function(duration: Dist) -> Function {
         keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
+        event_invoke: Default::default(),
         aliases: Vec::new(),
     }
 }
@@ -62,6 +63,7 @@ pub(crate) fn poisson(per_sec: f64) -> Traffic {
     Traffic {
         function: 0,
         alias: None,
+        invocation: Default::default(),
         arrivals: Arrivals::Poisson(constant_rate(per_sec)),
         retry: None,
     }
@@ -81,6 +83,7 @@ pub(crate) fn minutes(counts: &[u32]) -> Traffic {
     Traffic {
         function: 0,
         alias: None,
+        invocation: Default::default(),
         arrivals: Arrivals::Trace(trace.into()),
         retry: None,
     }

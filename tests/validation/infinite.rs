@@ -1,6 +1,6 @@
 //! M/G/∞: concurrency without a limit.
 
-use super::rows::{Estimate, Row, hold};
+use super::rows::{Estimate, Row};
 use crate::support::{function, lognormal, pareto, poisson, scenario};
 use std::f64::consts::TAU;
 use tidegate::engine::{Profile, Span};
@@ -37,7 +37,11 @@ pub fn from_empty() -> Vec<Row> {
             t + s * (-t / s).exp()
         }),
         ("constant", Dist::Constant(2e9), |t, s| {
-            if t < s { t * t / (2.0 * s) } else { t - s / 2.0 }
+            if t < s {
+                t * t / (2.0 * s)
+            } else {
+                t - s / 2.0
+            }
         }),
     ];
     let mut rows = Vec::new();
@@ -59,9 +63,19 @@ pub fn from_empty() -> Vec<Row> {
 /// The number running at the ends of seconds, from ten runs of two hours.
 pub fn stationary() -> Vec<Row> {
     let cases = [
-        ("exponential", Dist::Exponential { mean: 1e9 }, 50.0, [50, 62, 67, 73]),
+        (
+            "exponential",
+            Dist::Exponential { mean: 1e9 },
+            50.0,
+            [50, 62, 67, 73],
+        ),
         ("constant", Dist::Constant(1e9), 50.0, [50, 62, 67, 73]),
-        ("lognormal, σ = 1", lognormal(1e9, 1.0), 1000.0, [1000, 1052, 1074, 1099]),
+        (
+            "lognormal, σ = 1",
+            lognormal(1e9, 1.0),
+            1000.0,
+            [1000, 1052, 1074, 1099],
+        ),
         ("Pareto, α = 2.5", pareto(1e9, 2.5), 50.0, [50, 62, 67, 73]),
     ];
     let mut rows = Vec::new();
@@ -134,7 +148,11 @@ pub fn sinusoidal() -> Vec<Row> {
     let noise = 2.0 * variance(&amplitudes);
     let lifted = noise / (4.0 * exact);
     vec![
-        Row::new("amplitude of the number running", exact + lifted, Estimate::over(&amplitudes)),
+        Row::new(
+            "amplitude of the number running",
+            exact + lifted,
+            Estimate::over(&amplitudes),
+        ),
         Row::new(
             "phase lag, radians",
             (w * service).atan(),
@@ -146,20 +164,9 @@ pub fn sinusoidal() -> Vec<Row> {
 fn variance(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)
-}
-
-#[test]
-fn m_g_infinity_fills_from_empty() {
-    hold(&from_empty());
-}
-
-#[test]
-fn m_g_infinity_is_poisson() {
-    hold(&stationary());
-}
-
-#[test]
-fn m_g_infinity_follows_a_sinusoid() {
-    hold(&sinusoidal());
+    values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / (n - 1.0)
 }

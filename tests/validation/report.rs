@@ -16,7 +16,9 @@ use validation::{TABLES, Table};
 
 fn main() {
     println!("# Validation\n");
-    println!("Written by `scripts/validation`; run it again to renew every figure. The same rows are tests (`tests/validation`).\n");
+    println!(
+        "Written by `scripts/validation`; run it again to renew every figure. The same rows are tests (`tests/validation`).\n"
+    );
     println!(
         "A simulated value is the mean of independent runs with fixed seeds, with its 95 % interval; it agrees when it lies within \
          {ERRORS_MAX} standard errors of the exact value (of both, where the reference has an error of its own). Where figures are whole \
@@ -38,10 +40,13 @@ fn main() {
         }
         println!();
     }
-    println!("{}", match off {
-        0 => "Every row agrees.".to_owned(),
-        _ => format!("{off} rows do not agree."),
-    });
+    println!(
+        "{}",
+        match off {
+            0 => "Every row agrees.".to_owned(),
+            _ => format!("{off} rows do not agree."),
+        }
+    );
     assert_eq!(off, 0, "rows do not agree");
 }
 
@@ -66,7 +71,11 @@ fn line(row: &Row) -> String {
     let half = 2.093 * row.found.error;
     let interval = match row.found.error {
         0.0 => String::new(),
-        _ => format!("{} – {}", shown(row.found.mean - half), shown(row.found.mean + half)),
+        _ => format!(
+            "{} – {}",
+            shown(row.found.mean - half),
+            shown(row.found.mean + half)
+        ),
     };
     format!(
         "| {} | {exact} | {} | {interval} | {} |",

@@ -1,6 +1,6 @@
 //! Erlang C: callers that wait for a free server, as asynchronous events do for a function's reserved concurrency.
 
-use super::rows::{Estimate, Row, hold};
+use super::rows::{Estimate, Row};
 use crate::support::{function, poisson, scenario};
 use tidegate::engine::{Profile, Span};
 use tidegate::scenario::{Dist, Invocation, Traffic};
@@ -12,7 +12,12 @@ const CASES: [(f64, u32, [f64; 4]); 2] = [
     (90.0, 100, [0.021_694_05, 1.952_464, 0.146_760, 0.307_704]),
     (95.0, 100, [0.101_291_37, 9.622_680, 0.463_083, 0.784_971]),
 ];
-const NAMES: [&str; 4] = ["mean wait", "events waiting", "p95 of the wait", "p99 of the wait"];
+const NAMES: [&str; 4] = [
+    "mean wait",
+    "events waiting",
+    "p95 of the wait",
+    "p99 of the wait",
+];
 
 pub fn erlang_c() -> Vec<Row> {
     let rows = CASES.into_iter().flat_map(|(a, c, exact)| {
@@ -60,9 +65,4 @@ fn simulated(a: f64, c: u32) -> [Estimate; 4] {
         let values: Vec<f64> = runs.iter().map(|run| run[figure]).collect();
         Estimate::over(&values)
     })
-}
-
-#[test]
-fn erlang_c_of_asynchronous_events() {
-    hold(&erlang_c());
 }

@@ -57,7 +57,7 @@ const FUNCTION: [(&str, Figure); 24] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 40] = [
+const MAPPING: [(&str, Figure); 49] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -98,6 +98,15 @@ const MAPPING: [(&str, Figure); 40] = [
     ("TrimmedRecords", Count),
     ("ReadThrottles", Count),
     ("OverLimitReceives", Count),
+    ("CommittedEventCount", Count),
+    ("PollingErrorCount", Count),
+    ("InvokeErrorCount", Count),
+    ("OnFailureDestinationDeliveryErrorCount", Count),
+    ("CommitErrorCount", Count),
+    ("OffsetLag", Level),
+    ("MaxOffsetLag", Backlog),
+    ("SumOffsetLag", Backlog),
+    ("Consumers", Level),
 ];
 
 impl Figure {

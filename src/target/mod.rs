@@ -47,6 +47,8 @@ pub struct Reply {
     pub body: Bytes,
     /// The version that ran (`X-Amz-Executed-Version`), where the target tells it.
     pub executed_version: Option<String>,
+    /// The function is not there, or may not be called: nothing of what it is told will change that.
+    pub is_misconfigured: bool,
 }
 
 impl Reply {
@@ -55,6 +57,17 @@ impl Reply {
             outcome: Outcome::Success,
             body,
             executed_version: None,
+            is_misconfigured: false,
+        }
+    }
+}
+
+impl Reply {
+    /// Of a request that was refused with this status.
+    fn refused(outcome: Outcome, status: u16) -> Self {
+        Self {
+            is_misconfigured: outcome == Outcome::ServiceError && matches!(status, 403 | 404),
+            ..Self::from(outcome)
         }
     }
 }
@@ -66,6 +79,7 @@ impl From<Outcome> for Reply {
             outcome,
             body: Bytes::new(),
             executed_version: None,
+            is_misconfigured: false,
         }
     }
 }

@@ -140,7 +140,7 @@ const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule 
 use Evidence::{Documented, Recorded};
 
 /// Every rule that [`check`](super::check()) and the readers of files apply to mappings.
-pub const RULES: [Rule; 43] = [
+pub const RULES: [Rule; 44] = [
     rule(
         "esm-parameter-not-accepted",
         Documented,
@@ -329,7 +329,12 @@ pub const RULES: [Rule; 43] = [
     rule(
         "esm-kafka-needs-pollers",
         Documented,
-        "on Kafka finite retries, bisecting and partial responses need provisioned pollers",
+        "on Kafka finite retries, bisecting, partial responses and topics as destinations need provisioned pollers",
+    ),
+    rule(
+        "esm-kafka-other-topic",
+        Documented,
+        "a topic as destination is not the one that the mapping reads",
     ),
     rule(
         "esm-documentdb-config",

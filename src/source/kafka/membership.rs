@@ -167,7 +167,12 @@ impl Consumer {
             .is_some_and(|session| session.queues.is_empty() && session.leaving.is_empty());
         if trouble.is_fatal {
             self.lose_everything();
-        } else if has_nothing && trouble.reason() == Some(Reason::Authentication) {
+        } else if has_nothing
+            && matches!(
+                trouble.reason(),
+                Some(Reason::Authentication | Reason::Authorization)
+            )
+        {
             // The secret may be mended: the next receive fetches it anew.
             self.close(None);
         }

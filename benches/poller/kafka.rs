@@ -170,6 +170,8 @@ async fn poller(
         hash: String::new(),
         profile: Profile::Current,
         aws: Aws::default(),
+        region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(30),
@@ -185,6 +187,7 @@ async fn poller(
             concurrency: None,
             timeout: Span::from_secs(30),
             memory_mb: 128,
+            limits: tidegate::scenario::TargetLimits::default(),
         }],
         mappings: vec![PollerMapping {
             config,

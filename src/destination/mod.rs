@@ -8,6 +8,7 @@
 //! | `file://` | a line appended and on the disk | as S3 |
 //! | `kafka://` | a message for each record, with its key | the record with the head of the invocation record |
 
+mod asynchronous;
 mod bucket;
 mod kafka;
 mod kafka_record;
@@ -17,6 +18,7 @@ mod record;
 mod topic;
 mod uuid;
 
+pub use asynchronous::{AsyncRecord, AsyncResponse, BusEntry, DeadLetterAttributes, qualified_arn};
 pub use kafka::Cluster;
 pub use kafka_record::{GivenUp, KafkaBatch};
 pub use record::{BatchInfo, InvocationRecord, RecordRange, ResponseContext};

@@ -79,7 +79,7 @@ impl Lambda {
             Reply::success(Bytes::from(payload))
         } else {
             tracing::warn!(function, %request, ?outcome, error = %excerpt(body), "the invocation failed");
-            Reply::from(outcome)
+            Reply::failed(outcome, Bytes::from(payload))
         };
         reply.executed_version = output.executed_version;
         reply
@@ -103,7 +103,7 @@ impl Lambda {
         };
         let outcome = judge(self.errors, &answer);
         tracing::warn!(function, %request, status = answer.status, ?outcome, error = %DisplayErrorContext(error), "the service refused");
-        Reply::refused(outcome, answer.status)
+        Reply::from(outcome).of_status(answer.status)
     }
 }
 

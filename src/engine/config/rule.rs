@@ -1,6 +1,6 @@
 //! Rules with their evidence, and what a broken one says.
 
-use super::SourceKind;
+use super::{EVENT_INVOKE_RULES, SourceKind};
 use crate::engine::filter::{self, PatternError};
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ pub struct Rule {
 pub struct Violation {
     /// The parameter to look at, AWS's name, with a dot before the inner name of a structure.
     pub parameter: &'static str,
-    /// Id of the rule, one of [`RULES`] or of [`filter::RULES`].
+    /// Id of the rule, one of [`RULES`], [`EVENT_INVOKE_RULES`] or [`filter::RULES`].
     pub code: &'static str,
     /// What was found, for a label.
     pub found: String,
@@ -65,6 +65,7 @@ impl Violation {
         debug_assert!(
             RULES
                 .iter()
+                .chain(&EVENT_INVOKE_RULES)
                 .chain(filter::RULES)
                 .any(|rule| rule.id == code),
             "{code} is not in the table of rules"
@@ -133,7 +134,7 @@ pub fn conflict_text(kind: SourceKind, source: &str, function: &str, uuid: &str)
     }
 }
 
-const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule {
+pub(super) const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule {
     Rule { id, text, evidence }
 }
 

@@ -1,6 +1,7 @@
 //! One test per rule, named after it.
 
 mod connection;
+mod event_invoke;
 
 use super::*;
 use crate::engine::Time;

@@ -216,6 +216,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
     MappingSeries {
         name: "clicks-to-checkout".to_owned(),
         stream: true,
+        kafka: false,
         in_flight_limit: 0,
         shards: vec![shard(0, 0.3, 0.9), shard(3, 0.5, 1.0)],
         other_shards: Some(shard(1, 0.2, 0.1).ages),

@@ -1,6 +1,7 @@
 //! Folds the facts of one mapping into its series and its summary.
 
 use super::histogram::Histogram;
+use super::kafka::KafkaRecorder;
 use super::shards::ShardAges;
 use super::{
     Backlog, DeadLetterReasons, DeadLetters, Figure, LastResult, MappingRow, MappingSeries,
@@ -18,6 +19,7 @@ pub struct MappingRecorder {
     total: Totals,
     rows: Vec<MappingRow>,
     shards: ShardAges,
+    kafka: KafkaRecorder,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +96,7 @@ impl MappingRecorder {
     #[inline]
     pub fn observe(&mut self, now: Time, fact: Fact) {
         self.last_result.observe(&fact);
+        self.kafka.observe(&fact);
         let bin = &mut self.bin;
         match fact {
             Fact::Polled {
@@ -212,6 +215,7 @@ impl MappingRecorder {
             reads_throttled: self.bin.reads_throttled + end.reads_throttled,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
+            kafka: self.kafka.roll(),
             ..self.bin
         };
         self.rows.push(row);
@@ -269,6 +273,7 @@ impl MappingRecorder {
         self.total.row.backlog = backlog;
         self.total.row.in_hand = in_hand;
         self.total.row.in_flight = in_flight;
+        self.kafka.end_warm_up();
     }
 
     /// The series so far of the mapping `name`.
@@ -277,6 +282,7 @@ impl MappingRecorder {
         MappingSeries {
             name: name.to_owned(),
             stream: source.is_stream(),
+            kafka: source.is_kafka(),
             in_flight_limit: match source {
                 SourceKind::Sqs => limits::SQS_IN_FLIGHT_MAX,
                 _ => 0,
@@ -346,6 +352,7 @@ impl MappingRecorder {
             trimmed_records: Figure::count(total.row.trimmed),
             read_throttles: Figure::count(total.row.reads_throttled),
             over_limit_receives: Figure::count(total.row.over_limit),
+            kafka: source.is_kafka().then(|| self.kafka.figures()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{AsyncRow, DeadLetters};
+use super::{AsyncRow, DeadLetters, KafkaRow};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -75,6 +75,8 @@ pub struct MappingSeries {
     pub name: String,
     /// Whether the source is a stream (then `age_max` is the iterator age) or a queue.
     pub stream: bool,
+    /// Whether it reads Kafka, so that its rows have numbers about it.
+    pub kafka: bool,
     /// How many messages of the queue may be in flight at once; 0 where that is not known.
     pub in_flight_limit: u32,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
@@ -161,4 +163,6 @@ pub struct MappingRow {
     pub age_max: f64,
     /// Batches that the mapping may work on at once, at the end of the bin.
     pub concurrency_limit: u32,
+    /// Kafka: commits, errors, lag and consumers.
+    pub kafka: KafkaRow,
 }

@@ -27,6 +27,7 @@ mod record;
 mod replay;
 mod shards;
 mod signals;
+mod states;
 mod store;
 mod windows;
 
@@ -36,6 +37,7 @@ pub use driver::MappingFailed;
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
+pub use states::{States, Witness};
 pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
 
 use crate::engine::Span;
@@ -115,6 +117,18 @@ pub struct RunSummary {
     pub diverted: u64,
     /// Invocation records that an on-failure destination did not take.
     pub destination_failures: u64,
+    /// Kafka: records that stored offsets are beyond (CommittedEventCount).
+    pub committed: u64,
+    /// Kafka: failed fetches (PollingErrorCount).
+    pub polling_errors: u64,
+    /// Kafka: invocations that failed or were refused (InvokeErrorCount).
+    pub invoke_errors: u64,
+    /// Kafka: offsets that could not be stored (CommitErrorCount).
+    pub commit_errors: u64,
+    /// Kafka: the largest lag of a partition that was measured (OffsetLag, MaxOffsetLag).
+    pub offset_lag_max: u64,
+    /// Times that a mapping came to be unable to work (StateTransitionReason).
+    pub error_states: u64,
     /// Calls of ReceiveMessage to SQS.
     pub receives: u64,
     /// Of these, calls that returned no message.
@@ -234,6 +248,12 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
         discarded: counters::get(&counters.discarded),
         diverted: counters::get(&counters.diverted),
         destination_failures: counters::get(&counters.destination_failures),
+        committed: counters::get(&counters.committed),
+        polling_errors: counters::get(&counters.polling_errors),
+        invoke_errors: counters::get(&counters.invoke_errors),
+        commit_errors: counters::get(&counters.commit_errors),
+        offset_lag_max: counters::get(&counters.offset_lag_max),
+        error_states: counters::get(&counters.error_states),
         receives: counters::get(&counters.receives),
         empty_receives: counters::get(&counters.empty_receives),
         delete_calls: counters::get(&counters.delete_calls),

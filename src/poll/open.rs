@@ -1,6 +1,6 @@
 //! Opening everything that a run needs, before anything is read.
 
-use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
+use crate::destination::{Cluster, Destination, DestinationError, MappingFacts, function_arn};
 use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::lambda::LimitError;
@@ -16,7 +16,7 @@ use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
-use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::scenario::{Arn, KafkaSource, MappingSource, PollerFile, PollerMapping};
 use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
 use crate::source::kafka::{Events, Kafka, KafkaError, Subscription};
@@ -302,6 +302,7 @@ impl Shared<'_> {
                 access: &mapping.access,
                 aws: &self.file.aws,
                 keep: keep.clone(),
+                counters: self.options.counters.clone(),
             })?;
             tuning.envelope_len = kafka.shape().envelope_len();
             tuning.partition_len = kafka.shape().partition_len_max();
@@ -393,6 +394,13 @@ impl Shared<'_> {
             name: Arc::from(config.name.as_str()),
             function_arn: Arc::from(function_arn(&config.function_name, &source_arn)),
             source_arn,
+            cluster: match &mapping.source {
+                MappingSource::Kafka(source) => Some(Arc::new(Cluster {
+                    source: KafkaSource::clone(source),
+                    access: mapping.access.clone(),
+                })),
+                _ => None,
+            },
         };
         let destination = Destination::open(text, &facts, &self.file.aws).await?;
         Ok(Some(Arc::new(Outlet {

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use crate::engine::Span;
-use crate::metrics::{AsyncRow, DeadLetterReason, FunctionRow, MappingRow, Series};
+use crate::metrics::{AsyncRow, DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series};
 
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
@@ -23,9 +23,10 @@ const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped
     writes_throttled,writes_lost,trimmed,reads_throttled,\
     reads,empty_reads,delete_calls,receives_over_limit,in_flight,oldest_message_age_ms,visible_too_early,redelivered,oversized,\
     dead_lettered_function_error,dead_lettered_reported,dead_lettered_throttled,dead_lettered_service_error,\
-    dead_lettered_delete_failed,dead_lettered_visibility_too_short,dead_lettered_connection_lost";
+    dead_lettered_delete_failed,dead_lettered_visibility_too_short,dead_lettered_connection_lost,\
+    committed,polling_errors,invoke_errors,destination_delivery_errors,commit_errors,max_offset_lag,sum_offset_lag,consumers";
 /// Columns of [`MAPPING`] before and after the age, the only one that shards have.
-const AROUND_AGE: (usize, usize) = (16, 20);
+const AROUND_AGE: (usize, usize) = (16, 28);
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
@@ -65,6 +66,7 @@ pub(super) fn render(series: &Series) -> String {
             text.push_str(&blank(FUNCTION));
             text.push_str(&blank(ASYNC));
             mapping_row(&mut text, row);
+            kafka_row(&mut text, mapping.kafka.then_some(&row.kafka));
             text.push('\n');
         }
         for shard in &mapping.shards {
@@ -194,6 +196,27 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
     }
     for reason in DeadLetterReason::ALL {
         let _ = write!(text, ",{}", row.dead_letters.of(reason));
+    }
+}
+
+/// Empty for other sources.
+fn kafka_row(text: &mut String, row: Option<&KafkaRow>) {
+    let Some(row) = row else {
+        text.push_str(",,,,,,,,");
+        return;
+    };
+    let counts = [
+        row.committed,
+        row.polling_errors,
+        row.invoke_errors,
+        row.delivery_errors,
+        row.commit_errors,
+        row.max_lag,
+        row.sum_lag,
+        u64::from(row.consumers),
+    ];
+    for count in counts {
+        let _ = write!(text, ",{count}");
     }
 }
 

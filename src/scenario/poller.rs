@@ -338,7 +338,7 @@ fn on_failure(table: &Table<'_>, cx: &mut Cx, found: &str) -> Option<String> {
                     .label(error.to_string())
                     .allowed(
                         "arn:aws:sqs:REGION:ACCOUNT:QUEUE, arn:aws:sns:REGION:ACCOUNT:TOPIC, arn:aws:s3:::BUCKET, \
-                         or file://PATH",
+                         file://PATH, or on Kafka kafka://TOPIC",
                     ),
             );
             None

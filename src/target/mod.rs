@@ -55,6 +55,8 @@ pub struct Reply {
     pub refused: Option<ThrottleReason>,
     /// The version that ran (`X-Amz-Executed-Version`), where the target tells it.
     pub executed_version: Option<String>,
+    /// The function is not there, or may not be called: nothing of what it is told will change that.
+    pub is_misconfigured: bool,
 }
 
 impl Reply {
@@ -64,6 +66,17 @@ impl Reply {
             body,
             refused: None,
             executed_version: None,
+            is_misconfigured: false,
+        }
+    }
+}
+
+impl Reply {
+    /// Sees in the status of an answer whether the function cannot be called at all.
+    fn of_status(self, status: u16) -> Self {
+        Self {
+            is_misconfigured: self.outcome == Outcome::ServiceError && matches!(status, 403 | 404),
+            ..self
         }
     }
 
@@ -88,6 +101,7 @@ impl From<Outcome> for Reply {
             body: Bytes::new(),
             refused: None,
             executed_version: None,
+            is_misconfigured: false,
         }
     }
 }

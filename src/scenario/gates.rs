@@ -57,7 +57,7 @@ const FUNCTION: [(&str, Figure); 24] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 49] = [
+const MAPPING: [(&str, Figure); 52] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -107,6 +107,9 @@ const MAPPING: [(&str, Figure); 49] = [
     ("MaxOffsetLag", Backlog),
     ("SumOffsetLag", Backlog),
     ("Consumers", Level),
+    ("Rebalances", Count),
+    ("PartitionsMoved", Count),
+    ("ReturnedEventCount", Count),
 ];
 
 impl Figure {

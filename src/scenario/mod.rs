@@ -43,6 +43,7 @@ mod suggest;
 mod text;
 mod timestamp;
 mod toml;
+mod topics;
 mod traffic;
 mod units;
 mod validate;

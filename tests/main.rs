@@ -3,6 +3,7 @@
 mod brokers;
 mod cli;
 mod diagnostics;
+mod kafka;
 mod mappings;
 #[cfg(feature = "poller")]
 mod parity;

@@ -319,7 +319,13 @@ mod tests {
             recorder.observe(&fact);
         }
         recorder.observe(&Fact::ConsumersChanged { consumers: 2 });
-        assert_eq!((recorder.roll(GroupEnd::default()).max_lag, recorder.roll(GroupEnd::default()).sum_lag), (10, 12));
+        assert_eq!(
+            (
+                recorder.roll(GroupEnd::default()).max_lag,
+                recorder.roll(GroupEnd::default()).sum_lag
+            ),
+            (10, 12)
+        );
         for fact in [lag(0, 0), lag(1, 4), Fact::Lag { max: 4, sum: 4 }] {
             recorder.observe(&fact);
         }

@@ -4,8 +4,8 @@ use super::histogram::Histogram;
 use super::kafka::KafkaRecorder;
 use super::shards::ShardLevels;
 use super::{
-    Backlog, DeadLetterReasons, DeadLetters, Figure, GroupEnd, LastResult, MappingRow, MappingSeries,
-    MappingSummary, MeanMax, Percentiles,
+    Backlog, DeadLetterReasons, DeadLetters, Figure, GroupEnd, LastResult, MappingRow,
+    MappingSeries, MappingSummary, MeanMax, Percentiles,
 };
 use crate::engine::{Delivery, Fact, Outcome, ShardId, SourceKind, Span, Time, limits};
 
@@ -191,7 +191,8 @@ impl MappingRecorder {
     /// How far a partition's committed offset is behind its end when the bin ends, and how many records the bin brought it.
     #[inline]
     pub fn lag(&mut self, shard: ShardId, lag: u64, records: u64) {
-        self.shards.show(shard, lag.saturating_mul(1_000_000), records);
+        self.shards
+            .show(shard, lag.saturating_mul(1_000_000), records);
     }
 
     /// A receive found as many messages in flight as the queue allows.

@@ -69,7 +69,13 @@ pub(super) fn render(series: &Series) -> String {
         };
         for shard in &mapping.shards {
             let subject = format!("{}/{kind}-{}", mapping.name, shard.number);
-            levels(&mut text, series.bin, (kind, column), &subject, &shard.levels);
+            levels(
+                &mut text,
+                series.bin,
+                (kind, column),
+                &subject,
+                &shard.levels,
+            );
         }
         if let Some(others) = &mapping.other_shards {
             let subject = format!("{}/others", mapping.name);

@@ -76,8 +76,7 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     if !MODELS.contains(&kind) {
         // Its own keys are not known yet: naming them unknown would mislead.
         if let Some(entry) = table.entry("type") {
-            let advice =
-                "use a source of type kinesis, dynamodb, sqs, sqs-fifo, kafka, msk, rabbitmq or activemq";
+            let advice = "use a source of type kinesis, dynamodb, sqs, sqs-fifo, kafka, msk, rabbitmq or activemq";
             cx.push(not_yet(
                 &format!("a source of type {kind}"),
                 &entry.node.span,

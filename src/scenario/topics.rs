@@ -83,7 +83,9 @@ pub(crate) fn own_groups(declared: &[Declared], cx: &mut Cx) {
                 )
                 .at(&one.span)
                 .label(format!("`{name}` has the same ConsumerGroupId"))
-                .help("leave ConsumerGroupId out of one of them: each mapping has a group of its own"),
+                .help(
+                    "leave ConsumerGroupId out of one of them: each mapping has a group of its own",
+                ),
             );
         }
     }

@@ -4,7 +4,8 @@ use super::esm::SimEffects;
 use super::services::kafka::{Group, Step, Topic, Wait};
 use super::world::{Inner, Pending, World};
 use crate::engine::{
-    Action, BatchId, Control, Event, FailureClass, Mapping, Outcome, Page, Record, Span, Time, Token,
+    Action, BatchId, Control, Event, FailureClass, Mapping, Outcome, Page, Record, Span, Time,
+    Token,
 };
 use crate::metrics::{BinEnd, GroupEnd};
 

@@ -70,9 +70,7 @@ fn rebalances(draft: &Draft<'_, MappingRow>) -> Chart {
         draft.rate("records read in vain", Colour::Vermilion, |row| {
             row.kafka.returned
         }),
-        draft.rate("rebalances", Colour::Blue, |row| {
-            row.kafka.group.rebalances
-        }),
+        draft.rate("rebalances", Colour::Blue, |row| row.kafka.group.rebalances),
     ];
     draft.chart("Rebalances", Axis::Rate("events"), lines)
 }

@@ -179,10 +179,14 @@ impl Group {
             .filter(|(_, member)| member.is_some())
             .map(|(poller, _)| poller)
             .collect();
-        self.shares = share_out(&self.shares, &members);
+        let before = std::mem::take(&mut self.shares);
+        self.shares = share_out(&before, &members);
+        let moves = before.iter().zip(&self.shares);
+        let moves = moves.filter(|(before, after)| before.is_some() && before != after);
         if members.is_empty() {
             return;
         }
+        self.counts.moved += moves.count() as u64;
         self.counts.rebalances += 1;
         self.paused = Span::from_nanos(self.pause.draw(&mut self.pauses));
         for index in 0..self.tenures.len() {
@@ -190,7 +194,6 @@ impl Group {
             match self.tenures[index] {
                 Tenure::Free(_) => self.tenures[index] = Tenure::Free(now + self.paused),
                 Tenure::Held(poller) if share != Some(poller) => {
-                    self.counts.moved += 1;
                     self.tenures[index] = Tenure::Leaving(poller);
                     let shard = ShardId(index as u32);
                     match self.revocations.iter_mut().find(|(of, _)| *of == poller) {
@@ -223,7 +226,8 @@ impl Group {
         let poller = self.shares[first]?;
         let mut shards = Vec::new();
         for index in first..self.tenures.len() {
-            if self.shares[index] != Some(poller) || !matches!(self.tenures[index], Tenure::Free(at) if at <= now)
+            if self.shares[index] != Some(poller)
+                || !matches!(self.tenures[index], Tenure::Free(at) if at <= now)
             {
                 continue;
             }
@@ -352,10 +356,7 @@ impl Group {
     /// A batch is sent.
     pub fn sent(&mut self, batch: BatchId, records: &[Record<()>]) {
         for run in runs(records) {
-            if let (Some(first), Some(last)) = (run.first(), run.last()) {
-                let (from, to) = (first.meta.seq.low_u64(), last.meta.seq.low_u64());
-                self.place(&first.meta).sent(batch, from, to);
-            }
+            self.place(&run[0].meta).sent(batch, run);
         }
     }
 

@@ -1,7 +1,9 @@
 //! One partition as one group sees it: how far it is committed and read, and what is owed.
 
 use super::wire_len;
-use crate::engine::{BatchId, Meta, Page, PartitionEnd, Position, Record, Seq, ShardId, Span, Time};
+use crate::engine::{
+    BatchId, Meta, Page, PartitionEnd, Position, Record, Seq, ShardId, Span, Time,
+};
 use crate::sim::services::feed::Feed;
 
 /// Most of one partition in one page: librdkafka's `max.partition.fetch.bytes`.
@@ -28,11 +30,13 @@ pub(super) struct Place {
 }
 
 /// Offsets from the first to the last one, both included. A partition has records in one batch at a time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Owed {
     batch: BatchId,
     first: u64,
     last: u64,
+    /// All of them, where filters left some out between.
+    sparse: Vec<u64>,
 }
 
 /// What a page is cut by.
@@ -153,20 +157,51 @@ impl Place {
 
     // ---- what is owed ----
 
-    /// Records up to `last` are sent as part of a batch.
-    pub(super) fn sent(&mut self, batch: BatchId, first: u64, last: u64) {
-        let owed = self.owed.get_or_insert(Owed { batch, first, last });
-        *owed = Owed {
-            batch,
-            first: owed.first.min(first),
-            last: owed.last.max(last),
+    /// These records are sent as part of a batch.
+    pub(super) fn sent(&mut self, batch: BatchId, records: &[Record<()>]) {
+        let offset = |record: &Record<()>| record.meta.seq.low_u64();
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return;
         };
+        let (first, last) = (offset(first), offset(last));
+        let before = self.owed.take();
+        let mut owed = match before {
+            // Tried again, as a whole or in pieces.
+            Some(known) if known.first <= first && last <= known.last => known,
+            before => {
+                let is_sparse = last - first + 1 > records.len() as u64;
+                let mut sparse = Vec::new();
+                if is_sparse || before.is_some() {
+                    sparse.extend(records.iter().map(offset));
+                }
+                let mut first = first;
+                if let Some(known) = before {
+                    first = first.min(known.first);
+                    match known.sparse.is_empty() {
+                        true => sparse.extend(known.first..=known.last),
+                        false => sparse.extend(known.sparse),
+                    }
+                    sparse.sort_unstable();
+                    sparse.dedup();
+                }
+                Owed {
+                    batch,
+                    first,
+                    last: sparse.last().map_or(last, |it| last.max(*it)),
+                    sparse,
+                }
+            }
+        };
+        owed.batch = batch;
+        self.owed = Some(owed);
     }
 
     /// Everything of the batch up to `last` is done or given up.
     pub(super) fn settled(&mut self, last: u64) {
         if let Some(owed) = &mut self.owed {
-            owed.first = owed.first.max(last + 1);
+            let left = owed.sparse.partition_point(|offset| *offset <= last);
+            let next = owed.sparse.get(left).copied().unwrap_or(last + 1);
+            owed.first = owed.first.max(next);
             if owed.first > owed.last {
                 self.owed = None;
             }
@@ -175,7 +210,7 @@ impl Place {
 
     /// The batch that something is owed of.
     pub(super) fn owing(&self) -> Option<BatchId> {
-        self.owed.map(|owed| owed.batch)
+        self.owed.as_ref().map(|owed| owed.batch)
     }
 
     /// Nothing more is known of what is owed of this batch.
@@ -193,7 +228,7 @@ impl Place {
             "offset {to} was committed after {from}, and {position} is read next"
         );
         assert!(
-            self.owed.is_none_or(|owed| to <= owed.first),
+            self.owed.as_ref().is_none_or(|owed| to <= owed.first),
             "offset {to} was committed, but what was sent is not done: {:?}",
             self.owed
         );

@@ -176,11 +176,6 @@ fn kafka_rebalance_moves_only() {
         .map(|row| row.kafka.group.moved)
         .collect();
     assert_eq!(changes, [0, 5]);
-    let kafka = ran.kafka();
-    assert!(
-        kafka.returned_event_count.value > 0.0,
-        "what was read ahead comes again"
-    );
     // Without a pause nobody waits.
     let at_once = text.replace("rebalance = '20s'", "rebalance = '0s'");
     for (starts, gap) in pauses(&at_once, 6) {
@@ -502,6 +497,7 @@ fn storms_keep_every_promise() {
     let function = "per_record = '30ms'\npoison = '1/300'\nreserved_concurrency = 12";
     let text = file("duration = '12m'", function, &source, mapping, rest);
     let text = text.replace("latency = '0ms'\n", "");
+    let mut returned = 0.0;
     for seed in 0..12 {
         let ran = run(&text.replace("seed = 3", &format!("seed = {seed}")));
         let summary = ran.summary();
@@ -510,11 +506,13 @@ fn storms_keep_every_promise() {
             (0.0, 0.0)
         );
         assert!(ran.kafka().partitions_moved.value > 0.0);
+        returned += ran.kafka().returned_event_count.value;
         let ended = summary.succeeded_event_count.value
             + summary.filtered_out_event_count.value
             + summary.dropped_event_count.value;
         assert!(ended >= summary.incoming_records.value, "nothing is lost");
     }
+    assert!(returned > 100.0, "what was read ahead came again");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub const KAFKA_ENVELOPE_LEN: u32 = 90;
 /// Bytes that a typical partition takes around its records: `"orders-":[]`, the comma behind it, and its number.
 pub const KAFKA_PARTITION_LEN: u32 = 20;
 /// Bytes of a typical Kafka record around its base64 value: names, numbers, and a key of eight bytes.
-pub const KAFKA_RECORD_AROUND_LEN: u64 = 140;
+pub const KAFKA_RECORD_AROUND_LEN: u64 = 151;
 
 /// Length of `bytes` bytes in base64 with padding.
 pub const fn base64_len(bytes: u64) -> u64 {

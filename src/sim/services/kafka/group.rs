@@ -6,7 +6,7 @@
 //!    ▲                                       │                          │
 //!    └────────────── the member leaves, or its session ends ────────────┘
 //! ```
-//! Rebalancing is cooperative: whoever keeps a partition reads on (rule `kafka-rebalance-moves-only`).
+//! Rule `kafka-rebalance-moves-only`: rebalancing is cooperative, whoever keeps a partition reads on.
 
 use super::Topic;
 use super::balance::share_out;
@@ -249,6 +249,8 @@ impl Group {
     }
 
     /// Nobody reaches the cluster: receives fail, and members are thrown out once their sessions end.
+    ///
+    /// Rule `kafka-session-ends`.
     fn cut(&mut self, now: Time, session_ends: Time) -> Option<Step> {
         let mut waits = self.members.iter_mut().flatten();
         if let Some(wait) = waits.find_map(|member| member.wait.take()) {

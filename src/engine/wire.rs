@@ -129,9 +129,7 @@ mod tests {
             r#"{"topic":"orders","partition":12,"offset":1234567,"timestamp":1789651658000,"#,
             r#""timestampType":"CREATE_TIME","key":"MTIzNDU2Nzg=","value":"","headers":[]}"#,
         );
-        let around_kafka = concat!(
-            r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"kafka-1:9092,kafka-2:9092","records":{}}"#,
-        );
+        let around_kafka = r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"kafka-1:9092,kafka-2:9092","records":{}}"#;
         let around_rabbitmq = format!(
             r#"{{"eventSource":"aws:rmq","eventSourceArn":"{BROKER}","rmqMessagesByQueue":{{"orders::/":[]}}}}"#
         );

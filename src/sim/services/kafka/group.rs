@@ -89,6 +89,25 @@ pub struct Wait {
     pub found: Option<Time>,
 }
 
+impl Wait {
+    /// A receive of `now` that may wait for `wait`.
+    pub fn new(
+        token: Token,
+        (records_max, held): (u32, Vec<ShardId>),
+        now: Time,
+        wait: Span,
+    ) -> Self {
+        Self {
+            token,
+            records_max,
+            held,
+            until: now + wait,
+            due: now,
+            found: None,
+        }
+    }
+}
+
 /// What is to be told to the mapping next.
 #[derive(Debug)]
 pub enum Step {
@@ -288,9 +307,9 @@ impl Group {
 
     // ---- receiving ----
 
-    /// Counts a receive that was refused.
-    pub fn was_refused(&mut self) {
-        self.counts.refused += 1;
+    /// Counts a receive that failed; one that nobody heard was not refused.
+    pub fn was_refused(&mut self, class: FailureClass) {
+        self.counts.refused += u64::from(class == FailureClass::Throttled);
     }
 
     /// When the first record arrives that a member may have.

@@ -1,5 +1,6 @@
 //! Every test that needs no server, in one binary.
 
+mod asynchronous;
 mod brokers;
 mod cli;
 mod diagnostics;

@@ -95,6 +95,7 @@ impl FunctionSummary {
                 Level(&mut self.environment_lifespan_s),
             ),
         ]);
+        list.extend(self.asynchronous.metrics());
         list
     }
 }

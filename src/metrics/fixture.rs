@@ -2,9 +2,10 @@
 //! function fails, and a queue that drains. Only arithmetic, so that snapshots hold everywhere.
 
 use super::{
-    Backlog, DeadLetterReason, DeadLetterReasons, DeadLetters, EngineSummary, Figure, FunctionRow,
-    FunctionSeries, FunctionSummary, GateResult, MappingRow, MappingSeries, MappingSummary,
-    MeanMax, Percentiles, Series, ShardSeries, Summary, ThrottleReasons,
+    AsyncConditions, AsyncRow, AsyncSummary, Backlog, DeadLetterReason, DeadLetterReasons,
+    DeadLetters, DestinationDeliveries, EngineSummary, Figure, FunctionRow, FunctionSeries,
+    FunctionSummary, GateResult, MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles,
+    Series, ShardSeries, Summary, ThrottleReasons,
 };
 use crate::engine::Span;
 
@@ -86,6 +87,7 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
         name: "checkout".to_owned(),
         concurrency_limit: 800,
         rows: rows.collect(),
+        asynchronous: Vec::new(),
     }
 }
 
@@ -114,6 +116,65 @@ fn resize(noise: &mut Noise) -> FunctionSeries {
         name: "resize".to_owned(),
         concurrency_limit: 2_200,
         rows: rows.collect(),
+        asynchronous: pictures(),
+    }
+}
+
+/// Twelve pictures a second to resize; for two minutes the function fails, and some pictures are given up.
+fn pictures() -> Vec<AsyncRow> {
+    let mut backlog = 0;
+    let rows = (0..SECONDS).map(|t| {
+        let fails = (300..420).contains(&t);
+        let late = if (360..540).contains(&t) { 8 } else { 0 };
+        backlog = if fails {
+            backlog + 8
+        } else {
+            backlog - late.min(backlog)
+        };
+        AsyncRow {
+            received: 12,
+            invoked: 12 + late,
+            succeeded: if fails { 0 } else { 12 + late },
+            dropped: if fails { 4 } else { 0 },
+            lost: u64::from(fails && t % 10 == 0),
+            retries: if fails { 8 } else { 0 },
+            delivered: if fails { 4 } else { 0 },
+            delivery_failures: u64::from(fails && t % 10 == 0),
+            backlog,
+            age_mean: 2.0 + late as f64 * 3_000.0,
+            age_max: 20.0 + late as f64 * 7_500.0,
+            ..AsyncRow::default()
+        }
+    });
+    rows.collect()
+}
+
+fn async_summary(rows: &[AsyncRow]) -> AsyncSummary {
+    let sum = |of: fn(&AsyncRow) -> u64| Figure::count(rows.iter().map(of).sum());
+    AsyncSummary {
+        async_events_received: sum(|row| row.received),
+        async_event_age: percentiles(
+            [2.1, 3.0, 60_020.0, 60_080.0, 60_090.0, 60_101.0, 4_210.0],
+            3,
+        ),
+        async_events_dropped: sum(|row| row.dropped),
+        async_events_lost: sum(|row| row.lost),
+        async_conditions: AsyncConditions {
+            success: sum(|row| row.succeeded),
+            retries_exhausted: sum(|row| row.dropped),
+            ..AsyncConditions::default()
+        },
+        async_retries: sum(|row| row.retries),
+        destination_deliveries: DestinationDeliveries {
+            on_failure: sum(|row| row.delivered),
+            ..DestinationDeliveries::default()
+        },
+        destination_delivery_failures: sum(|row| row.delivery_failures),
+        async_backlog: Backlog {
+            max: Figure::count(rows.iter().map(|row| row.backlog).max().unwrap_or(0)),
+            end: Figure::count(rows.last().map_or(0, |row| row.backlog)),
+        },
+        ..AsyncSummary::default()
     }
 }
 
@@ -268,6 +329,10 @@ fn function_summary(series: &FunctionSeries) -> FunctionSummary {
         ),
         environments: mean_max(512.25, 800.0),
         environment_lifespan_s: Figure::new(903.4, 3),
+        asynchronous: match &series.asynchronous[..] {
+            [] => AsyncSummary::default(),
+            rows => async_summary(rows),
+        },
         ..FunctionSummary::default()
     }
 }
@@ -425,6 +490,7 @@ pub(crate) fn short(rows: usize) -> (Summary, Series) {
     let (summary, mut series) = flash_sale();
     for function in &mut series.functions {
         function.rows.truncate(rows);
+        function.asynchronous.truncate(rows);
     }
     for mapping in &mut series.mappings {
         mapping.rows.truncate(rows);

@@ -281,6 +281,7 @@ impl FunctionRecorder {
                 )),
             },
             environment_lifespan_s: Figure::new(lifespan, 3),
+            ..FunctionSummary::default()
         }
     }
 }

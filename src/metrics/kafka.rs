@@ -1,7 +1,7 @@
 //! Figures that only mappings of Kafka have: commits, errors by what failed, lag and consumers.
 
 use super::{Backlog, Figure, MeanMax, Metric};
-use crate::engine::{Delivery, Fact, Outcome};
+use crate::engine::{Delivery, Fact};
 use serde::Serialize;
 
 /// Figures of a mapping of Kafka, in CloudWatch's groups EventCount, ErrorCount and KafkaMetrics.
@@ -146,10 +146,7 @@ impl KafkaRecorder {
         let row = &mut self.row;
         match *fact {
             Fact::InvokeEnded { outcome, .. } => {
-                row.invoke_errors += u64::from(!matches!(
-                    outcome,
-                    Outcome::Success | Outcome::Partial { .. }
-                ));
+                row.invoke_errors += u64::from(outcome.is_invoke_error());
             }
             Fact::Discarded {
                 destination: Delivery::Refused,
@@ -247,7 +244,7 @@ impl KafkaRecorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Condition, Meta, Seq, ShardId, Span, Time, Token};
+    use crate::engine::{Condition, Meta, Outcome, Seq, ShardId, Span, Time, Token};
 
     fn ended(outcome: Outcome) -> Fact {
         Fact::InvokeEnded {

@@ -1,5 +1,6 @@
 //! Facts become figures: what the drivers observe, folded into summaries and series.
 
+mod asynchronous;
 mod combine;
 mod dead_letters;
 mod figures;
@@ -13,6 +14,9 @@ mod series;
 mod shards;
 mod summary;
 
+pub use asynchronous::{
+    AsyncConditions, AsyncRecorder, AsyncRow, AsyncSummary, DestinationDeliveries, Told,
+};
 pub use combine::combine;
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};

@@ -1,6 +1,6 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{DeadLetters, KafkaRow};
+use super::{AsyncRow, DeadLetters, KafkaRow};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -29,6 +29,8 @@ pub struct FunctionSeries {
     pub concurrency_limit: u32,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
     pub rows: Vec<FunctionRow>,
+    /// The same bins of its asynchronous events; empty if nobody calls it asynchronously.
+    pub asynchronous: Vec<AsyncRow>,
 }
 
 /// One bin of a function.

@@ -1,6 +1,6 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
-use super::{DeadLetterReason, DeadLetters, Histogram, KafkaFigures};
+use super::{AsyncSummary, DeadLetterReason, DeadLetters, Histogram, KafkaFigures};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -185,6 +185,9 @@ pub struct FunctionSummary {
     pub environments: MeanMax,
     /// Mean time from creation to expiry of environments that expired, seconds.
     pub environment_lifespan_s: Figure,
+    /// Asynchronous events.
+    #[serde(flatten)]
+    pub asynchronous: AsyncSummary,
 }
 
 /// Throttles by reason.

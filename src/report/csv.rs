@@ -2,19 +2,22 @@
 //! iterator ages of its shards, those that were furthest behind one by one.
 //!
 //! Columns that a kind of subject does not have are empty, and so are values that do not exist (a
-//! percentile of nothing). `time_s` is the start of the bin; sums cover the bin; `environments`,
+//! percentile of nothing). `time_s` is the start of the bin; sums cover the bin; `environments`, `async_backlog`,
 //! `backlog`, `in_hand`, `in_flight`, `oldest_message_age_ms` and a mapping's `concurrency_limit` are read at its end. Latencies and ages are in milliseconds.
 
 use std::fmt::Write as _;
 
 use crate::engine::Span;
-use crate::metrics::{DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series};
+use crate::metrics::{AsyncRow, DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series};
 
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     provisioned_invocations,spillover_invocations,provisioned_mean,provisioned_max,allocated_mean,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
+const ASYNC: &str = "async_received,async_invoked,async_succeeded,async_dropped,async_lost,async_retries,\
+    async_duplicates,async_delivered,async_delivery_failures,async_dead_lettered,async_dead_letter_errors,\
+    async_backlog,async_age_mean_ms,async_age_max_ms";
 const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
     throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
     writes_throttled,writes_lost,trimmed,reads_throttled,\
@@ -30,7 +33,7 @@ const LAG: &str = "max_offset_lag";
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
     let blank = |columns: &str| ",".repeat(columns.split(',').count());
-    let mut text = format!("{COMMON},{FUNCTION},{MAPPING}\n");
+    let mut text = format!("{COMMON},{FUNCTION},{ASYNC},{MAPPING}\n");
     for function in &series.functions {
         let limit = function.concurrency_limit;
         for (index, row) in function.rows.iter().enumerate() {
@@ -43,6 +46,10 @@ pub(super) fn render(series: &Series) -> String {
                 limit,
             );
             function_row(&mut text, row);
+            match function.asynchronous.get(index) {
+                Some(row) => async_row(&mut text, row),
+                None => text.push_str(&blank(ASYNC)),
+            }
             text.push_str(&blank(MAPPING));
             text.push('\n');
         }
@@ -59,6 +66,7 @@ pub(super) fn render(series: &Series) -> String {
                 limit,
             );
             text.push_str(&blank(FUNCTION));
+            text.push_str(&blank(ASYNC));
             mapping_row(&mut text, row);
             kafka_row(&mut text, mapping.kafka.then_some(&row.kafka));
             text.push('\n');
@@ -93,7 +101,7 @@ fn levels(
     subject: &str,
     levels: &[f32],
 ) {
-    let functions = FUNCTION.split(',').count();
+    let functions = FUNCTION.split(',').count() + ASYNC.split(',').count();
     let columns = MAPPING.split(',').count();
     let before = MAPPING.split(',').take_while(|it| *it != column).count();
     let known = levels.iter().enumerate();
@@ -142,6 +150,28 @@ fn function_row(text: &mut String, row: &FunctionRow) {
     for latency in [row.latency_p50, row.latency_p95, row.latency_p99] {
         number(text, latency);
     }
+}
+
+fn async_row(text: &mut String, row: &AsyncRow) {
+    let counts = [
+        row.received,
+        row.invoked,
+        row.succeeded,
+        row.dropped,
+        row.lost,
+        row.retries,
+        row.duplicates,
+        row.delivered,
+        row.delivery_failures,
+        row.dead_lettered,
+        row.dead_letter_errors,
+        row.backlog,
+    ];
+    for count in counts {
+        let _ = write!(text, ",{count}");
+    }
+    number(text, row.age_mean);
+    number(text, row.age_max);
 }
 
 fn mapping_row(text: &mut String, row: &MappingRow) {

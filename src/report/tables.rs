@@ -5,13 +5,13 @@ use super::view::{Cell, Column, Table, Tone};
 use crate::metrics::{Figure, FunctionSummary, GateResult, KafkaFigures, MappingSummary};
 
 /// A column and how to fill it; `optional` columns go when all their cells are faint.
-struct Spec<T> {
+pub(super) struct Spec<T> {
     column: Column,
     optional: bool,
     cell: fn(&T) -> Cell,
 }
 
-const fn must<T>(
+pub(super) const fn must<T>(
     group: &'static str,
     title: &'static str,
     rank: u8,
@@ -30,7 +30,7 @@ const fn must<T>(
     }
 }
 
-const fn may<T>(
+pub(super) const fn may<T>(
     group: &'static str,
     title: &'static str,
     rank: u8,
@@ -382,7 +382,7 @@ pub(super) fn gates(gates: &[GateResult]) -> Option<Table> {
     })
 }
 
-fn table<T>(
+pub(super) fn table<T>(
     caption: &'static str,
     subject: &'static str,
     specs: &[Spec<T>],
@@ -426,7 +426,7 @@ fn figure(figure: Figure, show: impl Fn(f64) -> String) -> Cell {
 }
 
 /// Means of counts have a fraction, which only matters where they are small.
-fn count(value: Figure) -> Cell {
+pub(super) fn count(value: Figure) -> Cell {
     let decimals = if value.value.abs() < 1_000.0 {
         value.decimals.min(1)
     } else {
@@ -435,7 +435,7 @@ fn count(value: Figure) -> Cell {
     figure(value, |number| numbers::trimmed(number, decimals))
 }
 
-fn bad(value: Figure) -> Cell {
+pub(super) fn bad(value: Figure) -> Cell {
     let cell = count(value);
     let tone = if value.value > 0.0 {
         Tone::Bad
@@ -453,7 +453,7 @@ fn plain(value: Figure) -> Cell {
     figure(value, |number| numbers::trimmed(number, 1))
 }
 
-fn millis(value: Figure) -> Cell {
+pub(super) fn millis(value: Figure) -> Cell {
     figure(value, numbers::millis)
 }
 

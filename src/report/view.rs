@@ -1,6 +1,6 @@
 //! What a report says, as plain data: renderers only format it.
 
-use super::{charts, numbers, tables};
+use super::{asynchronous, charts, numbers, tables};
 use crate::metrics::{EngineSummary, Series, Summary};
 use std::borrow::Cow;
 
@@ -17,6 +17,7 @@ pub(super) struct View {
     pub(super) verdict: Option<(String, Tone)>,
     pub(super) functions: Option<Table>,
     pub(super) throttles: Option<Table>,
+    pub(super) asynchronous: Option<Table>,
     pub(super) mappings: Option<Table>,
     pub(super) dead_letters: Option<Table>,
     /// One per function and mapping that has a time series.
@@ -167,6 +168,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
         verdict: verdict(summary),
         functions: tables::functions(&summary.functions),
         throttles: tables::throttles(&summary.functions),
+        asynchronous: asynchronous::table(&summary.functions),
         mappings: tables::mappings(&summary.mappings),
         dead_letters: tables::dead_letters(&summary.mappings),
         subjects: charts::subjects(series),

@@ -137,18 +137,7 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
                 })
             })()
         }
-        "destination_refuses" => {
-            let mapping = table.req(cx, "mapping", "\"clicks\"", |at, cx| {
-                mapping(at, cx, subjects)
-            });
-            let rate = table.req(cx, "rate", "\"100%\"", ratio);
-            (|| {
-                Some(FaultKind::DestinationRefuses {
-                    mapping: mapping?,
-                    rate: rate?,
-                })
-            })()
-        }
+        "destination_refuses" => refused(&mut table, cx, subjects),
         other => {
             let function = table.req(cx, "function", "\"checkout\"", |at, cx| {
                 traffic::function(at, cx, subjects.functions)
@@ -174,6 +163,28 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
     };
     table.finish(cx);
     kind
+}
+
+/// The destinations of a mapping, or of a function's asynchronous events.
+fn refused(table: &mut Table<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
+    let rate = table.req(cx, "rate", "\"100%\"", ratio);
+    if let Some(entry) = table.peek("function")
+        && table.peek("mapping").is_none()
+    {
+        let _ = table.entry("function");
+        let function = traffic::function(entry.into(), cx, subjects.functions);
+        return Some(FaultKind::EventDestinationRefuses {
+            function: function?,
+            rate: rate?,
+        });
+    }
+    let mapping = table.req(cx, "mapping", "\"clicks\"", |at, cx| {
+        mapping(at, cx, subjects)
+    });
+    Some(FaultKind::DestinationRefuses {
+        mapping: mapping?,
+        rate: rate?,
+    })
 }
 
 /// A mapping with a destination; none without a finding if it was found to be wrong, or is left out.

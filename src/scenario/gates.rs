@@ -23,7 +23,7 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 24] = [
+const FUNCTION: [(&str, Figure); 40] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -54,6 +54,22 @@ const FUNCTION: [(&str, Figure); 24] = [
     ("ConcurrentExecutions", Level),
     ("Environments", Level),
     ("EnvironmentLifespanS", Share),
+    ("AsyncEventsReceived", Count),
+    ("AsyncEventAge", Times),
+    ("AsyncEventsDropped", Count),
+    ("AsyncEventsLost", Count),
+    ("AsyncConditions.Success", Count),
+    ("AsyncConditions.RetriesExhausted", Count),
+    ("AsyncConditions.EventAgeExceeded", Count),
+    ("AsyncConditions.ZeroReservedConcurrency", Count),
+    ("AsyncRetries", Count),
+    ("AsyncDuplicates", Count),
+    ("DestinationDeliveries.OnSuccess", Count),
+    ("DestinationDeliveries.OnFailure", Count),
+    ("DestinationDeliveryFailures", Count),
+    ("DeadLettersDelivered", Count),
+    ("DeadLetterErrors", Count),
+    ("AsyncBacklog", Backlog),
 ];
 
 /// Figures of mappings, named as in the summary.

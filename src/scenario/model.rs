@@ -8,12 +8,12 @@ mod traffic;
 
 pub use dist::Dist;
 pub use fault::{Fault, FaultKind};
-pub use function::{Alias, Function, ScalableTarget, ScheduledAction};
+pub use function::{Alias, EventInvoke, Function, ScalableTarget, ScheduledAction};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
     Topic,
 };
-pub use traffic::{Arrivals, Rate, RateStep, Retry, Trace, Traffic};
+pub use traffic::{Arrivals, Invocation, Rate, RateStep, Retry, Trace, Traffic};
 
 use crate::engine::{MappingConfig, Profile, Ratio, Span, Tuning};
 

@@ -1,11 +1,10 @@
 //! `[[traffic]]`: callers that invoke a function directly.
 
 use super::arrivals::arrivals;
-use super::availability::not_yet;
 use super::convert::{Named, choice, integer, text};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
-use super::model::{Function, Retry, Traffic};
+use super::model::{Function, Invocation, Retry, Traffic};
 use super::read::{At, Cx, Table, shown};
 use super::suggest::{listed, nearest};
 use super::units;
@@ -28,24 +27,31 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) ->
     let callee = table.req(cx, "function", "\"checkout\"", |at, cx| {
         callee(at, cx, functions)
     });
-    if let Some(entry) = table.entry("invocation") {
-        let known = [("RequestResponse", false), ("Event", true)];
-        if choice(&known)(entry.into(), cx) == Some(true) {
-            let advice = "use \"RequestResponse\"";
-            cx.push(not_yet(
-                "`invocation = \"Event\"`",
-                &entry.node.span,
-                advice,
-            ));
-        }
-    }
+    let known = [
+        ("RequestResponse", Invocation::RequestResponse),
+        ("Event", Invocation::Event),
+    ];
+    let invocation = table.opt(cx, "invocation", choice(&known));
+    let invocation = invocation.unwrap_or_default();
     let arrivals = arrivals(&mut table, cx);
     let retry = table.opt(cx, "retry", retry);
+    if let (Invocation::Event, Some(entry)) = (invocation, table.peek("retry")) {
+        cx.push(
+            Diagnostic::new(
+                "conflicting-keys",
+                "`retry` has no meaning with `invocation = \"Event\"`",
+            )
+            .at(&entry.key_span)
+            .label("the caller is told 202 at once, and never how it went")
+            .help("set `MaximumRetryAttempts` in `event_invoke` of the function"),
+        );
+    }
     table.finish(cx);
     let (function, alias) = callee?;
     Some(Traffic {
         function,
         alias,
+        invocation,
         arrivals: arrivals?,
         retry,
     })
@@ -107,7 +113,7 @@ fn retry(at: At<'_>, cx: &mut Cx) -> Option<Retry> {
 }
 
 /// `first..longest`, or one duration for waits that do not grow.
-fn backoff(at: At<'_>, cx: &mut Cx) -> Option<(Span, Span)> {
+pub(super) fn backoff(at: At<'_>, cx: &mut Cx) -> Option<(Span, Span)> {
     let found = text(at, cx)?;
     let (first, last) = found.split_once("..").unwrap_or((found, found));
     match (units::duration(first), units::duration(last)) {

@@ -23,6 +23,10 @@ impl Inner<'_> {
         let next = self.traffic[traffic].next();
         self.next_traffic.set(traffic, next);
         self.arrivals_used += 1;
+        if let Some(queue) = self.event_queue(traffic) {
+            self.accept_event(queue);
+            return;
+        }
         self.call(Call {
             traffic: traffic as u32,
             attempts: 0,

@@ -2,6 +2,7 @@
 
 mod aliases;
 pub mod arrivals;
+mod asynchronous;
 mod brokers;
 pub mod calendar;
 mod control;

@@ -74,6 +74,7 @@ pub fn run(
                 .recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            world.inner.asynchronous.end_warm_up();
             world
                 .inner
                 .mapping_recorders
@@ -132,12 +133,15 @@ fn gather(
         let (expired, lived) = lambda.lifespans(id);
         let since = (expired - lifespans[index].0, lived - lifespans[index].1);
         let recorder = &mut world.inner.recorders[index];
-        let summary = recorder.summary(measured, area, baseline[index].1, since);
+        let mut summary = recorder.summary(measured, area, baseline[index].1, since);
+        let (figures, rows) = world.inner.asynchronous.results(index);
+        summary.asynchronous = figures;
         functions.push((function.name.clone(), summary));
         series.functions.push(FunctionSeries {
             name: function.name.clone(),
             concurrency_limit: lambda.concurrency_limit(id),
             rows: recorder.take_rows(),
+            asynchronous: rows,
         });
     }
     let mut mappings = Vec::new();
@@ -236,6 +240,13 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
         }
         FaultKind::ConnectionsLost { source } => {
             format!("{} out of reach", scenario.sources[*source].name)
+        }
+        FaultKind::EventDestinationRefuses { function, rate } => {
+            format!(
+                "destinations of {} refuse {}%",
+                scenario.functions[*function].name,
+                percent(*rate)
+            )
         }
         FaultKind::DestinationRefuses { mapping, rate } => {
             format!(

@@ -1,6 +1,7 @@
 //! The event loop and everything that it moves.
 
 use super::aliases::{self, AliasModel};
+use super::asynchronous::Asynchronous;
 use super::calendar::{Calendar, EventSet};
 use super::destination::Destination;
 use super::direct::Call;
@@ -9,7 +10,7 @@ use super::filtering::Matching;
 use super::function::FunctionModel;
 use super::tournament::Tournament;
 use crate::engine::lambda::{
-    AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
+    AccountLimits, Attempt, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
 use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
@@ -43,6 +44,7 @@ pub(super) struct Inner<'s> {
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
     pub(super) retries: engine::Rng,
+    pub(super) asynchronous: Asynchronous,
     pub(super) sources: Vec<SourceState>,
     pub(super) destinations: Vec<Destination>,
     /// The filters of each mapping, if it has any.
@@ -87,6 +89,16 @@ pub(super) enum Pending {
     },
     /// A caller tries again.
     Retry(Call),
+    /// The invocation of an asynchronous event ends.
+    EventEnds {
+        lease: Lease,
+        fate: Fate,
+        queue: u32,
+        attempt: Attempt<()>,
+        failed: bool,
+    },
+    /// The reader of a queue of asynchronous events wakes up.
+    ReaderDue(u32),
     /// A mapping's invocation ends.
     BatchEnds {
         lease: Lease,
@@ -195,6 +207,7 @@ impl<'s> World<'s> {
             traffic,
             next_traffic,
             retries: engine::Rng::stream(seed, "traffic/retries"),
+            asynchronous: Asynchronous::new(scenario, &aliases::firsts(scenario), seed),
             sources: SourceState::all(scenario, seed),
             destinations: Destination::all(scenario, seed),
             matching: scenario
@@ -236,6 +249,13 @@ impl<'s> World<'s> {
         loop {
             let due = self.inner.calendar.peek();
             let (source, arrival) = self.inner.next_traffic.first();
+            if self.inner.asynchronous.is_due() {
+                let next = due.map_or(arrival, |entry| entry.time().min(arrival));
+                if next > self.inner.now {
+                    self.inner.read_queues();
+                    continue;
+                }
+            }
             match due {
                 // At one instant what ends comes before what begins: a freed environment can serve.
                 Some(entry) if entry.time() <= arrival => {
@@ -274,6 +294,17 @@ impl<'s> World<'s> {
                 inner.retry(call);
             }
             Pending::Retry(call) => inner.call(call),
+            Pending::EventEnds {
+                lease,
+                fate,
+                queue,
+                attempt,
+                failed,
+            } => {
+                inner.release(lease, fate);
+                inner.event_ended(queue, attempt, failed);
+            }
+            Pending::ReaderDue(queue) => inner.reader_due(queue),
             Pending::BatchEnds {
                 lease,
                 fate,
@@ -346,6 +377,7 @@ impl Inner<'_> {
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
         self.level_changed(&lease);
+        self.freed(lease.function);
     }
 
     /// Recomputes what the faults in force do; called when one begins or ends.
@@ -361,6 +393,7 @@ impl Inner<'_> {
         for destination in &mut self.destinations {
             destination.fault_refuse_rate = Ratio::ZERO;
         }
+        self.asynchronous.forget_faults();
         let mut lost = Vec::new();
         for fault in &self.scenario.faults {
             let begins = Time::ZERO + fault.at;
@@ -385,6 +418,9 @@ impl Inner<'_> {
                 FaultKind::DestinationRefuses { mapping, rate } => {
                     self.destinations[mapping].fault_refuse_rate = rate;
                 }
+                FaultKind::EventDestinationRefuses { function, rate } => {
+                    self.asynchronous.set_refusals(function, rate);
+                }
             }
         }
         self.apply_connections(&lost);
@@ -397,6 +433,7 @@ impl Inner<'_> {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
             recorder.roll(now, bin, environments);
         }
+        self.asynchronous.roll();
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
             let recorder = &mut self.mapping_recorders[index];
             if let Some((topic, group)) = self.sources[mapping.source].kafka(index) {

@@ -44,6 +44,7 @@ pub(crate) fn function(duration: Dist) -> Function {
         keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
+        event_invoke: Default::default(),
         aliases: Vec::new(),
     }
 }
@@ -62,6 +63,7 @@ pub(crate) fn poisson(per_sec: f64) -> Traffic {
     Traffic {
         function: 0,
         alias: None,
+        invocation: Default::default(),
         arrivals: Arrivals::Poisson(constant_rate(per_sec)),
         retry: None,
     }
@@ -81,6 +83,7 @@ pub(crate) fn minutes(counts: &[u32]) -> Traffic {
     Traffic {
         function: 0,
         alias: None,
+        invocation: Default::default(),
         arrivals: Arrivals::Trace(trace.into()),
         retry: None,
     }
@@ -91,5 +94,13 @@ pub(crate) fn lognormal(mean: f64, sigma: f64) -> Dist {
     Dist::Lognormal {
         mu: mean.ln() - sigma * sigma / 2.0,
         sigma,
+    }
+}
+
+/// A Pareto duration with this mean and tail exponent, in nanoseconds.
+pub(crate) fn pareto(mean: f64, alpha: f64) -> Dist {
+    Dist::Pareto {
+        min: mean * (alpha - 1.0) / alpha,
+        alpha,
     }
 }

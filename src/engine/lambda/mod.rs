@@ -1,12 +1,17 @@
 //! The function service: who may run, on which environment, and who is refused.
 
 mod alias;
+mod asynchronous;
 mod autoscaling;
 mod bucket;
 mod environment;
 mod provisioned;
 
 pub use alias::AliasLimits;
+pub use asynchronous::{
+    AsyncCondition, AsyncFact, AsyncOutcome, AsyncTuning, Attempt, DeadLetter, Ended, EventQueue,
+    PayloadTooLarge, check_payload,
+};
 pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
 pub use provisioned::ProvisionedState;
 

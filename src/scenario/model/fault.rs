@@ -63,4 +63,11 @@ pub enum FaultKind {
         /// Chance per call.
         rate: Ratio,
     },
+    /// The destinations and the dead-letter queue of a function's asynchronous events refuse with this chance.
+    EventDestinationRefuses {
+        /// Index into [`Scenario::functions`].
+        function: usize,
+        /// Chance per call.
+        rate: Ratio,
+    },
 }

@@ -11,10 +11,22 @@ pub struct Traffic {
     pub function: usize,
     /// Index into the function's aliases; `None` for the function itself.
     pub alias: Option<usize>,
+    /// Whether it waits for the answer.
+    pub invocation: Invocation,
     /// When calls arrive.
     pub arrivals: Arrivals,
     /// Retries after a throttle or a function error.
     pub retry: Option<Retry>,
+}
+
+/// AWS's InvocationType.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Invocation {
+    /// The caller waits for the answer.
+    #[default]
+    RequestResponse,
+    /// The event is queued, and the caller waits for nothing.
+    Event,
 }
 
 /// Client retries.

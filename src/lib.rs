@@ -74,6 +74,8 @@ pub mod cli;
 #[cfg(feature = "poller")]
 pub mod destination;
 pub mod engine;
+#[cfg(feature = "poller")]
+pub mod invoke;
 pub mod metrics;
 #[cfg(feature = "poller")]
 pub mod poll;

@@ -1,6 +1,6 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
-use super::{AsyncSummary, DeadLetterReason, DeadLetters, Histogram};
+use super::{AsyncSummary, DeadLetterReason, DeadLetters, Histogram, KafkaFigures};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -279,6 +279,9 @@ pub struct MappingSummary {
     pub read_throttles: Figure,
     /// Receives that found as many messages in flight as the queue allows (OverLimit, or a wait in vain).
     pub over_limit_receives: Figure,
+    /// What only mappings of Kafka have.
+    #[serde(flatten)]
+    pub kafka: Option<KafkaFigures>,
 }
 
 /// Messages in the dead-letter queue by reason.

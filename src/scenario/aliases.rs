@@ -73,7 +73,7 @@ pub(super) fn refuse_unaliased(function: &mut Table<'_>, cx: &mut Cx) {
 }
 
 /// Rule `provisioned-within-reserved`.
-fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
+pub(super) fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
     Diagnostic::new(
         "provisioned-above-reserved",
         "AWS refuses it: Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
@@ -127,7 +127,7 @@ fn alias(
 }
 
 /// Versions are numbers, and `$LATEST` is neither an alias nor a version of its own.
-fn wrong_name(name: &str) -> Option<String> {
+pub(super) fn wrong_name(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name == "$LATEST" {
         Some("`$LATEST` cannot be an alias".to_owned())

@@ -132,7 +132,7 @@ fn function(
 }
 
 /// AWS keeps 100 of the account's concurrency for functions without a reservation.
-fn reserved_sum(reserved: &[(u32, Range<usize>)], cx: &mut Cx, region: Region) {
+pub(super) fn reserved_sum(reserved: &[(u32, Range<usize>)], cx: &mut Cx, region: Region) {
     let account = u64::from(region.account_concurrency);
     let free = account.saturating_sub(u64::from(limits::UNRESERVED_CONCURRENCY_MIN));
     let mut sum = 0;

@@ -73,7 +73,7 @@ const FUNCTION: [(&str, Figure); 40] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 40] = [
+const MAPPING: [(&str, Figure); 52] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -114,6 +114,18 @@ const MAPPING: [(&str, Figure); 40] = [
     ("TrimmedRecords", Count),
     ("ReadThrottles", Count),
     ("OverLimitReceives", Count),
+    ("CommittedEventCount", Count),
+    ("PollingErrorCount", Count),
+    ("InvokeErrorCount", Count),
+    ("OnFailureDestinationDeliveryErrorCount", Count),
+    ("CommitErrorCount", Count),
+    ("OffsetLag", Level),
+    ("MaxOffsetLag", Backlog),
+    ("SumOffsetLag", Backlog),
+    ("Consumers", Level),
+    ("Rebalances", Count),
+    ("PartitionsMoved", Count),
+    ("ReturnedEventCount", Count),
 ];
 
 impl Figure {

@@ -96,3 +96,11 @@ pub(crate) fn lognormal(mean: f64, sigma: f64) -> Dist {
         sigma,
     }
 }
+
+/// A Pareto duration with this mean and tail exponent, in nanoseconds.
+pub(crate) fn pareto(mean: f64, alpha: f64) -> Dist {
+    Dist::Pareto {
+        min: mean * (alpha - 1.0) / alpha,
+        alpha,
+    }
+}

@@ -141,7 +141,7 @@ pub(super) const fn rule(id: &'static str, evidence: Evidence, text: &'static st
 use Evidence::{Documented, Recorded};
 
 /// Every rule that [`check`](super::check()) and the readers of files apply to mappings.
-pub const RULES: [Rule; 43] = [
+pub const RULES: [Rule; 44] = [
     rule(
         "esm-parameter-not-accepted",
         Documented,
@@ -330,7 +330,12 @@ pub const RULES: [Rule; 43] = [
     rule(
         "esm-kafka-needs-pollers",
         Documented,
-        "on Kafka finite retries, bisecting and partial responses need provisioned pollers",
+        "on Kafka finite retries, bisecting, partial responses and topics as destinations need provisioned pollers",
+    ),
+    rule(
+        "esm-kafka-other-topic",
+        Documented,
+        "a topic as destination is not the one that the mapping reads",
     ),
     rule(
         "esm-documentdb-config",

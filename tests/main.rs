@@ -4,6 +4,7 @@ mod asynchronous;
 mod brokers;
 mod cli;
 mod diagnostics;
+mod kafka;
 mod mappings;
 #[cfg(feature = "poller")]
 mod parity;

@@ -95,6 +95,8 @@ pub const ACTIVEMQ_REDELIVERIES_MAX: u32 = 6;
 pub const KAFKA_POLLER_CONCURRENCY: u32 = 5;
 /// Bytes per second of one provisioned Kafka poller (5 MB; developer guide, "Provisioned mode").
 pub const KAFKA_POLLER_BYTES_PER_SEC_MAX: u64 = 5_000_000;
+/// How long Kafka keeps records unless told otherwise (`log.retention.hours`).
+pub const KAFKA_RETENTION_DEFAULT: Span = Span::from_secs(7 * 24 * 3_600);
 /// Retries of a Kafka batch that would be retried for ever, once an on-failure destination can take it (developer guide,
 /// "Kafka error handling").
 pub const KAFKA_DESTINATION_RETRIES: u32 = 10;

@@ -211,7 +211,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
     let shard = |number, share, part: f64| ShardSeries {
         number,
         share,
-        ages: rows.iter().map(|row| (row.age_max * part) as f32).collect(),
+        levels: rows.iter().map(|row| (row.age_max * part) as f32).collect(),
     };
     MappingSeries {
         name: "clicks-to-checkout".to_owned(),
@@ -219,7 +219,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
         kafka: false,
         in_flight_limit: 0,
         shards: vec![shard(0, 0.3, 0.9), shard(3, 0.5, 1.0)],
-        other_shards: Some(shard(1, 0.2, 0.1).ages),
+        other_shards: Some(shard(1, 0.2, 0.1).levels),
         rows,
     }
 }
@@ -495,7 +495,7 @@ pub(crate) fn short(rows: usize) -> (Summary, Series) {
     for mapping in &mut series.mappings {
         mapping.rows.truncate(rows);
         for shard in &mut mapping.shards {
-            shard.ages.truncate(rows);
+            shard.levels.truncate(rows);
         }
         if let Some(others) = &mut mapping.other_shards {
             others.truncate(rows);

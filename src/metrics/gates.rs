@@ -203,7 +203,7 @@ mod tests {
             summary.functions.iter().map(|(name, _)| name.as_str()),
             summary.mappings.iter().map(|(name, _)| name.as_str()),
         );
-        assert_eq!(names.len(), 2 * 40 + 2 * 49);
+        assert_eq!(names.len(), 2 * 40 + 2 * 52);
         for (metric, statistics) in names {
             for (written, statistic) in Statistic::ALL {
                 assert_eq!(

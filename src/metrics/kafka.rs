@@ -26,6 +26,12 @@ pub struct KafkaFigures {
     pub sum_offset_lag: Backlog,
     /// Consumers that the mapping wants (ProvisionedPollers of one with provisioned pollers), at the end of bins.
     pub consumers: MeanMax,
+    /// Times that the group shared its partitions out.
+    pub rebalances: Figure,
+    /// Partitions that it took from one consumer for another.
+    pub partitions_moved: Figure,
+    /// Records that were read and left uncommitted, because their partition went to another consumer or theirs left.
+    pub returned_event_count: Figure,
 }
 
 impl KafkaFigures {
@@ -40,7 +46,7 @@ impl KafkaFigures {
     }
 
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 9] {
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 12] {
         use Metric::{Backlog, MeanMax, Total};
         [
             (
@@ -58,6 +64,9 @@ impl KafkaFigures {
             ("MaxOffsetLag", Backlog(&mut self.max_offset_lag)),
             ("SumOffsetLag", Backlog(&mut self.sum_offset_lag)),
             ("Consumers", MeanMax(&mut self.consumers)),
+            ("Rebalances", Total(&mut self.rebalances)),
+            ("PartitionsMoved", Total(&mut self.partitions_moved)),
+            ("ReturnedEventCount", Total(&mut self.returned_event_count)),
         ]
     }
 }
@@ -81,6 +90,21 @@ pub struct KafkaRow {
     pub sum_lag: u64,
     /// Consumers wanted at the end of the bin.
     pub consumers: u32,
+    /// Records that were read and left uncommitted.
+    pub returned: u64,
+    /// What the group did.
+    pub group: GroupEnd,
+}
+
+/// What a consumer group knows of a bin, and its mapping does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct GroupEnd {
+    /// Consumers in the group at the end of the bin.
+    pub members: u32,
+    /// Times that partitions were shared out.
+    pub rebalances: u64,
+    /// Partitions that were taken from one consumer for another.
+    pub moved: u64,
 }
 
 /// Folds facts into rows and totals.
@@ -131,6 +155,7 @@ impl KafkaRecorder {
             Fact::Committed { records, .. } => row.committed += records,
             Fact::PollFailed => row.polling_errors += 1,
             Fact::CommitFailed { .. } => row.commit_errors += 1,
+            Fact::Returned { records, .. } => row.returned += u64::from(records),
             Fact::PartitionLag { offsets, .. } => {
                 self.total.lags.0 += offsets as f64;
                 self.total.lags.1 += 1;
@@ -147,14 +172,17 @@ impl KafkaRecorder {
     }
 
     /// Closes a bin.
-    pub(super) fn roll(&mut self) -> KafkaRow {
-        let row = self.row;
+    pub(super) fn roll(&mut self, group: GroupEnd) -> KafkaRow {
+        let row = KafkaRow { group, ..self.row };
         let total = &mut self.total;
         total.row.committed += row.committed;
         total.row.polling_errors += row.polling_errors;
         total.row.invoke_errors += row.invoke_errors;
         total.row.delivery_errors += row.delivery_errors;
         total.row.commit_errors += row.commit_errors;
+        total.row.returned += row.returned;
+        total.row.group.rebalances += group.rebalances;
+        total.row.group.moved += group.moved;
         total.consumers.0 += f64::from(row.consumers);
         total.consumers.1 += 1;
         total.consumers_max = total.consumers_max.max(row.consumers);
@@ -206,6 +234,9 @@ impl KafkaRecorder {
                 mean: mean(*consumers),
                 max: Figure::count(u64::from(*consumers_max)),
             },
+            rebalances: Figure::count(row.group.rebalances),
+            partitions_moved: Figure::count(row.group.moved),
+            returned_event_count: Figure::count(row.returned),
         }
     }
 }
@@ -265,13 +296,13 @@ mod tests {
         ] {
             recorder.observe(&fact);
         }
-        let row = recorder.roll();
+        let row = recorder.roll(GroupEnd::default());
         assert_eq!((row.invoke_errors, row.delivery_errors), (2, 1));
         assert_eq!((row.polling_errors, row.commit_errors), (2, 1));
         let figures = recorder.figures();
         assert_eq!(figures.committed_event_count.value, 7.0);
         assert_eq!(figures.invoke_error_count.value, 2.0);
-        assert_eq!(recorder.roll().committed, 0);
+        assert_eq!(recorder.roll(GroupEnd::default()).committed, 0);
     }
 
     #[test]
@@ -285,11 +316,17 @@ mod tests {
             recorder.observe(&fact);
         }
         recorder.observe(&Fact::ConsumersChanged { consumers: 2 });
-        assert_eq!((recorder.roll().max_lag, recorder.roll().sum_lag), (10, 12));
+        assert_eq!(
+            (
+                recorder.roll(GroupEnd::default()).max_lag,
+                recorder.roll(GroupEnd::default()).sum_lag
+            ),
+            (10, 12)
+        );
         for fact in [lag(0, 0), lag(1, 4), Fact::Lag { max: 4, sum: 4 }] {
             recorder.observe(&fact);
         }
-        recorder.roll();
+        recorder.roll(GroupEnd::default());
         let figures = recorder.figures();
         assert_eq!(
             (figures.offset_lag.mean.value, figures.offset_lag.max.value),

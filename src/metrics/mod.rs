@@ -23,7 +23,7 @@ pub use figures::{Metric, for_each_figure};
 pub use function::{FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
-pub use kafka::{KafkaFigures, KafkaRow};
+pub use kafka::{GroupEnd, KafkaFigures, KafkaRow};
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
 pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};

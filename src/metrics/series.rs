@@ -81,21 +81,23 @@ pub struct MappingSeries {
     pub in_flight_limit: u32,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
     pub rows: Vec<MappingRow>,
-    /// Streams: the shards with the largest iterator ages, those with the smallest numbers first.
+    /// Streams: the shards with the largest iterator ages; Kafka: the partitions with the largest lags. Those with the
+    /// smallest numbers first.
     pub shards: Vec<ShardSeries>,
-    /// The largest iterator ages of all other shards.
+    /// The largest ages or lags of all others.
     pub other_shards: Option<Vec<f32>>,
 }
 
-/// A shard of a stream over time.
+/// A shard of a stream or a partition over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShardSeries {
     /// Its number within the mapping, in the order in which shards appeared.
     pub number: u32,
-    /// Its share of all records that were sent, 0 to 1, each counted once.
+    /// Its share of all records that were sent (Kafka: that arrived), 0 to 1, each counted once.
     pub share: f64,
-    /// Largest iterator age in each bin, ms; `NaN` when nothing was sent.
-    pub ages: Vec<f32>,
+    /// Streams: largest iterator age in each bin, ms; `NaN` when nothing was sent. Kafka: offsets between the committed
+    /// one and the end, when the bin ends.
+    pub levels: Vec<f32>,
 }
 
 /// One bin of a mapping.

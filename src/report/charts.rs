@@ -1,5 +1,7 @@
 //! Which charts a run gets, and the lines in them.
 
+mod kafka;
+
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
 use super::{asynchronous, numbers, sample};
 use crate::engine::lambda::ThrottleReason;
@@ -345,7 +347,11 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
         losses(&draft),
     ];
     if mapping.shards.len() > 1 {
-        charts.insert(2, ages_by_shard(&draft, mapping));
+        let by_shard = match mapping.kafka {
+            false => ages_by_shard(&draft, mapping),
+            true => kafka::lag_by_partition(&draft, mapping),
+        };
+        charts.insert(2, by_shard);
     }
     // Most streams are within their limits, and a chart of nothing says little.
     let refuses = |row: &MappingRow| {
@@ -354,8 +360,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     if mapping.rows.iter().any(refuses) {
         charts.push(refusals(&draft));
     }
-    // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
-    if !mapping.stream {
+    if mapping.kafka {
+        kafka::replace(&draft, mapping, &mut charts);
+    } else if !mapping.stream {
+        // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
         charts.insert(3, pollers(&draft));
         charts.insert(4, in_flight(&draft, mapping.in_flight_limit));
     }
@@ -364,10 +372,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     }
     Subject {
         name: mapping.name.clone(),
-        kind: if mapping.stream {
-            "stream mapping"
-        } else {
-            "queue mapping"
+        kind: match (mapping.stream, mapping.kafka) {
+            (true, _) => "stream mapping",
+            (_, true) => "Kafka mapping",
+            _ => "queue mapping",
         },
         charts,
     }
@@ -430,8 +438,21 @@ fn dead_letters(draft: &Draft<'_, MappingRow>) -> Chart {
         .or_empty("Nothing was dead-lettered in this run")
 }
 
-/// The shards that were furthest behind each have a line; the largest age of all others is one more.
 fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Chart {
+    let lines = by_shard(draft, mapping, "shard", At::Middle);
+    draft
+        .chart("Iterator age by shard", Axis::Time, lines)
+        .or_empty("Nothing was sent in this run")
+        .log_if_wide()
+}
+
+/// The shards that were furthest behind each have a line; the largest level of all others is one more.
+fn by_shard(
+    draft: &Draft<'_, MappingRow>,
+    mapping: &MappingSeries,
+    name: &str,
+    at: At,
+) -> Vec<Line> {
     const APART: [Colour; 5] = [
         Colour::Vermilion,
         Colour::Blue,
@@ -441,13 +462,13 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
     ];
     let largest = |ages: &[f32]| ages.iter().copied().fold(0.0, f32::max);
     let mut shards: Vec<&ShardSeries> = mapping.shards.iter().collect();
-    shards.sort_by(|a, b| largest(&b.ages).total_cmp(&largest(&a.ages)));
+    shards.sort_by(|a, b| largest(&b.levels).total_cmp(&largest(&a.levels)));
     let (apart, rest) = shards.split_at(APART.len().min(shards.len()));
     let line = |label: String, colour, ages: &[f32]| Line {
         label: label.into(),
         colour,
         filled: false,
-        points: sample::thin(draft.at(At::Middle, ages.iter().map(|age| f64::from(*age)))),
+        points: sample::thin(draft.at(at, ages.iter().map(|age| f64::from(*age)))),
         means: Vec::new(),
     };
     let mut lines: Vec<Line> = apart
@@ -456,13 +477,13 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
         .map(|(shard, colour)| {
             let share = numbers::percent(shard.share);
             line(
-                format!("shard {}, {share} of records", shard.number),
+                format!("{name} {}, {share} of records", shard.number),
                 colour,
-                &shard.ages,
+                &shard.levels,
             )
         })
         .collect();
-    let others = rest.iter().map(|shard| shard.ages.as_slice());
+    let others = rest.iter().map(|shard| shard.levels.as_slice());
     let others: Vec<&[f32]> = others.chain(mapping.other_shards.as_deref()).collect();
     if !others.is_empty() {
         let bins = others.iter().map(|ages| ages.len()).max().unwrap_or(0);
@@ -475,10 +496,7 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
             .collect();
         lines.push(line("all others, largest".to_owned(), Colour::Sky, &ages));
     }
-    draft
-        .chart("Iterator age by shard", Axis::Time, lines)
-        .or_empty("Nothing was sent in this run")
-        .log_if_wide()
+    lines
 }
 
 fn throughput(draft: &Draft<'_, MappingRow>) -> Chart {

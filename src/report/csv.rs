@@ -24,9 +24,11 @@ const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped
     reads,empty_reads,delete_calls,receives_over_limit,in_flight,oldest_message_age_ms,visible_too_early,redelivered,oversized,\
     dead_lettered_function_error,dead_lettered_reported,dead_lettered_throttled,dead_lettered_service_error,\
     dead_lettered_delete_failed,dead_lettered_visibility_too_short,dead_lettered_connection_lost,\
-    committed,polling_errors,invoke_errors,destination_delivery_errors,commit_errors,max_offset_lag,sum_offset_lag,consumers";
-/// Columns of [`MAPPING`] before and after the age, the only one that shards have.
-const AROUND_AGE: (usize, usize) = (16, 28);
+    committed,polling_errors,invoke_errors,destination_delivery_errors,commit_errors,max_offset_lag,sum_offset_lag,consumers,\
+    members,rebalances,partitions_moved,returned";
+/// The only column of [`MAPPING`] that shards of streams have, and that of partitions.
+const AGE: &str = "age_max_ms";
+const LAG: &str = "max_offset_lag";
 
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
@@ -69,28 +71,47 @@ pub(super) fn render(series: &Series) -> String {
             kafka_row(&mut text, mapping.kafka.then_some(&row.kafka));
             text.push('\n');
         }
+        let (kind, column) = match mapping.kafka {
+            false => ("shard", AGE),
+            true => ("partition", LAG),
+        };
         for shard in &mapping.shards {
-            let subject = format!("{}/shard-{}", mapping.name, shard.number);
-            ages(&mut text, series.bin, &subject, &shard.ages);
+            let subject = format!("{}/{kind}-{}", mapping.name, shard.number);
+            levels(
+                &mut text,
+                series.bin,
+                (kind, column),
+                &subject,
+                &shard.levels,
+            );
         }
         if let Some(others) = &mapping.other_shards {
             let subject = format!("{}/others", mapping.name);
-            ages(&mut text, series.bin, &subject, others);
+            levels(&mut text, series.bin, (kind, column), &subject, others);
         }
     }
     text
 }
 
-/// One row for every bin in which something was sent.
-fn ages(text: &mut String, bin: Span, subject: &str, ages: &[f32]) {
+/// One row for every bin that something is known of.
+fn levels(
+    text: &mut String,
+    bin: Span,
+    (kind, column): (&str, &str),
+    subject: &str,
+    levels: &[f32],
+) {
     let functions = FUNCTION.split(',').count() + ASYNC.split(',').count();
-    for (index, age) in ages.iter().enumerate().filter(|(_, age)| !age.is_nan()) {
-        start(text, bin, index, "shard", subject);
+    let columns = MAPPING.split(',').count();
+    let before = MAPPING.split(',').take_while(|it| *it != column).count();
+    let known = levels.iter().enumerate();
+    for (index, level) in known.filter(|(_, level)| !level.is_nan()) {
+        start(text, bin, index, kind, subject);
         // The limit on the concurrency is the mapping's.
         text.push(',');
-        text.push_str(&",".repeat(functions + AROUND_AGE.0));
-        number(text, f64::from(*age));
-        text.push_str(&",".repeat(AROUND_AGE.1));
+        text.push_str(&",".repeat(functions + before));
+        number(text, f64::from(*level));
+        text.push_str(&",".repeat(columns - before - 1));
         text.push('\n');
     }
 }
@@ -202,7 +223,7 @@ fn mapping_row(text: &mut String, row: &MappingRow) {
 /// Empty for other sources.
 fn kafka_row(text: &mut String, row: Option<&KafkaRow>) {
     let Some(row) = row else {
-        text.push_str(",,,,,,,,");
+        text.push_str(",,,,,,,,,,,,");
         return;
     };
     let counts = [
@@ -214,6 +235,10 @@ fn kafka_row(text: &mut String, row: Option<&KafkaRow>) {
         row.max_lag,
         row.sum_lag,
         u64::from(row.consumers),
+        u64::from(row.group.members),
+        row.group.rebalances,
+        row.group.moved,
+        row.returned,
     ];
     for count in counts {
         let _ = write!(text, ",{count}");

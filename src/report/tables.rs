@@ -125,7 +125,7 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const KAFKA: &str = "Kafka";
     const LAG: &str = "Offset lag";
     const OLDEST: &str = "Age of the oldest";
-    let specs: [Spec<MappingSummary>; 53] = [
+    let specs: [Spec<MappingSummary>; 56] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -213,6 +213,15 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         }),
         may(KAFKA, "max", 3, |m| {
             of_kafka(m, |it| count(it.consumers.max))
+        }),
+        may(KAFKA, "rebalances", 7, |m| {
+            of_kafka(m, |it| count(it.rebalances))
+        }),
+        may(KAFKA, "partitions moved", 8, |m| {
+            of_kafka(m, |it| count(it.partitions_moved))
+        }),
+        may(KAFKA, "read in vain", 8, |m| {
+            of_kafka(m, |it| bad(it.returned_event_count))
         }),
         may(KAFKA, "polling errors", 5, |m| {
             of_kafka(m, |it| bad(it.polling_error_count))

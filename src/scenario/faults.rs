@@ -9,11 +9,12 @@ use super::read::{At, Cx, Table, single};
 use super::{convert, traffic};
 use crate::engine::Span;
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "function_errors",
     "function_slow",
     "source_throttled",
     "deletions_fail",
+    "commits_fail",
     "connections_lost",
     "destination_refuses",
 ];
@@ -25,8 +26,10 @@ pub(crate) struct Subjects<'a> {
     pub(crate) sources: &'a [&'a Named],
     /// Those of the sources that messages are deleted from.
     pub(crate) queues: &'a [&'a Named],
-    /// Those of the sources that consumers connect to.
+    /// Those of the sources that are queues of brokers.
     pub(crate) brokers: &'a [&'a Named],
+    /// Those of the sources that are topics of Kafka.
+    pub(crate) clusters: &'a [&'a Named],
     /// All names, also of mappings that are wrong or left out.
     pub(crate) mapping_names: &'a [Named],
     pub(crate) mappings: &'a [Mapping],
@@ -86,7 +89,8 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
         "connections_lost" => {
             let source = table.req(cx, "source", "\"orders\"", |at, cx| {
                 let found = convert::text(at, cx)?;
-                resolve(at, found, subjects.brokers, cx)?;
+                let connected = [subjects.brokers, subjects.clusters].concat();
+                resolve(at, found, &connected, cx)?;
                 subjects.sources.iter().position(|one| one.name == found)
             });
             source.map(|source| FaultKind::ConnectionsLost { source })
@@ -114,6 +118,20 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
             let rate = table.req(cx, "rate", "\"100%\"", ratio);
             (|| {
                 Some(FaultKind::DeletionsFail {
+                    source: source?,
+                    rate: rate?,
+                })
+            })()
+        }
+        "commits_fail" => {
+            let source = table.req(cx, "source", "\"orders\"", |at, cx| {
+                let found = convert::text(at, cx)?;
+                resolve(at, found, subjects.clusters, cx)?;
+                subjects.sources.iter().position(|one| one.name == found)
+            });
+            let rate = table.req(cx, "rate", "\"100%\"", ratio);
+            (|| {
+                Some(FaultKind::CommitsFail {
                     source: source?,
                     rate: rate?,
                 })

@@ -73,7 +73,7 @@ const FUNCTION: [(&str, Figure); 40] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 49] = [
+const MAPPING: [(&str, Figure); 52] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -123,6 +123,9 @@ const MAPPING: [(&str, Figure); 49] = [
     ("MaxOffsetLag", Backlog),
     ("SumOffsetLag", Backlog),
     ("Consumers", Level),
+    ("Rebalances", Count),
+    ("PartitionsMoved", Count),
+    ("ReturnedEventCount", Count),
 ];
 
 impl Figure {

@@ -45,6 +45,7 @@ mod target_limits;
 mod text;
 mod timestamp;
 mod toml;
+mod topics;
 mod traffic;
 mod units;
 mod validate;

@@ -11,6 +11,7 @@ pub use fault::{Fault, FaultKind};
 pub use function::{Alias, EventInvoke, Function, ScalableTarget, ScheduledAction};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
+    Topic,
 };
 pub use traffic::{Arrivals, Invocation, Rate, RateStep, Retry, Trace, Traffic};
 

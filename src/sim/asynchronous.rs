@@ -144,16 +144,15 @@ impl Asynchronous {
         recorders.flatten().for_each(|it| it.end_warm_up());
     }
 
-    /// The figures of a function, and its series: empty if nobody calls it asynchronously.
+    /// The figures of a function, and its series, at the end of the run: empty if nobody calls it asynchronously.
     pub(super) fn results(&mut self, function: usize) -> (AsyncSummary, Vec<AsyncRow>) {
-        let Some(Some(_)) = self.recorders.get(function) else {
+        let Some(Some(mut recorder)) = self.recorders.get_mut(function).map(Option::take) else {
             return Default::default();
         };
-        let backlog = self.backlog(function);
-        match &mut self.recorders[function] {
-            Some(recorder) => (recorder.summary(backlog), recorder.take_rows()),
-            None => Default::default(),
-        }
+        (
+            recorder.summary(self.backlog(function)),
+            recorder.take_rows(),
+        )
     }
 
     fn recorder(&mut self, function: usize) -> &mut AsyncRecorder {

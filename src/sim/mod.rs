@@ -13,6 +13,7 @@ mod esm;
 mod exp;
 mod filtering;
 mod function;
+mod kafka;
 mod queues;
 mod run;
 pub mod services;

@@ -231,6 +231,13 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
                 percent(*rate)
             )
         }
+        FaultKind::CommitsFail { source, rate } => {
+            format!(
+                "{} commits fail at {}%",
+                scenario.sources[*source].name,
+                percent(*rate)
+            )
+        }
         FaultKind::ConnectionsLost { source } => {
             format!("{} out of reach", scenario.sources[*source].name)
         }

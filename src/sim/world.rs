@@ -135,6 +135,10 @@ pub(super) enum Pending {
     MappingWake(u32),
     /// A queue has something for its waiting receivers.
     QueueWake(u32),
+    /// A consumer group has something to tell its mapping.
+    GroupDue(u32),
+    /// A receive from Kafka is looked at.
+    ReceiveDue { mapping: u32, poller: u32 },
     /// Provisioned concurrency of an alias is ready.
     Provisioned(u32),
     /// A minute of an alias with autoscaling is over.
@@ -335,6 +339,8 @@ impl<'s> World<'s> {
             Pending::Control(index) => self.control(index),
             Pending::MappingWake(mapping) => self.mapping_due(mapping),
             Pending::QueueWake(source) => self.queue_due(source),
+            Pending::GroupDue(mapping) => self.group_due(mapping),
+            Pending::ReceiveDue { mapping, poller } => self.receive_due(mapping, poller),
             Pending::Provisioned(alias) => inner.allocation_due(alias),
             Pending::AliasMinute(alias) => inner.alias_minute(alias),
             Pending::ScheduledAction(alias) => inner.scheduled_action(alias),
@@ -404,7 +410,8 @@ impl Inner<'_> {
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
                 }
-                FaultKind::DeletionsFail { source, rate } => {
+                FaultKind::DeletionsFail { source, rate }
+                | FaultKind::CommitsFail { source, rate } => {
                     self.sources[source].fault_deletion_rate = rate;
                 }
                 FaultKind::ConnectionsLost { source } => lost.push(source),
@@ -428,8 +435,14 @@ impl Inner<'_> {
         }
         self.asynchronous.roll();
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
+            let recorder = &mut self.mapping_recorders[index];
+            if let Some((topic, group)) = self.sources[mapping.source].kafka(index) {
+                group.lags(topic, now, |shard, lag, records| {
+                    recorder.lag(shard, lag, records);
+                });
+            }
             let source = self.sources[mapping.source].roll(index, now);
-            self.mapping_recorders[index].roll(BinEnd {
+            recorder.roll(BinEnd {
                 in_hand: in_hand[index],
                 ..source
             });

@@ -1,6 +1,6 @@
 //! M/G/∞: concurrency without a limit.
 
-use super::rows::{Estimate, Row, hold};
+use super::rows::{Estimate, Row};
 use crate::support::{function, lognormal, pareto, poisson, scenario};
 use std::f64::consts::TAU;
 use tidegate::engine::{Profile, Span};
@@ -169,19 +169,4 @@ fn variance(values: &[f64]) -> f64 {
         .map(|value| (value - mean).powi(2))
         .sum::<f64>()
         / (n - 1.0)
-}
-
-#[test]
-fn m_g_infinity_fills_from_empty() {
-    hold(&from_empty());
-}
-
-#[test]
-fn m_g_infinity_is_poisson() {
-    hold(&stationary());
-}
-
-#[test]
-fn m_g_infinity_follows_a_sinusoid() {
-    hold(&sinusoidal());
 }

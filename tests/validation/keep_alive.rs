@@ -1,6 +1,6 @@
 //! Environments that are kept for a while.
 
-use super::rows::{Row, hold, replicate};
+use super::rows::{Row, replicate};
 use crate::support::{function, pareto, poisson, scenario};
 use tidegate::engine::Span;
 use tidegate::scenario::Dist;
@@ -89,19 +89,4 @@ pub fn simfaas() -> Vec<Row> {
         Row::near("environments", 7.696_1, 0.01, estimates[3]),
         Row::near("running", 1.792_36, 0.001, estimates[4]),
     ]
-}
-
-#[test]
-fn keep_alive_of_many_environments() {
-    hold(&table());
-}
-
-#[test]
-fn keep_alive_of_a_single_environment() {
-    hold(&single());
-}
-
-#[test]
-fn simfaas_steady_state_example() {
-    hold(&simfaas());
 }

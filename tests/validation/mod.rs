@@ -5,6 +5,8 @@
 //! would be far too small. `scripts/validation` writes the same rows to reports/validation.md.
 
 pub mod blocking;
+#[cfg(test)]
+mod checks;
 pub mod fixed;
 pub mod infinite;
 pub mod keep_alive;

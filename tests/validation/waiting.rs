@@ -1,6 +1,6 @@
 //! Erlang C: callers that wait for a free server, as asynchronous events do for a function's reserved concurrency.
 
-use super::rows::{Estimate, Row, hold};
+use super::rows::{Estimate, Row};
 use crate::support::{function, poisson, scenario};
 use tidegate::engine::{Profile, Span};
 use tidegate::scenario::{Dist, Invocation, Traffic};
@@ -65,9 +65,4 @@ fn simulated(a: f64, c: u32) -> [Estimate; 4] {
         let values: Vec<f64> = runs.iter().map(|run| run[figure]).collect();
         Estimate::over(&values)
     })
-}
-
-#[test]
-fn erlang_c_of_asynchronous_events() {
-    hold(&erlang_c());
 }

@@ -12,7 +12,7 @@ const DESTINATION_CHARS_MAX: usize = 350;
 pub const EVENT_INVOKE_RULES: [Rule; 7] = [
     rule(
         "async-retry-attempts-range",
-        Recorded,
+        Documented,
         "MaximumRetryAttempts of asynchronous events is 0 to 2",
     ),
     rule(

@@ -238,6 +238,11 @@ impl Tuning {
                 envelope_len: wire::RABBITMQ_ENVELOPE_LEN,
                 ..common
             },
+            SourceKind::Msk | SourceKind::SelfManagedKafka => Self {
+                envelope_len: wire::KAFKA_ENVELOPE_LEN,
+                partition_len: wire::KAFKA_PARTITION_LEN,
+                ..common
+            },
             _ => common,
         }
     }

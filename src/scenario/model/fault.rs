@@ -44,7 +44,14 @@ pub enum FaultKind {
         /// Chance per batch.
         rate: Ratio,
     },
-    /// Nobody is connected to a broker.
+    /// Commits of offsets to Kafka fail with this chance.
+    CommitsFail {
+        /// Index into [`Scenario::sources`].
+        source: usize,
+        /// Chance per commit.
+        rate: Ratio,
+    },
+    /// Nobody is connected to a broker or a cluster of Kafka.
     ConnectionsLost {
         /// Index into [`Scenario::sources`].
         source: usize,

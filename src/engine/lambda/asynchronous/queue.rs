@@ -232,8 +232,9 @@ impl<E: Copy> EventQueue<E> {
         }
     }
 
-    /// The event to invoke next, in the order of acceptance; an event that came back has its old place (rule
-    /// `async-fifo`). To be called only while the function has free concurrency, as far as that is known.
+    /// The event to invoke next. To be called only while the function has free concurrency, as far as that is known.
+    ///
+    /// Rule `async-fifo`: events go in the order of their acceptance, and one that came back has its old place.
     pub fn poll_invoke(&mut self, now: Time) -> Option<Attempt<E>> {
         self.tick(now);
         if self.is_held() {
@@ -400,5 +401,26 @@ impl<E: Copy> EventQueue<E> {
             _ => return self.fresh.pop_front(),
         }
         self.ready.pop().map(|next| next.0.queued)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_event_costs_little_memory() {
+        assert_eq!(size_of::<Queued<()>>(), 16);
+        assert_eq!(size_of::<Keyed<()>>(), 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "an attempt of another queue")]
+    fn an_attempt_goes_back_to_its_own_queue() {
+        let config = EventInvokeConfig::default();
+        let mut queues = [(); 2].map(|()| EventQueue::new(&config, AsyncTuning::default()));
+        queues[0].accept(Time::ZERO, 'a', &mut Rng::stream(1, "none"));
+        let attempt = queues[0].poll_invoke(Time::ZERO).expect("it is due");
+        queues[1].answered(Time::ZERO, attempt, AsyncOutcome::Success);
     }
 }

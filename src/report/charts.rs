@@ -232,16 +232,23 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     }
 }
 
-/// Provisioned against used, and what ran beside it.
+/// Provisioned against used, and what ran beside it: the picture by which the developer guide explains scaling.
 fn provisioned(draft: &Draft<'_, FunctionRow>) -> Chart {
     let lines = vec![
-        draft.line("provisioned", Colour::Green, At::Middle, |row| {
-            row.allocated_mean
+        draft.line("function instances", Colour::Sky, At::End, |row| {
+            f64::from(row.environments)
         }),
-        draft.noisy("provisioned, in use", Colour::Blue, |row| {
+        draft.line(
+            "provisioned concurrency",
+            Colour::Green,
+            At::Middle,
+            |row| row.allocated_mean,
+        ),
+        draft.noisy("open requests", Colour::Blue, |row| row.concurrency_mean),
+        draft.noisy("of these on provisioned", Colour::Purple, |row| {
             row.provisioned_mean
         }),
-        draft.noisy("on demand, in use", Colour::Orange, |row| {
+        draft.noisy("of these on standard", Colour::Orange, |row| {
             (row.concurrency_mean - row.provisioned_mean).max(0.0)
         }),
     ];

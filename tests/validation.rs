@@ -11,7 +11,7 @@ use std::collections::BinaryHeap;
 use tidegate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, Reuse, Start,
 };
-use tidegate::engine::{Growth, Profile, Span, Time};
+use tidegate::engine::{Growth, Profile, Refill, Span, Time};
 use tidegate::metrics::{FunctionSummary, Series};
 use tidegate::scenario::{Arrivals, Dist, Scenario, Traffic};
 use tidegate::sim;
@@ -315,13 +315,14 @@ fn operator_guide_burst_cases() {
 
 #[test]
 fn growth_reaches_ten_thousand_when_the_rules_say() {
-    let minutes_to = |profile, burst| {
+    let minutes_to = |profile, burst, refill| {
         let mut function = function(Dist::Constant(4_000e9));
         // Calls long enough not to end, and more of them than may run.
         function.timeout = Span::from_secs(4_000);
         let mut scenario = scenario(Span::from_secs(1_500), function);
         scenario.profile = profile;
         scenario.region.burst_concurrency = burst;
+        scenario.region.growth_refill = refill;
         scenario.traffic = vec![Traffic {
             function: 0,
             alias: None,
@@ -333,12 +334,18 @@ fn growth_reaches_ten_thousand_when_the_rules_say() {
         let reached = rows.iter().position(|row| row.concurrency_max >= 10_000);
         reached.expect("it grows that far") as f64 / 60.0
     };
-    for (burst, minutes) in [(500, 19.0), (1_000, 18.0), (3_000, 14.0)] {
-        let found = minutes_to(Profile::Guide2021, burst);
-        assert!((found - minutes).abs() < 0.05, "{burst}: {found}");
+    // Both refills reach a multiple of the step at the same moment.
+    for refill in [Refill::Continuous, Refill::Stepped] {
+        for (burst, minutes) in [(500, 19.0), (1_000, 18.0), (3_000, 14.0)] {
+            let found = minutes_to(Profile::Guide2021, burst, refill);
+            assert!(
+                (found - minutes).abs() < 0.05,
+                "{burst}, {refill:?}: {found}"
+            );
+        }
+        let found = minutes_to(Profile::Current, 0, refill);
+        assert!((found - 1.5).abs() < 0.05, "{refill:?}: {found}");
     }
-    let found = minutes_to(Profile::Current, 0);
-    assert!((found - 1.5).abs() < 0.05, "{found}");
 }
 
 /// One request of a random trace: nanoseconds since the previous one, and how long it runs.
@@ -362,7 +369,7 @@ proptest! {
             keep_alive: Span::from_nanos(keep_alive),
             reuse: Reuse::MostRecent,
         };
-        let growth = Growth { burst: 1_000_000, refill: 1, interval: Span::from_secs(1), regional: false };
+        let growth = Growth { burst: 1_000_000, refill: 1, interval: Span::from_secs(1), shape: Refill::Continuous, regional: false };
         let mut lambda = Lambda::new(account, vec![function], growth, 0).expect("limits are sound");
         let f = FunctionId(0);
         let mut ends: BinaryHeap<Reverse<(Time, usize)>> = BinaryHeap::new();

@@ -7,7 +7,7 @@ use super::dist;
 use super::model::{Dist, Function, Region};
 use super::read::{At, Cx, Table};
 use crate::engine::lambda::Reuse;
-use crate::engine::{Ratio, Span, limits};
+use crate::engine::{Ratio, Refill, Span, limits};
 use std::ops::Range;
 
 /// Cold starts of a function that says nothing of them. Ours: between what small and large packages take.
@@ -21,6 +21,7 @@ pub(crate) fn region(root: &mut Table<'_>, cx: &mut Cx) -> Region {
     let mut region = Region {
         account_concurrency: 1_000,
         burst_concurrency: 3_000,
+        growth_refill: Refill::Continuous,
         caller_requests_per_sec: None,
     };
     let Some(mut table) = root.opt(cx, "region", |at, cx| Table::open(at, "[region]", cx)) else {
@@ -31,9 +32,23 @@ pub(crate) fn region(root: &mut Table<'_>, cx: &mut Cx) -> Region {
     region.account_concurrency = account.unwrap_or(region.account_concurrency);
     let burst = table.opt(cx, "burst_concurrency", limit());
     region.burst_concurrency = burst.unwrap_or(region.burst_concurrency);
+    let refill = table.opt(cx, "growth", growth).flatten();
+    region.growth_refill = refill.unwrap_or_default();
     region.caller_requests_per_sec = table.opt(cx, "caller_requests_per_sec", limit());
     table.finish(cx);
     region
+}
+
+/// `growth = { refill = "stepped" }`.
+fn growth(at: At<'_>, cx: &mut Cx) -> Option<Option<Refill>> {
+    let refills = [
+        ("continuous", Refill::Continuous),
+        ("stepped", Refill::Stepped),
+    ];
+    let mut table = Table::open(at, "`growth`", cx)?;
+    let refill = table.opt(cx, "refill", choice(&refills));
+    table.finish(cx);
+    Some(refill)
 }
 
 /// The functions, with the places of their names; a nameless one has an empty name, and is reported.

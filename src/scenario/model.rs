@@ -14,7 +14,7 @@ pub use source::{
 };
 pub use traffic::{Arrivals, Rate, RateStep, Retry, Trace, Traffic};
 
-use crate::engine::{MappingConfig, Profile, Ratio, Span, Tuning};
+use crate::engine::{MappingConfig, Profile, Ratio, Refill, Span, Tuning};
 
 /// A scenario that passed every check, ready to run.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Region {
     pub account_concurrency: u32,
     /// Size of the Region's burst pool under `2021-09`: 500, 1,000 or 3,000, or any other number.
     pub burst_concurrency: u32,
+    /// How what the growth limit gives back comes.
+    pub growth_refill: Refill,
     /// API calls per second that one caller may make; `None` for no limit.
     pub caller_requests_per_sec: Option<u32>,
 }

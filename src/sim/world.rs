@@ -153,7 +153,10 @@ impl<'s> World<'s> {
                 reuse: function.reuse,
             })
             .collect();
-        let growth = scenario.profile.growth(scenario.region.burst_concurrency);
+        let growth = engine::Growth {
+            shape: scenario.region.growth_refill,
+            ..scenario.profile.growth(scenario.region.burst_concurrency)
+        };
         let allocation = scenario
             .profile
             .allocation(scenario.region.burst_concurrency);

@@ -3,6 +3,7 @@
 mod broker;
 mod broker_world;
 mod cluster;
+mod competing;
 mod dynamodb;
 mod fifo;
 mod fifo_world;

@@ -1,6 +1,6 @@
 //! Scenarios built in code, for tests that compute what they expect.
 
-use tidegate::engine::{Profile, Ratio, Span};
+use tidegate::engine::{Profile, Ratio, Refill, Span};
 use tidegate::scenario::{
     Arrivals, Dist, Function, Rate, RateStep, Region, Reuse, Scenario, Trace, Traffic,
 };
@@ -17,6 +17,7 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         region: Region {
             account_concurrency: 100_000,
             burst_concurrency: 3_000,
+            growth_refill: Refill::Continuous,
             caller_requests_per_sec: None,
         },
         functions: vec![function],

@@ -1,6 +1,8 @@
 //! Every test that needs no server, in one binary.
 
+mod account;
 mod brokers;
+mod callers;
 mod cli;
 mod diagnostics;
 mod mappings;

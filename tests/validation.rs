@@ -4,7 +4,7 @@
 //! the error is that of the replications' mean, because blocking is clustered and a binomial error
 //! would be far too small.
 
-use crate::support::{constant_rate, function, lognormal, minutes, poisson, scenario};
+use crate::support::{calls, constant_rate, function, lognormal, minutes, poisson, scenario};
 use proptest::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,7 +13,7 @@ use tidegate::engine::lambda::{
 };
 use tidegate::engine::{Growth, Profile, Refill, Span, Time};
 use tidegate::metrics::{FunctionSummary, Series};
-use tidegate::scenario::{Arrivals, Dist, Scenario, Traffic};
+use tidegate::scenario::{Arrivals, Dist, Scenario};
 use tidegate::sim;
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
@@ -323,12 +323,7 @@ fn growth_reaches_ten_thousand_when_the_rules_say() {
         scenario.profile = profile;
         scenario.region.burst_concurrency = burst;
         scenario.region.growth_refill = refill;
-        scenario.traffic = vec![Traffic {
-            function: 0,
-            alias: None,
-            arrivals: Arrivals::Constant(constant_rate(5_000.0)),
-            retry: None,
-        }];
+        scenario.traffic = vec![calls(Arrivals::Constant(constant_rate(5_000.0)))];
         let outcome = sim::run(&scenario, 1, &mut ()).expect("runs");
         let rows = &outcome.series.functions[0].rows;
         let reached = rows.iter().position(|row| row.concurrency_max >= 10_000);

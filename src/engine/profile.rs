@@ -124,6 +124,14 @@ impl Profile {
         }
     }
 
+    /// Whether the initialisation of functions on demand is billed (rule `init-billed-since-2025`).
+    pub const fn bills_init(self) -> bool {
+        match self {
+            Self::Guide2021 => false,
+            Self::Current => true,
+        }
+    }
+
     /// How many messages a FIFO queue looks at, oldest first (rule `fifo-look-ahead`).
     pub const fn fifo_look_ahead(self) -> u32 {
         match self {

@@ -60,6 +60,7 @@ impl Metric<'_> {
         match self {
             Self::Total(_) => &[Sum],
             Self::Level(_) => &[Average],
+            Self::Largest(_) => &[Maximum],
             Self::Distribution(_) => &[Average, Maximum, P50, P90, P95, P99, P999],
             Self::MeanMax(_) => &[Average, Maximum],
             Self::Backlog(_) => &[Maximum, End],
@@ -71,6 +72,7 @@ impl Metric<'_> {
             (Self::Total(figure), Statistic::Sum) | (Self::Level(figure), Statistic::Average) => {
                 Some(**figure)
             }
+            (Self::Largest(figure), Statistic::Maximum) => Some(**figure),
             (Self::Distribution(parts), statistic) => percentile(parts, statistic),
             (Self::MeanMax(parts), Statistic::Average) => Some(parts.mean),
             (Self::MeanMax(parts), Statistic::Maximum) => Some(parts.max),
@@ -118,11 +120,15 @@ pub fn lookup(summary: &Summary, metric: &str, statistic: &str) -> Option<f64> {
         .functions
         .iter()
         .find_map(|(name, function)| pick(&function.clone().metrics(), of(name)?, statistic));
-    functions.or_else(|| {
+    let subjects = functions.or_else(|| {
         summary
             .mappings
             .iter()
             .find_map(|(name, mapping)| pick(&mapping.clone().metrics(), of(name)?, statistic))
+    });
+    subjects.or_else(|| {
+        let mut account = summary.account.clone();
+        pick(&account.metrics(), of("account")?, statistic)
     })
 }
 
@@ -196,7 +202,7 @@ mod tests {
             summary.functions.iter().map(|(name, _)| name.as_str()),
             summary.mappings.iter().map(|(name, _)| name.as_str()),
         );
-        assert_eq!(names.len(), 2 * 24 + 2 * 40);
+        assert_eq!(names.len(), 2 * 30 + 2 * 40);
         for (metric, statistics) in names {
             for (written, statistic) in Statistic::ALL {
                 assert_eq!(

@@ -22,7 +22,11 @@ const WORDS: usize = BUCKETS / 64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    counts: Box<[u64]>,
+    /// Counts of the buckets from `first` on, as far as there was ever a value: a run may have tens of thousands of
+    /// histograms, most of which see a few powers of two.
+    counts: Vec<u64>,
+    /// The bucket of `counts[0]`, a multiple of 64.
+    first: usize,
     total: u64,
     sum: u128,
     max: u64,
@@ -33,7 +37,8 @@ pub struct Histogram {
 impl Default for Histogram {
     fn default() -> Self {
         Self {
-            counts: vec![0; BUCKETS].into(),
+            counts: Vec::new(),
+            first: 0,
             total: 0,
             sum: 0,
             max: 0,
@@ -53,11 +58,35 @@ impl Histogram {
     #[inline]
     pub fn record_many(&mut self, value: u64, times: u64) {
         let bucket = bucket_of(value);
-        self.counts[bucket] += times;
+        *self.count_of(bucket) += times;
         self.total += times;
         self.sum += u128::from(value) * u128::from(times);
         self.max = self.max.max(value);
         self.occupied[bucket / 64] |= 1 << (bucket % 64);
+    }
+
+    #[inline]
+    fn count_of(&mut self, bucket: usize) -> &mut u64 {
+        if bucket.wrapping_sub(self.first) >= self.counts.len() {
+            self.reach(bucket);
+        }
+        &mut self.counts[bucket - self.first]
+    }
+
+    /// Makes room for the counts of a bucket and of its neighbours.
+    #[cold]
+    fn reach(&mut self, bucket: usize) {
+        let from = bucket / 64 * 64;
+        if self.counts.is_empty() {
+            self.first = from;
+        }
+        if from < self.first {
+            let more = self.first - from;
+            self.counts.splice(0..0, std::iter::repeat_n(0, more));
+            self.first = from;
+        }
+        let end = (from + 64 - self.first).max(self.counts.len());
+        self.counts.resize(end, 0);
     }
 
     /// Adds everything that `other` counted.
@@ -67,7 +96,7 @@ impl Histogram {
         }
         for (word, &bits) in other.occupied.iter().enumerate() {
             for bucket in buckets(word, bits) {
-                self.counts[bucket] += other.counts[bucket];
+                *self.count_of(bucket) += other.counts[bucket - other.first];
             }
             self.occupied[word] |= bits;
         }
@@ -81,13 +110,21 @@ impl Histogram {
         if self.total > 0 {
             for (word, bits) in self.occupied.iter_mut().enumerate() {
                 for bucket in buckets(word, std::mem::take(bits)) {
-                    self.counts[bucket] = 0;
+                    self.counts[bucket - self.first] = 0;
                 }
             }
         }
         self.total = 0;
         self.sum = 0;
         self.max = 0;
+    }
+
+    fn counted(&self, bucket: usize) -> u64 {
+        let index = bucket.checked_sub(self.first);
+        index
+            .and_then(|index| self.counts.get(index))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// How many values were counted.
@@ -135,7 +172,8 @@ pub(super) fn quantiles_of<const N: usize>(parts: &[&Histogram], qs: [f64; N]) -
             .iter()
             .fold(0, |bits, part| bits | part.occupied[word]);
         for bucket in buckets(word, bits) {
-            seen += parts.iter().map(|part| part.counts[bucket]).sum::<u64>();
+            let counts = parts.iter().map(|part| part.counted(bucket));
+            seen += counts.sum::<u64>();
             while found < N && seen >= ranks[found] {
                 values[found] = middle_of(bucket).min(max);
                 found += 1;
@@ -197,6 +235,30 @@ mod tests {
             );
         }
         assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn memory_is_that_of_the_values_seen() {
+        let mut histogram = Histogram::default();
+        assert!(histogram.counts.is_empty());
+        for value in [5_000_000, 4_000, 900_000_000, 4_000, 0] {
+            histogram.record(value);
+        }
+        let found = [0.0, 0.5, 0.6, 0.8, 1.0].map(|q| histogram.quantile(q).expect("values"));
+        for (found, value) in found
+            .into_iter()
+            .zip([0u64, 4_000, 4_000, 5_000_000, 900_000_000])
+        {
+            assert!(found.abs_diff(value) <= value / 250, "{found} for {value}");
+        }
+        let mut narrow = Histogram::default();
+        narrow.record(80_000_000);
+        assert_eq!(narrow.counts.len(), 64);
+        narrow.merge(&histogram);
+        assert_eq!(narrow.count(), 6);
+        assert_eq!(narrow.max(), 900_000_000);
+        narrow.clear();
+        assert!(narrow.counts.iter().all(|&count| count == 0));
     }
 
     #[test]

@@ -276,6 +276,7 @@ impl MappingRecorder {
         let (shards, other_shards) = std::mem::take(&mut self.shards).into_series();
         MappingSeries {
             name: name.to_owned(),
+            function: String::new(),
             stream: source.is_stream(),
             in_flight_limit: match source {
                 SourceKind::Sqs => limits::SQS_IN_FLIGHT_MAX,

@@ -1,6 +1,9 @@
 //! Facts become figures: what the drivers observe, folded into summaries and series.
 
+mod account;
+mod billed;
 mod combine;
+mod cost;
 mod dead_letters;
 mod figures;
 mod function;
@@ -12,7 +15,10 @@ mod series;
 mod shards;
 mod summary;
 
+pub use account::{AccountRecorder, AccountRow, AccountSummary};
+pub use billed::Billed;
 pub use combine::combine;
+pub use cost::{CostLine, CostSummary};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
 pub use function::{FunctionRecorder, Provisioned, Started};
@@ -20,7 +26,9 @@ pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric
 pub use histogram::Histogram;
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
-pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
+pub use series::{
+    DurationMinute, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+};
 pub use summary::{
     Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
     MeanMax, Percentiles, Summary, ThrottleReasons,

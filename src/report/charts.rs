@@ -4,7 +4,8 @@ use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
 use super::{numbers, sample};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
-    DeadLetterReason, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+    DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
+    Series, ShardSeries,
 };
 
 /// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
@@ -24,10 +25,17 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// The charts of every function and mapping, in file order.
-pub(super) fn subjects(series: &Series) -> Vec<Subject> {
-    let functions = series.functions.iter().map(|one| function(series, one));
+pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> Vec<Subject> {
+    // Both lists are in file order, so that one walk finds the series of those that are shown.
+    let mut names = shown.iter().map(|(name, _)| name).peekable();
+    let functions = series
+        .functions
+        .iter()
+        .filter(|one| names.next_if(|name| **name == one.name).is_some());
+    let functions = functions.map(|one| function(series, one));
     let mappings = series.mappings.iter().map(|one| mapping(series, one));
     functions
+        .chain(account(series))
         .chain(mappings)
         .filter(|subject| subject.charts.iter().any(|chart| chart.end_s > 0.0))
         .collect()
@@ -186,6 +194,34 @@ fn largest(line: &Line) -> f64 {
     values.filter(|value| value.is_finite()).fold(0.0, f64::max)
 }
 
+/// What all functions use together, where that is more than one function's curve.
+fn account(series: &Series) -> Option<Subject> {
+    let draft = Draft {
+        series,
+        rows: &series.account,
+    };
+    let lines = vec![
+        draft.line("claimed, largest", Colour::Orange, At::Middle, |row| {
+            f64::from(row.claimed_max)
+        }),
+        draft.line("busy, largest", Colour::Blue, At::Middle, |row| {
+            f64::from(row.concurrent_max)
+        }),
+        draft.line("unreserved, largest", Colour::Sky, At::Middle, |row| {
+            f64::from(row.unreserved_max)
+        }),
+    ];
+    let chart = draft
+        .chart("Concurrency", Axis::Count("environments"), lines)
+        .or_empty("No invocations in this run")
+        .limited("limit", series.account_limit);
+    (series.functions.len() > 1).then(|| Subject {
+        name: "all functions".to_owned(),
+        kind: "account",
+        charts: vec![chart],
+    })
+}
+
 fn function(series: &Series, function: &FunctionSeries) -> Subject {
     let draft = Draft {
         series,
@@ -200,6 +236,9 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     ];
     if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
         charts.insert(3, provisioned(&draft));
+    }
+    if function.rows.iter().any(|row| row.client_retries > 0) {
+        charts.insert(1, calls(&draft));
     }
     Subject {
         name: function.name.clone(),
@@ -236,6 +275,18 @@ fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {
     draft
         .chart("Invocations and errors", Axis::Rate("requests"), lines)
         .or_empty("No invocations in this run")
+}
+
+/// What callers want, what they send for it, and what they get.
+fn calls(draft: &Draft<'_, FunctionRow>) -> Chart {
+    let lines = vec![
+        draft.noisy_rate("calls", Colour::Green, |row| row.calls),
+        draft.noisy_rate("attempts", Colour::Orange, |row| {
+            row.calls + row.client_retries
+        }),
+        draft.noisy_rate("answered in time", Colour::Blue, |row| row.answered),
+    ];
+    draft.chart("Calls and their attempts", Axis::Rate("calls"), lines)
 }
 
 fn latency(draft: &Draft<'_, FunctionRow>) -> Chart {

@@ -23,8 +23,10 @@ pub(super) fn render(view: &View) -> String {
         ("Gates", &view.gates),
         ("Functions", &view.functions),
         ("Throttles by reason", &view.throttles),
+        ("Account", &view.account),
         ("Mappings", &view.mappings),
         ("Dead-lettered by reason", &view.dead_letters),
+        ("Cost", &view.cost),
     ] {
         if let Some(table) = table {
             let _ = writeln!(

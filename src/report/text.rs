@@ -25,8 +25,10 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
     let tables = [
         &view.functions,
         &view.throttles,
+        &view.account,
         &view.mappings,
         &view.dead_letters,
+        &view.cost,
         &view.gates,
     ];
     for table in tables.into_iter().flatten() {

@@ -4,7 +4,7 @@ use super::aliases::{self, WallClock};
 use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
-use super::model::{Dist, Function, Region};
+use super::model::{Architecture, Dist, Function, Region};
 use super::read::{At, Cx, Table};
 use crate::engine::lambda::Reuse;
 use crate::engine::{Ratio, Refill, Span, limits};
@@ -12,6 +12,9 @@ use std::ops::Range;
 
 /// Cold starts of a function that says nothing of them. Ours: between what small and large packages take.
 const INIT_DEFAULT: f64 = 250_000_000.0;
+
+/// Most functions of one template.
+const COPIES_MAX: i64 = 10_000;
 
 pub(crate) const TIMEOUTS: std::ops::RangeInclusive<Span> =
     Span::from_millis(1)..=limits::FUNCTION_TIMEOUT_MAX;
@@ -62,17 +65,18 @@ pub(crate) fn functions(
     let mut reserved = Vec::new();
     for table in root.tables(cx, "function", "[[function]]") {
         let span = table.span.clone();
-        let (named, function, reserved_span) = function(table, cx, clock);
+        let (named, function, reserved_span, copies) = function(table, cx, clock);
         if let (Some(share), Some(span)) = (function.reserved_concurrency, reserved_span) {
-            reserved.push((share, span));
+            reserved.push((u64::from(share) * u64::from(copies.unwrap_or(1)), span));
         }
-        found.push((
-            named.unwrap_or(Named {
-                name: String::new(),
-                span,
-            }),
-            function,
-        ));
+        let named = named.unwrap_or(Named {
+            name: String::new(),
+            span,
+        });
+        match copies {
+            Some(copies) => found.extend(instances(&named, &function, copies)),
+            None => found.push((named, function)),
+        }
     }
     unique(
         "functions",
@@ -90,19 +94,25 @@ fn function(
     mut table: Table<'_>,
     cx: &mut Cx,
     clock: WallClock,
-) -> (Option<Named>, Function, Option<Range<usize>>) {
+) -> (Option<Named>, Function, Option<Range<usize>>, Option<u32>) {
     let reuses = [
         ("most-recent", Reuse::MostRecent),
         ("least-recent", Reuse::LeastRecent),
         ("random", Reuse::Random),
     ];
+    let architectures = [("x86_64", Architecture::X86), ("arm64", Architecture::Arm)];
     let named = table.req(cx, "name", "\"checkout\"", name);
+    let copies = table.opt(cx, "count", integer(1..=COPIES_MAX));
     let duration_dist = table.req(cx, "duration", "\"80ms\"", dist::time);
     let reserved = table.entry("reserved_concurrency");
     let function = Function {
         name: named
             .as_ref()
             .map(|named| named.name.clone())
+            .unwrap_or_default(),
+        template: None,
+        architecture: table
+            .opt(cx, "architecture", choice(&architectures))
             .unwrap_or_default(),
         memory_mb: table
             .opt(cx, "memory_mb", integer(MEMORY_MB))
@@ -112,6 +122,7 @@ fn function(
             .unwrap_or(Span::from_secs(3)),
         duration: duration_dist.unwrap_or(Dist::Constant(0.0)),
         cold_duration: table.opt(cx, "cold_duration", dist::time),
+        dependency_concurrency: table.opt(cx, "dependency_concurrency", integer(1..=1_000_000)),
         per_record: table.opt(cx, "per_record", duration).unwrap_or(Span::ZERO),
         init: table
             .opt(cx, "init", dist::time)
@@ -136,16 +147,35 @@ fn function(
         named,
         function,
         reserved.map(|entry| entry.node.span.clone()),
+        copies,
     )
 }
 
+/// The functions of a template: `f` gives `f-0`, `f-1` and so on.
+fn instances(
+    named: &Named,
+    template: &Function,
+    copies: u32,
+) -> impl Iterator<Item = (Named, Function)> {
+    (0..copies).map(move |index| {
+        let name = format!("{}-{index}", named.name);
+        let function = Function {
+            name: name.clone(),
+            template: Some(named.name.clone()),
+            ..template.clone()
+        };
+        let span = named.span.clone();
+        (Named { name, span }, function)
+    })
+}
+
 /// AWS keeps 100 of the account's concurrency for functions without a reservation.
-fn reserved_sum(reserved: &[(u32, Range<usize>)], cx: &mut Cx, region: Region) {
+fn reserved_sum(reserved: &[(u64, Range<usize>)], cx: &mut Cx, region: Region) {
     let account = u64::from(region.account_concurrency);
     let free = account.saturating_sub(u64::from(limits::UNRESERVED_CONCURRENCY_MIN));
     let mut sum = 0;
     for (share, span) in reserved {
-        sum += u64::from(*share);
+        sum += *share;
         if *share > 0 && sum > free {
             cx.push(
                 Diagnostic::new(

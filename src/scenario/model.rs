@@ -1,20 +1,22 @@
 //! A checked scenario: plain data in which bad values cannot exist.
 
+mod costs;
 mod dist;
 mod fault;
 mod function;
 mod source;
 mod traffic;
 
+pub use costs::Costs;
 pub use dist::Dist;
 pub use fault::{Fault, FaultKind};
-pub use function::{Alias, Function, ScalableTarget, ScheduledAction};
+pub use function::{Alias, Architecture, Function, ScalableTarget, ScheduledAction};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
 };
-pub use traffic::{Arrivals, Rate, RateStep, Retry, Trace, Traffic};
+pub use traffic::{Arrivals, ClientStep, Clients, Jitter, Rate, RateStep, Retry, Trace, Traffic};
 
-use crate::engine::{MappingConfig, Profile, Ratio, Refill, Span, Tuning};
+use crate::engine::{MappingConfig, Profile, Ratio, Refill, Span, Time, Tuning};
 
 /// A scenario that passed every check, ready to run.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Scenario {
     pub duration: Span,
     /// Left out of statistics; shorter than `duration`.
     pub warm_up: Span,
+    /// When it begins on the calendar, since 1970.
+    pub start: Time,
     /// Root of every random stream.
     pub seed: u64,
     /// Which generation of scaling rules applies.
@@ -35,6 +39,8 @@ pub struct Scenario {
     pub region: Region,
     /// In file order; other tables refer to them by index.
     pub functions: Vec<Function>,
+    /// Prices, and how they apply.
+    pub costs: Costs,
     /// Direct callers.
     pub traffic: Vec<Traffic>,
     /// Streams and queues.

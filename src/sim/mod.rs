@@ -2,8 +2,10 @@
 
 mod aliases;
 pub mod arrivals;
+mod bill;
 mod brokers;
 pub mod calendar;
+mod clients;
 mod control;
 mod destination;
 mod direct;

@@ -3,7 +3,7 @@
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{MappingConfig, Ratio, Span, Time};
-use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary};
+use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
 use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
@@ -79,6 +79,7 @@ pub fn run(
                 .mapping_recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            world.inner.account.end_warm_up();
         }
         bin_start = bin_end;
         progress.advance(bin_start.since(Time::ZERO), scenario.duration);
@@ -109,6 +110,9 @@ fn gather(
     let mut series = Series {
         bin,
         warm_up,
+        start: scenario.start.since(Time::ZERO),
+        account: world.inner.account.take_rows(),
+        account_limit: scenario.region.account_concurrency,
         functions: Vec::new(),
         mappings: Vec::new(),
         faults: scenario
@@ -132,12 +136,14 @@ fn gather(
         let (expired, lived) = lambda.lifespans(id);
         let since = (expired - lifespans[index].0, lived - lifespans[index].1);
         let recorder = &mut world.inner.recorders[index];
+        recorder.check_little(world.inner.end);
         let summary = recorder.summary(measured, area, baseline[index].1, since);
         functions.push((function.name.clone(), summary));
         series.functions.push(FunctionSeries {
             name: function.name.clone(),
             concurrency_limit: lambda.concurrency_limit(id),
             rows: recorder.take_rows(),
+            minutes: recorder.take_minutes(),
         });
     }
     let mut mappings = Vec::new();
@@ -145,7 +151,10 @@ fn gather(
         let recorder = &mut world.inner.mapping_recorders[index];
         let MappingConfig { name, source, .. } = &mapping.config;
         mappings.push((name.clone(), recorder.summary(*source)));
-        series.mappings.push(recorder.take_series(name, *source));
+        series.mappings.push(MappingSeries {
+            function: scenario.functions[mapping.function].name.clone(),
+            ..recorder.take_series(name, *source)
+        });
     }
     let inner = &world.inner;
     let summary = Summary {
@@ -156,8 +165,10 @@ fn gather(
         seed,
         replications: 1,
         measured_s: measured.as_secs_f64(),
+        cost: super::bill::cost(inner, (warm_up, measured), &mappings, &series),
         functions,
         mappings,
+        account: inner.account.summary(),
         gates: Vec::new(),
         engine: EngineSummary {
             events: inner.calendar.scheduled() + inner.arrivals_used,

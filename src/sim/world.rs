@@ -2,6 +2,7 @@
 
 use super::aliases::{self, AliasModel};
 use super::calendar::{Calendar, EventSet};
+use super::clients::Caller;
 use super::destination::Destination;
 use super::direct::Call;
 use super::esm::SourceState;
@@ -12,7 +13,7 @@ use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
-use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
+use crate::metrics::{AccountRecorder, BinEnd, FunctionRecorder, MappingRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -40,8 +41,10 @@ pub(super) struct Inner<'s> {
     /// The number of each function's first alias.
     pub(super) first_alias: Vec<u32>,
     pub(super) recorders: Vec<FunctionRecorder>,
+    pub(super) account: AccountRecorder,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
+    pub(super) callers: Vec<Caller>,
     pub(super) retries: engine::Rng,
     pub(super) sources: Vec<SourceState>,
     pub(super) destinations: Vec<Destination>,
@@ -79,13 +82,21 @@ pub(super) enum Pending {
     Free,
     /// A direct call ends, and its caller is content.
     CallEnds { lease: Lease, fate: Fate },
+    /// A call of a closed loop ends, and its client is content.
+    CallAnswered {
+        lease: Lease,
+        fate: Fate,
+        call: Call,
+    },
+    /// A caller stops waiting; its invocation goes on.
+    CallGivenUp(Call),
     /// A direct call ends in an error, and its caller may try again.
     CallFails {
         lease: Lease,
         fate: Fate,
         call: Call,
     },
-    /// A caller tries again.
+    /// A caller tries again, or a client makes its next call.
     Retry(Call),
     /// A mapping's invocation ends.
     BatchEnds {
@@ -182,6 +193,7 @@ impl<'s> World<'s> {
             pending: Vec::new(),
             free: Vec::new(),
             lambda,
+            account: AccountRecorder::default(),
             recorders: functions
                 .clone()
                 .map(|_| FunctionRecorder::default())
@@ -193,6 +205,7 @@ impl<'s> World<'s> {
             first_alias: aliases::firsts(scenario),
             traffic,
             next_traffic,
+            callers: Caller::all(scenario, seed),
             retries: engine::Rng::stream(seed, "traffic/retries"),
             sources: SourceState::all(scenario, seed),
             destinations: Destination::all(scenario, seed),
@@ -270,8 +283,13 @@ impl<'s> World<'s> {
             Pending::CallEnds { lease, fate } => inner.release(lease, fate),
             Pending::CallFails { lease, fate, call } => {
                 inner.release(lease, fate);
-                inner.retry(call);
+                inner.unanswered(call);
             }
+            Pending::CallAnswered { lease, fate, call } => {
+                inner.release(lease, fate);
+                inner.client_free(call);
+            }
+            Pending::CallGivenUp(call) => inner.unanswered(call),
             Pending::Retry(call) => inner.call(call),
             Pending::BatchEnds {
                 lease,
@@ -342,7 +360,9 @@ impl Inner<'_> {
     #[inline]
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
-        self.level_changed(&lease);
+        let running = self.lambda.running(lease.function);
+        self.recorders[lease.function.0 as usize].freed(self.now, running);
+        self.provisioned_changed(&lease);
     }
 
     /// Recomputes what the faults in force do; called when one begins or ends.
@@ -393,6 +413,7 @@ impl Inner<'_> {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
             recorder.roll(now, bin, environments);
         }
+        self.account.roll(self.lambda.account());
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
             let source = self.sources[mapping.source].roll(index, now);
             self.mapping_recorders[index].roll(BinEnd {

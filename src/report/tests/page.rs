@@ -91,7 +91,8 @@ fn tags_are_balanced_and_charts_are_described() {
     );
     // Two functions have five charts each, and so has a stream mapping, with its shards. A queue mapping has its pollers,
     // what is in flight, and here dead letters.
-    assert_eq!(page.matches("<figure>").count(), 3 * 5 + 7);
+    // The account has one.
+    assert_eq!(page.matches("<figure>").count(), 3 * 5 + 7 + 1);
     assert!(page.contains("shard 3, 50.0% of records") && page.contains("all others, largest"));
     assert_eq!(
         page.matches("<table>").count(),

@@ -37,7 +37,7 @@ fn one_minute_points_of_functions_and_account() {
     let quick = Function {
         name: "quick".to_owned(),
         reserved_concurrency: Some(1),
-        ..function(Dist::Constant(30e9))
+        ..function(Dist::Constant(25e9))
     };
     let mut scenario = scenario(Span::from_secs(200), slow);
     scenario.start = Time::from_secs(1_767_571_200);
@@ -79,7 +79,7 @@ fn one_minute_points_of_functions_and_account() {
     add(3, "FunctionName=slow", &busy(1));
     for (minute, throttles) in [(1, 1), (2, 0)] {
         add(minute, "FunctionName=quick", &requests(1, 0, throttles));
-        add(minute, "FunctionName=quick", &durations(30_000));
+        add(minute, "FunctionName=quick", &durations(25_000));
         add(minute, "FunctionName=quick", &busy(1));
     }
     // One more than what runs without a reservation is claimed.
@@ -212,7 +212,7 @@ fn sources_and_pollers_cost_what_they_do() {
     assert_eq!(line(&found, "clicks", "Kinesis shards")[..2], [3.5, 0.0525]);
     assert_eq!(line(&found, "clicks", "Kinesis fan-out")[0], 3.5);
     assert_eq!(line(&found, "clicks", "Kinesis records")[0], 0.035_999);
-    assert_eq!(line(&found, "jobs", "SQS sends")[0], 0.007_199);
+    assert_eq!(line(&found, "jobs", "SQS sends")[0], 0.007_2);
     assert_eq!(
         line(&found, "j", "Provisioned pollers, SQS")[..2],
         [4.0, 0.037]

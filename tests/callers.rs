@@ -245,7 +245,7 @@ fn template_spreads_evenly() {
 
 #[test]
 fn a_rate_of_its_own_is_not_needed_by_a_closed_loop_in_a_file() {
-    let text = "duration = '10s'\n[[function]]\nname = 'f'\nduration = '10ms'\n\
+    let text = "duration = '10s'\n[[function]]\nname = 'f'\nduration = '10ms'\ninit = '1ms'\n\
         [[traffic]]\nfunction = 'f'\nclients = [{ at = '0s', count = 5 }, { at = '5s', count = 10 }]\nthink = '90ms'\n";
     let scenario = parse(SourceText::new("s.toml", text))
         .expect("sound")
@@ -254,7 +254,7 @@ fn a_rate_of_its_own_is_not_needed_by_a_closed_loop_in_a_file() {
     assert_eq!(f.calls.value, 5.0 * 5.0 * 10.0 + 5.0 * 10.0 * 10.0);
     let mut open = scenario.clone();
     open.traffic = vec![calls(Arrivals::Constant(constant_rate(1.0)))];
-    assert_eq!(run(&open, 1).0.calls.value, 9.0);
+    assert_eq!(run(&open, 1).0.calls.value, 10.0);
 }
 
 #[test]
@@ -272,4 +272,41 @@ fn dependency_shares_its_speed() {
     assert_eq!(f.duration.max.value, 2_000.0);
     let mean = (1.0 + 1.0 + 1.5 + 2.0 + 1.0) / 5.0 * 1_000.0;
     assert!((f.duration.mean.value - mean).abs() < 1e-6);
+}
+
+#[test]
+fn ten_thousand_functions_in_one_scenario() {
+    let text = "duration = '10m'\n[region]\naccount_concurrency = 1000000\n\
+        [[function]]\nname = 'f'\ncount = 10000\nduration = '200ms'\nreserved_concurrency = 50\n\
+        [[function.alias]]\nname = 'live'\nprovisioned_concurrency = 1\n\
+        [[traffic]]\nfunction = 'f:live'\narrivals = 'constant'\nrate = 1000\n";
+    let scenario =
+        parse(SourceText::new("s.toml", text)).unwrap_or_else(|report| panic!("{report}"));
+    let outcome = sim::run(&scenario.scenario, 1, &mut ()).expect("sound limits");
+    // Seconds of so many functions would be six million rows.
+    assert_eq!(outcome.series.bin, secs(60));
+    let calls = outcome.summary.functions.iter().map(|(_, f)| f.calls.value);
+    assert_eq!(calls.sum::<f64>(), 599_999.0);
+    let claimed = outcome.summary.account.claimed_account_concurrency.value;
+    assert_eq!(claimed, 500_000.0);
+    // Nobody reads ten thousand rows.
+    let text = tidegate::report::text(&outcome.summary, &outcome.series, Default::default());
+    assert!(text.contains("40 of 10,000 functions are shown"), "{text}");
+    assert!(text.lines().count() < 150);
+}
+
+#[test]
+fn a_million_executions_at_once() {
+    let mut scenario = scenario(secs(3), function(Dist::Constant(1e9)));
+    scenario.profile = tidegate::engine::Profile::Guide2021;
+    scenario.region.account_concurrency = 1_000_000;
+    scenario.region.burst_concurrency = 1_000_000;
+    let trace = Trace {
+        path: "all.csv".into(),
+        points: vec![(Span::ZERO, 1_000_003)],
+    };
+    scenario.traffic = vec![calls(Arrivals::Trace(Arc::new(trace)))];
+    let (f, _) = run(&scenario, 1);
+    assert_eq!(f.concurrent_executions.max.value, 1_000_000.0);
+    assert_eq!(f.throttles.value, 3.0);
 }

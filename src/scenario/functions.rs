@@ -63,6 +63,7 @@ pub(crate) fn functions(
 ) -> Vec<(Named, Function)> {
     let mut found = Vec::new();
     let mut reserved = Vec::new();
+    let mut provisioned = Vec::new();
     for table in root.tables(cx, "function", "[[function]]") {
         let span = table.span.clone();
         let (named, function, reserved_span, copies) = function(table, cx, clock);
@@ -73,6 +74,12 @@ pub(crate) fn functions(
             name: String::new(),
             span,
         });
+        if function.reserved_concurrency.is_none() {
+            let own = function.aliases.iter();
+            let own = own.map(|alias| u64::from(alias.provisioned_concurrency));
+            let all = own.sum::<u64>() * u64::from(copies.unwrap_or(1));
+            provisioned.push((all, named.span.clone()));
+        }
         match copies {
             Some(copies) => found.extend(instances(&named, &function, copies)),
             None => found.push((named, function)),
@@ -87,6 +94,8 @@ pub(crate) fn functions(
         cx,
     );
     reserved_sum(&reserved, cx, region);
+    let reserved = reserved.iter().map(|(share, _)| share).sum();
+    provisioned_sum(&provisioned, reserved, cx, region);
     found
 }
 
@@ -185,6 +194,35 @@ fn reserved_sum(reserved: &[(u64, Range<usize>)], cx: &mut Cx, region: Region) {
                 .at(span)
                 .label(format!("{sum} of {account} would be reserved"))
                 .allowed(format!("up to {free} for all functions together"))
+                .help("lower it, or raise `account_concurrency` in [region]"),
+            );
+            return;
+        }
+    }
+}
+
+/// Provisioned concurrency of functions without a reservation comes out of what the reservations leave.
+fn provisioned_sum(
+    provisioned: &[(u64, Range<usize>)],
+    reserved: u64,
+    cx: &mut Cx,
+    region: Region,
+) {
+    let account = u64::from(region.account_concurrency);
+    let kept = reserved + u64::from(limits::UNRESERVED_CONCURRENCY_MIN);
+    let free = account.saturating_sub(kept);
+    let mut sum = 0;
+    for (count, span) in provisioned {
+        sum += count;
+        if *count > 0 && sum > free {
+            cx.push(
+                Diagnostic::new(
+                    "provisioned-above-account",
+                    "AWS refuses it: Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
+                )
+                .at(span)
+                .label(format!("with this function {sum} would be provisioned"))
+                .allowed(format!("up to {free} for all functions without a reservation together"))
                 .help("lower it, or raise `account_concurrency` in [region]"),
             );
             return;

@@ -31,6 +31,8 @@ impl Progress for () {
 
 /// Scenarios up to this length get bins of a second, longer ones bins of a minute.
 const SECOND_BINS_MAX: Span = Span::from_secs(2 * 3_600);
+/// And so do those of many functions, as soon as they would have more rows than this.
+const ROWS_MAX: u64 = 2_000_000;
 
 /// Runs `scenario` under `seed` from time zero to its end.
 ///
@@ -42,7 +44,9 @@ pub fn run(
     progress: &mut impl Progress,
 ) -> Result<Outcome, LimitError> {
     let mut world = World::new(scenario, seed, None)?;
-    let bin = if scenario.duration <= SECOND_BINS_MAX {
+    let subjects = (scenario.functions.len() + scenario.mappings.len()) as u64;
+    let rows = scenario.duration.as_nanos() / 1_000_000_000 * subjects;
+    let bin = if scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX {
         Span::from_secs(1)
     } else {
         Span::from_secs(60)

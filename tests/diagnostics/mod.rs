@@ -13,6 +13,7 @@ macro_rules! snapshot {
 use snapshot;
 
 mod brokers;
+mod callers;
 mod examples;
 mod formats;
 mod poller;

@@ -75,6 +75,8 @@ pub mod cost;
 #[cfg(feature = "poller")]
 pub mod destination;
 pub mod engine;
+#[cfg(feature = "poller")]
+pub mod invoke;
 pub mod metrics;
 #[cfg(feature = "poller")]
 pub mod poll;

@@ -19,9 +19,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("target", &["engine", "poll", "scenario", "source"]),
     // Destinations write JSON with poll::encode and make connections as sources do.
     ("destination", &["engine", "poll", "scenario", "source"]),
+    // Callers come in beside the mappings.
+    ("invoke", &["engine", "poll", "scenario", "target"]),
     (
         "poll",
-        &["destination", "engine", "scenario", "source", "target"],
+        &[
+            "destination",
+            "engine",
+            "invoke",
+            "scenario",
+            "source",
+            "target",
+        ],
     ),
     (
         "cli",

@@ -132,6 +132,14 @@ impl Profile {
         }
     }
 
+    /// The largest event of an asynchronous invocation, in bytes (rule `async-payload-limit`).
+    pub const fn async_payload_max(self) -> u64 {
+        match self {
+            Self::Guide2021 => limits::ASYNC_PAYLOAD_BYTES_MAX_2021,
+            Self::Current => limits::ASYNC_PAYLOAD_BYTES_MAX,
+        }
+    }
+
     /// How many messages a FIFO queue looks at, oldest first (rule `fifo-look-ahead`).
     pub const fn fifo_look_ahead(self) -> u32 {
         match self {

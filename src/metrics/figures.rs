@@ -1,7 +1,7 @@
 //! One list of every metric, from which names, statistics and visits of all figures follow.
 
 use super::{
-    Backlog, Figure, FunctionSummary, MappingSummary, MeanMax, Percentiles, Summary,
+    Backlog, Figure, FunctionSummary, KafkaFigures, MappingSummary, MeanMax, Percentiles, Summary,
     ThrottleReasons,
 };
 
@@ -24,7 +24,7 @@ pub enum Metric<'a> {
 
 impl Metric<'_> {
     /// Visits the figures of this metric with the key each has in JSON, empty for a bare number.
-    fn visit(self, visit: &mut dyn FnMut(&str, &mut Figure)) {
+    pub(super) fn visit(self, visit: &mut dyn FnMut(&str, &mut Figure)) {
         match self {
             Self::Total(figure) | Self::Level(figure) | Self::Largest(figure) => visit("", figure),
             Self::Distribution(parts) => {
@@ -103,6 +103,7 @@ impl FunctionSummary {
                 Level(&mut self.environment_lifespan_s),
             ),
         ]);
+        list.extend(self.asynchronous.metrics());
         list
     }
 }
@@ -136,9 +137,9 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 40] {
+    pub fn metrics(&mut self) -> Vec<(&'static str, Metric<'_>)> {
         use Metric::{Distribution, Total};
-        [
+        let mut list = vec![
             ("IncomingRecords", Total(&mut self.incoming_records)),
             ("PolledEventCount", Total(&mut self.polled_event_count)),
             ("InvokedEventCount", Total(&mut self.invoked_event_count)),
@@ -227,7 +228,9 @@ impl MappingSummary {
             ("TrimmedRecords", Total(&mut self.trimmed_records)),
             ("ReadThrottles", Total(&mut self.read_throttles)),
             ("OverLimitReceives", Total(&mut self.over_limit_receives)),
-        ]
+        ];
+        list.extend(self.kafka.iter_mut().flat_map(KafkaFigures::metrics));
+        list
     }
 }
 
@@ -285,6 +288,7 @@ mod tests {
     #[test]
     fn every_number_of_the_document_is_visited_in_its_order() {
         let mut summary = fixture::flash_sale().0;
+        summary.mappings[1].1.kafka = Some(KafkaFigures::default());
         let document = serde_json::to_value(&summary).expect("a document");
         let mut expected = Vec::new();
         leaves("functions", &document["functions"], &mut expected);

@@ -2,10 +2,11 @@
 //! function fails, and a queue that drains. Only arithmetic, so that snapshots hold everywhere.
 
 use super::{
-    AccountRow, AccountSummary, Backlog, CostLine, CostSummary, DeadLetterReason,
-    DeadLetterReasons, DeadLetters, EngineSummary, Figure, FunctionRow, FunctionSeries,
-    FunctionSummary, GateResult, MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles,
-    Series, ShardSeries, Summary, ThrottleReasons,
+    AccountRow, AccountSummary, AsyncConditions, AsyncRow, AsyncSummary, Backlog, CostLine,
+    CostSummary, DeadLetterReason, DeadLetterReasons, DeadLetters, DestinationDeliveries,
+    EngineSummary, Figure, FunctionRow, FunctionSeries, FunctionSummary, GateResult, MappingRow,
+    MappingSeries, MappingSummary, MeanMax, Percentiles, Series, ShardSeries, Summary,
+    ThrottleReasons,
 };
 use crate::engine::Span;
 
@@ -93,6 +94,7 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
         concurrency_limit: 800,
         rows: rows.collect(),
         minutes: Vec::new(),
+        asynchronous: Vec::new(),
     }
 }
 
@@ -122,6 +124,7 @@ fn resize(noise: &mut Noise) -> FunctionSeries {
         concurrency_limit: 2_200,
         rows: rows.collect(),
         minutes: Vec::new(),
+        asynchronous: pictures(),
     }
 }
 
@@ -181,6 +184,64 @@ fn cost() -> CostSummary {
     }
 }
 
+/// Twelve pictures a second to resize; for two minutes the function fails, and some pictures are given up.
+fn pictures() -> Vec<AsyncRow> {
+    let mut backlog = 0;
+    let rows = (0..SECONDS).map(|t| {
+        let fails = (300..420).contains(&t);
+        let late = if (360..540).contains(&t) { 8 } else { 0 };
+        backlog = if fails {
+            backlog + 8
+        } else {
+            backlog - late.min(backlog)
+        };
+        AsyncRow {
+            received: 12,
+            invoked: 12 + late,
+            succeeded: if fails { 0 } else { 12 + late },
+            dropped: if fails { 4 } else { 0 },
+            lost: u64::from(fails && t % 10 == 0),
+            retries: if fails { 8 } else { 0 },
+            delivered: if fails { 4 } else { 0 },
+            delivery_failures: u64::from(fails && t % 10 == 0),
+            backlog,
+            age_mean: 2.0 + late as f64 * 3_000.0,
+            age_max: 20.0 + late as f64 * 7_500.0,
+            ..AsyncRow::default()
+        }
+    });
+    rows.collect()
+}
+
+fn async_summary(rows: &[AsyncRow]) -> AsyncSummary {
+    let sum = |of: fn(&AsyncRow) -> u64| Figure::count(rows.iter().map(of).sum());
+    AsyncSummary {
+        async_events_received: sum(|row| row.received),
+        async_event_age: percentiles(
+            [2.1, 3.0, 60_020.0, 60_080.0, 60_090.0, 60_101.0, 4_210.0],
+            3,
+        ),
+        async_events_dropped: sum(|row| row.dropped),
+        async_events_lost: sum(|row| row.lost),
+        async_conditions: AsyncConditions {
+            success: sum(|row| row.succeeded),
+            retries_exhausted: sum(|row| row.dropped),
+            ..AsyncConditions::default()
+        },
+        async_retries: sum(|row| row.retries),
+        destination_deliveries: DestinationDeliveries {
+            on_failure: sum(|row| row.delivered),
+            ..DestinationDeliveries::default()
+        },
+        destination_delivery_failures: sum(|row| row.delivery_failures),
+        async_backlog: Backlog {
+            max: Figure::count(rows.iter().map(|row| row.backlog).max().unwrap_or(0)),
+            end: Figure::count(rows.last().map_or(0, |row| row.backlog)),
+        },
+        ..AsyncSummary::default()
+    }
+}
+
 fn clicks(noise: &mut Noise) -> MappingSeries {
     let mut backlog = 0.0;
     let rows = (0..SECONDS).map(|t| {
@@ -214,15 +275,16 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
     let shard = |number, share, part: f64| ShardSeries {
         number,
         share,
-        ages: rows.iter().map(|row| (row.age_max * part) as f32).collect(),
+        levels: rows.iter().map(|row| (row.age_max * part) as f32).collect(),
     };
     MappingSeries {
         name: "clicks-to-checkout".to_owned(),
         function: "checkout".to_owned(),
         stream: true,
+        kafka: false,
         in_flight_limit: 0,
         shards: vec![shard(0, 0.3, 0.9), shard(3, 0.5, 1.0)],
-        other_shards: Some(shard(1, 0.2, 0.1).ages),
+        other_shards: Some(shard(1, 0.2, 0.1).levels),
         rows,
     }
 }
@@ -333,6 +395,10 @@ fn function_summary(series: &FunctionSeries) -> FunctionSummary {
         ),
         environments: mean_max(512.25, 800.0),
         environment_lifespan_s: Figure::new(903.4, 3),
+        asynchronous: match &series.asynchronous[..] {
+            [] => AsyncSummary::default(),
+            rows => async_summary(rows),
+        },
         ..FunctionSummary::default()
     }
 }
@@ -500,12 +566,13 @@ pub(crate) fn short(rows: usize) -> (Summary, Series) {
     let (summary, mut series) = flash_sale();
     for function in &mut series.functions {
         function.rows.truncate(rows);
+        function.asynchronous.truncate(rows);
     }
     series.account.truncate(rows);
     for mapping in &mut series.mappings {
         mapping.rows.truncate(rows);
         for shard in &mut mapping.shards {
-            shard.ages.truncate(rows);
+            shard.levels.truncate(rows);
         }
         if let Some(others) = &mut mapping.other_shards {
             others.truncate(rows);

@@ -445,6 +445,7 @@ impl FunctionRecorder {
                 )),
             },
             environment_lifespan_s: Figure::new(lifespan, 3),
+            ..FunctionSummary::default()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Facts become figures: what the drivers observe, folded into summaries and series.
 
 mod account;
+mod asynchronous;
 mod billed;
 mod combine;
 mod cost;
@@ -9,6 +10,7 @@ mod figures;
 mod function;
 mod gates;
 mod histogram;
+mod kafka;
 mod last_result;
 mod mapping;
 mod series;
@@ -16,6 +18,9 @@ mod shards;
 mod summary;
 
 pub use account::{AccountRecorder, AccountRow, AccountSummary};
+pub use asynchronous::{
+    AsyncConditions, AsyncRecorder, AsyncRow, AsyncSummary, DestinationDeliveries, Told,
+};
 pub use billed::Billed;
 pub use combine::combine;
 pub use cost::{CostLine, CostSummary};
@@ -24,6 +29,7 @@ pub use figures::{Metric, for_each_figure};
 pub use function::{FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
+pub use kafka::{GroupEnd, KafkaFigures, KafkaRow};
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
 pub use series::{

@@ -1,6 +1,6 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{AccountRow, DeadLetters, Histogram};
+use super::{AccountRow, AsyncRow, DeadLetters, Histogram, KafkaRow};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -35,6 +35,8 @@ pub struct FunctionSeries {
     pub concurrency_limit: u32,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
     pub rows: Vec<FunctionRow>,
+    /// The same bins of its asynchronous events; empty if nobody calls it asynchronously.
+    pub asynchronous: Vec<AsyncRow>,
     /// Durations of invocations that began in minute `i`.
     pub minutes: Vec<DurationMinute>,
 }
@@ -124,25 +126,29 @@ pub struct MappingSeries {
     pub function: String,
     /// Whether the source is a stream (then `age_max` is the iterator age) or a queue.
     pub stream: bool,
+    /// Whether it reads Kafka, so that its rows have numbers about it.
+    pub kafka: bool,
     /// How many messages of the queue may be in flight at once; 0 where that is not known.
     pub in_flight_limit: u32,
     /// Row `i` covers `[i × bin, (i + 1) × bin)`.
     pub rows: Vec<MappingRow>,
-    /// Streams: the shards with the largest iterator ages, those with the smallest numbers first.
+    /// Streams: the shards with the largest iterator ages; Kafka: the partitions with the largest lags. Those with the
+    /// smallest numbers first.
     pub shards: Vec<ShardSeries>,
-    /// The largest iterator ages of all other shards.
+    /// The largest ages or lags of all others.
     pub other_shards: Option<Vec<f32>>,
 }
 
-/// A shard of a stream over time.
+/// A shard of a stream or a partition over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShardSeries {
     /// Its number within the mapping, in the order in which shards appeared.
     pub number: u32,
-    /// Its share of all records that were sent, 0 to 1, each counted once.
+    /// Its share of all records that were sent (Kafka: that arrived), 0 to 1, each counted once.
     pub share: f64,
-    /// Largest iterator age in each bin, ms; `NaN` when nothing was sent.
-    pub ages: Vec<f32>,
+    /// Streams: largest iterator age in each bin, ms; `NaN` when nothing was sent. Kafka: offsets between the committed
+    /// one and the end, when the bin ends.
+    pub levels: Vec<f32>,
 }
 
 /// One bin of a mapping.
@@ -210,4 +216,6 @@ pub struct MappingRow {
     pub age_max: f64,
     /// Batches that the mapping may work on at once, at the end of the bin.
     pub concurrency_limit: u32,
+    /// Kafka: commits, errors, lag and consumers.
+    pub kafka: KafkaRow,
 }

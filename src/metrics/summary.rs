@@ -1,6 +1,9 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
-use super::{AccountSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram};
+use super::{
+    AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
+    KafkaFigures,
+};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -201,6 +204,9 @@ pub struct FunctionSummary {
     pub environments: MeanMax,
     /// Mean time from creation to expiry of environments that expired, seconds.
     pub environment_lifespan_s: Figure,
+    /// Asynchronous events.
+    #[serde(flatten)]
+    pub asynchronous: AsyncSummary,
 }
 
 /// Throttles by reason.
@@ -292,6 +298,9 @@ pub struct MappingSummary {
     pub read_throttles: Figure,
     /// Receives that found as many messages in flight as the queue allows (OverLimit, or a wait in vain).
     pub over_limit_receives: Figure,
+    /// What only mappings of Kafka have.
+    #[serde(flatten)]
+    pub kafka: Option<KafkaFigures>,
 }
 
 /// Messages in the dead-letter queue by reason.

@@ -1,7 +1,10 @@
 //! Which charts a run gets, and the lines in them.
 
+mod callers;
+mod kafka;
+
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
-use super::{numbers, sample};
+use super::{asynchronous, numbers, sample};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
     DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
@@ -35,7 +38,7 @@ pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> 
     let functions = functions.map(|one| function(series, one));
     let mappings = series.mappings.iter().map(|one| mapping(series, one));
     functions
-        .chain(account(series))
+        .chain(callers::account(series))
         .chain(mappings)
         .filter(|subject| subject.charts.iter().any(|chart| chart.end_s > 0.0))
         .collect()
@@ -43,7 +46,7 @@ pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> 
 
 /// Where in its bin a value belongs.
 #[derive(Clone, Copy)]
-enum At {
+pub(super) enum At {
     /// Sums and means stand for the whole bin.
     Middle,
     /// Levels are read when the bin ends.
@@ -51,13 +54,19 @@ enum At {
 }
 
 /// Turns the rows of one subject into lines and charts.
-struct Draft<'a, R> {
-    series: &'a Series,
-    rows: &'a [R],
+pub(super) struct Draft<'a, R> {
+    pub(super) series: &'a Series,
+    pub(super) rows: &'a [R],
 }
 
 impl<R> Draft<'_, R> {
-    fn line(&self, label: &'static str, colour: Colour, at: At, value: impl Fn(&R) -> f64) -> Line {
+    pub(super) fn line(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        at: At,
+        value: impl Fn(&R) -> f64,
+    ) -> Line {
         Line {
             label: label.into(),
             colour,
@@ -68,7 +77,12 @@ impl<R> Draft<'_, R> {
     }
 
     /// Values that scatter around something: means are drawn, and the values faint behind them.
-    fn noisy(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> f64) -> Line {
+    pub(super) fn noisy(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        value: impl Fn(&R) -> f64,
+    ) -> Line {
         let points = self.points(At::Middle, value);
         let stretch = sample::stretch(points.len());
         Line {
@@ -96,17 +110,27 @@ impl<R> Draft<'_, R> {
             .collect()
     }
 
-    fn noisy_rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+    pub(super) fn noisy_rate(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        value: impl Fn(&R) -> u64,
+    ) -> Line {
         let bin = self.series.bin.as_secs_f64();
         self.noisy(label, colour, |row| value(row) as f64 / bin)
     }
 
-    fn rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+    pub(super) fn rate(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        value: impl Fn(&R) -> u64,
+    ) -> Line {
         let bin = self.series.bin.as_secs_f64();
         self.line(label, colour, At::Middle, |row| value(row) as f64 / bin)
     }
 
-    fn chart(&self, title: &'static str, axis: Axis, lines: Vec<Line>) -> Chart {
+    pub(super) fn chart(&self, title: &'static str, axis: Axis, lines: Vec<Line>) -> Chart {
         let end_s = self.rows.len() as f64 * self.series.bin.as_secs_f64();
         let warm_up = self.series.warm_up.as_secs_f64();
         let warm = (warm_up > 0.0).then(|| Band {
@@ -152,7 +176,7 @@ impl<R> Draft<'_, R> {
 
 impl Chart {
     /// Leaves out lines that never leave zero; without any line left, says `empty` instead.
-    fn or_empty(mut self, empty: &'static str) -> Self {
+    pub(super) fn or_empty(mut self, empty: &'static str) -> Self {
         self.lines.retain(|line| largest(line) > 0.0);
         if self.lines.is_empty() {
             self.empty = Some(empty);
@@ -160,7 +184,7 @@ impl Chart {
         self
     }
 
-    fn filled(mut self) -> Self {
+    pub(super) fn filled(mut self) -> Self {
         if let [line] = self.lines.as_mut_slice() {
             line.filled = true;
         }
@@ -178,7 +202,7 @@ impl Chart {
         self
     }
 
-    fn log_if_wide(mut self) -> Self {
+    pub(super) fn log_if_wide(mut self) -> Self {
         let values = self.lines.iter().flat_map(|line| &line.points);
         let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
         let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {
@@ -192,34 +216,6 @@ impl Chart {
 fn largest(line: &Line) -> f64 {
     let values = line.points.iter().map(|(_, value)| *value);
     values.filter(|value| value.is_finite()).fold(0.0, f64::max)
-}
-
-/// What all functions use together, where that is more than one function's curve.
-fn account(series: &Series) -> Option<Subject> {
-    let draft = Draft {
-        series,
-        rows: &series.account,
-    };
-    let lines = vec![
-        draft.line("claimed, largest", Colour::Orange, At::Middle, |row| {
-            f64::from(row.claimed_max)
-        }),
-        draft.line("busy, largest", Colour::Blue, At::Middle, |row| {
-            f64::from(row.concurrent_max)
-        }),
-        draft.line("unreserved, largest", Colour::Sky, At::Middle, |row| {
-            f64::from(row.unreserved_max)
-        }),
-    ];
-    let chart = draft
-        .chart("Concurrency", Axis::Count("environments"), lines)
-        .or_empty("No invocations in this run")
-        .limited("limit", series.account_limit);
-    (series.functions.len() > 1).then(|| Subject {
-        name: "all functions".to_owned(),
-        kind: "account",
-        charts: vec![chart],
-    })
 }
 
 fn function(series: &Series, function: &FunctionSeries) -> Subject {
@@ -238,8 +234,9 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
         charts.insert(3, provisioned(&draft));
     }
     if function.rows.iter().any(|row| row.client_retries > 0) {
-        charts.insert(1, calls(&draft));
+        charts.insert(1, callers::calls(&draft));
     }
+    charts.extend(asynchronous::charts(series, &function.asynchronous));
     Subject {
         name: function.name.clone(),
         kind: "function",
@@ -275,18 +272,6 @@ fn requests(draft: &Draft<'_, FunctionRow>) -> Chart {
     draft
         .chart("Invocations and errors", Axis::Rate("requests"), lines)
         .or_empty("No invocations in this run")
-}
-
-/// What callers want, what they send for it, and what they get.
-fn calls(draft: &Draft<'_, FunctionRow>) -> Chart {
-    let lines = vec![
-        draft.noisy_rate("calls", Colour::Green, |row| row.calls),
-        draft.noisy_rate("attempts", Colour::Orange, |row| {
-            row.calls + row.client_retries
-        }),
-        draft.noisy_rate("answered in time", Colour::Blue, |row| row.answered),
-    ];
-    draft.chart("Calls and their attempts", Axis::Rate("calls"), lines)
 }
 
 fn latency(draft: &Draft<'_, FunctionRow>) -> Chart {
@@ -374,7 +359,11 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
         losses(&draft),
     ];
     if mapping.shards.len() > 1 {
-        charts.insert(2, ages_by_shard(&draft, mapping));
+        let by_shard = match mapping.kafka {
+            false => ages_by_shard(&draft, mapping),
+            true => kafka::lag_by_partition(&draft, mapping),
+        };
+        charts.insert(2, by_shard);
     }
     // Most streams are within their limits, and a chart of nothing says little.
     let refuses = |row: &MappingRow| {
@@ -383,8 +372,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     if mapping.rows.iter().any(refuses) {
         charts.push(refusals(&draft));
     }
-    // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
-    if !mapping.stream {
+    if mapping.kafka {
+        kafka::replace(&draft, mapping, &mut charts);
+    } else if !mapping.stream {
+        // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
         charts.insert(3, pollers(&draft));
         charts.insert(4, in_flight(&draft, mapping.in_flight_limit));
     }
@@ -393,10 +384,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     }
     Subject {
         name: mapping.name.clone(),
-        kind: if mapping.stream {
-            "stream mapping"
-        } else {
-            "queue mapping"
+        kind: match (mapping.stream, mapping.kafka) {
+            (true, _) => "stream mapping",
+            (_, true) => "Kafka mapping",
+            _ => "queue mapping",
         },
         charts,
     }
@@ -459,8 +450,21 @@ fn dead_letters(draft: &Draft<'_, MappingRow>) -> Chart {
         .or_empty("Nothing was dead-lettered in this run")
 }
 
-/// The shards that were furthest behind each have a line; the largest age of all others is one more.
 fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Chart {
+    let lines = by_shard(draft, mapping, "shard", At::Middle);
+    draft
+        .chart("Iterator age by shard", Axis::Time, lines)
+        .or_empty("Nothing was sent in this run")
+        .log_if_wide()
+}
+
+/// The shards that were furthest behind each have a line; the largest level of all others is one more.
+fn by_shard(
+    draft: &Draft<'_, MappingRow>,
+    mapping: &MappingSeries,
+    name: &str,
+    at: At,
+) -> Vec<Line> {
     const APART: [Colour; 5] = [
         Colour::Vermilion,
         Colour::Blue,
@@ -470,13 +474,13 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
     ];
     let largest = |ages: &[f32]| ages.iter().copied().fold(0.0, f32::max);
     let mut shards: Vec<&ShardSeries> = mapping.shards.iter().collect();
-    shards.sort_by(|a, b| largest(&b.ages).total_cmp(&largest(&a.ages)));
+    shards.sort_by(|a, b| largest(&b.levels).total_cmp(&largest(&a.levels)));
     let (apart, rest) = shards.split_at(APART.len().min(shards.len()));
     let line = |label: String, colour, ages: &[f32]| Line {
         label: label.into(),
         colour,
         filled: false,
-        points: sample::thin(draft.at(At::Middle, ages.iter().map(|age| f64::from(*age)))),
+        points: sample::thin(draft.at(at, ages.iter().map(|age| f64::from(*age)))),
         means: Vec::new(),
     };
     let mut lines: Vec<Line> = apart
@@ -485,13 +489,13 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
         .map(|(shard, colour)| {
             let share = numbers::percent(shard.share);
             line(
-                format!("shard {}, {share} of records", shard.number),
+                format!("{name} {}, {share} of records", shard.number),
                 colour,
-                &shard.ages,
+                &shard.levels,
             )
         })
         .collect();
-    let others = rest.iter().map(|shard| shard.ages.as_slice());
+    let others = rest.iter().map(|shard| shard.levels.as_slice());
     let others: Vec<&[f32]> = others.chain(mapping.other_shards.as_deref()).collect();
     if !others.is_empty() {
         let bins = others.iter().map(|ages| ages.len()).max().unwrap_or(0);
@@ -504,10 +508,7 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
             .collect();
         lines.push(line("all others, largest".to_owned(), Colour::Sky, &ages));
     }
-    draft
-        .chart("Iterator age by shard", Axis::Time, lines)
-        .or_empty("Nothing was sent in this run")
-        .log_if_wide()
+    lines
 }
 
 fn throughput(draft: &Draft<'_, MappingRow>) -> Chart {

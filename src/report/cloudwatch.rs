@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::engine::Span;
-use crate::metrics::{AccountRow, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series};
+use crate::metrics::{
+    AccountRow, AsyncRow, FunctionRow, FunctionSeries, KafkaRow, MappingRow, MappingSeries, Series,
+};
 
 const HEADING: &str = "timestamp,namespace,metric,dimensions,unit,statistic,value\n";
 const MINUTE: Span = Span::from_secs(60);
@@ -23,6 +25,9 @@ pub(super) fn render(series: &Series) -> String {
         let dimensions = format!("FunctionName={}", one.name);
         for (minute, rows) in one.rows.chunks(bins).enumerate() {
             function(&mut file.at(minute, &dimensions), rows, one, minute);
+        }
+        for (minute, rows) in one.asynchronous.chunks(bins).enumerate() {
+            asynchronous(&mut file.at(minute, &dimensions), rows);
         }
     }
     for (minute, rows) in series.account.chunks(bins).enumerate() {
@@ -141,6 +146,30 @@ fn function(points: &mut Points<'_>, rows: &[FunctionRow], series: &FunctionSeri
     }
 }
 
+fn asynchronous(points: &mut Points<'_>, rows: &[AsyncRow]) {
+    let sum = |of: fn(&AsyncRow) -> u64| rows.iter().map(of).sum::<u64>();
+    points_above_zero(points, "AsyncEventsReceived", sum(|row| row.received));
+    points_above_zero(points, "AsyncEventsDropped", sum(|row| row.dropped));
+    let invoked = sum(|row| row.invoked);
+    if invoked > 0 {
+        let with_age = rows.iter().filter(|row| row.invoked > 0);
+        let ages = with_age
+            .clone()
+            .map(|row| row.age_mean * row.invoked as f64);
+        let average = ages.sum::<f64>() / invoked as f64;
+        let largest = with_age.map(|row| row.age_max).fold(0.0, f64::max);
+        points.put("AsyncEventAge", "Milliseconds", "Average", average);
+        points.put("AsyncEventAge", "Milliseconds", "Maximum", largest);
+    }
+    points_above_zero(
+        points,
+        "DeadLetterErrors",
+        sum(|row| row.dead_letter_errors),
+    );
+    let refused = sum(|row| row.delivery_failures);
+    points_above_zero(points, "DestinationDeliveryFailures", refused);
+}
+
 fn account(points: &mut Points<'_>, rows: &[AccountRow]) {
     let row = rows
         .iter()
@@ -164,13 +193,43 @@ fn mapping(points: &mut Points<'_>, rows: &[MappingRow], series: &MappingSeries)
         points.sum("InvokedEventCount", invoked);
         points.sum("FailedInvokeEventCount", failed);
     }
-    if series.stream {
+    if series.kafka {
+        kafka(points, rows);
+    }
+    if series.stream || series.kafka {
         points_above_zero(points, "DroppedEventCount", sum(|row| row.dropped));
         let diverted = sum(|row| row.diverted);
         points_above_zero(points, "OnFailureDestinationDeliveredEventCount", diverted);
     } else {
         points_above_zero(points, "DeletedEventCount", sum(|row| row.deleted));
     }
+}
+
+/// Figures of consumer groups; lags are read at the ends of bins.
+fn kafka(points: &mut Points<'_>, rows: &[MappingRow]) {
+    let sum = |of: fn(&KafkaRow) -> u64| rows.iter().map(|row| of(&row.kafka)).sum::<u64>();
+    let largest = |of: fn(&KafkaRow) -> u64| {
+        let values = rows.iter().map(|row| of(&row.kafka));
+        values.max().unwrap_or(0) as f64
+    };
+    points_above_zero(points, "CommittedEventCount", sum(|row| row.committed));
+    points_above_zero(points, "PollingErrorCount", sum(|row| row.polling_errors));
+    points_above_zero(points, "InvokeErrorCount", sum(|row| row.invoke_errors));
+    points_above_zero(points, "CommitErrorCount", sum(|row| row.commit_errors));
+    let refused = sum(|row| row.delivery_errors);
+    points_above_zero(points, "OnFailureDestinationDeliveryErrorCount", refused);
+    points.put(
+        "MaxOffsetLag",
+        "Count",
+        "Maximum",
+        largest(|row| row.max_lag),
+    );
+    points.put(
+        "SumOffsetLag",
+        "Count",
+        "Maximum",
+        largest(|row| row.sum_lag),
+    );
 }
 
 /// What a mapping adds to the metrics of its function.

@@ -23,6 +23,7 @@ pub(super) fn render(view: &View) -> String {
         ("Gates", &view.gates),
         ("Functions", &view.functions),
         ("Throttles by reason", &view.throttles),
+        ("Asynchronous events", &view.asynchronous),
         ("Account", &view.account),
         ("Mappings", &view.mappings),
         ("Dead-lettered by reason", &view.dead_letters),

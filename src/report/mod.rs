@@ -3,6 +3,7 @@
 //! `view` prepares plain data from both; `text` and `html` (with `svg` for its charts) only format it.
 //! `json` and `csv` print the figures as they are. Only [`write_all`] and [`prepare`] touch files.
 
+mod asynchronous;
 mod axis;
 mod charts;
 mod cloudwatch;

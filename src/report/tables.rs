@@ -2,16 +2,18 @@
 
 use super::numbers;
 use super::view::{Cell, Column, Table, Tone};
-use crate::metrics::{AccountSummary, Figure, FunctionSummary, GateResult, MappingSummary};
+use crate::metrics::{
+    AccountSummary, Figure, FunctionSummary, GateResult, KafkaFigures, MappingSummary,
+};
 
 /// A column and how to fill it; `optional` columns go when all their cells are faint.
-struct Spec<T> {
+pub(super) struct Spec<T> {
     column: Column,
     optional: bool,
     cell: fn(&T) -> Cell,
 }
 
-const fn must<T>(
+pub(super) const fn must<T>(
     group: &'static str,
     title: &'static str,
     rank: u8,
@@ -30,7 +32,7 @@ const fn must<T>(
     }
 }
 
-const fn may<T>(
+pub(super) const fn may<T>(
     group: &'static str,
     title: &'static str,
     rank: u8,
@@ -164,8 +166,10 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
     const WINDOWS: &str = "Windows";
     const DELETES: &str = "Deletes";
     const IN_FLIGHT: &str = "In flight";
+    const KAFKA: &str = "Kafka";
+    const LAG: &str = "Offset lag";
     const OLDEST: &str = "Age of the oldest";
-    let specs: [Spec<MappingSummary>; 44] = [
+    let specs: [Spec<MappingSummary>; 56] = [
         Spec {
             column: Column {
                 group: RECORDS,
@@ -245,8 +249,50 @@ pub(super) fn mappings(mappings: &[(String, MappingSummary)]) -> Option<Table> {
         must(BACKLOG, "max", 1, |m| count(m.backlog.max)),
         must(BACKLOG, "end", 0, |m| count(m.backlog.end)),
         may(BACKLOG, "in hand at the end", 13, |m| count(m.in_hand.end)),
+        may(KAFKA, "committed", 10, |m| {
+            of_kafka(m, |it| count(it.committed_event_count))
+        }),
+        may(KAFKA, "consumers, mean", 6, |m| {
+            of_kafka(m, |it| level(it.consumers.mean))
+        }),
+        may(KAFKA, "max", 3, |m| {
+            of_kafka(m, |it| count(it.consumers.max))
+        }),
+        may(KAFKA, "rebalances", 7, |m| {
+            of_kafka(m, |it| count(it.rebalances))
+        }),
+        may(KAFKA, "partitions moved", 8, |m| {
+            of_kafka(m, |it| count(it.partitions_moved))
+        }),
+        may(KAFKA, "read in vain", 8, |m| {
+            of_kafka(m, |it| bad(it.returned_event_count))
+        }),
+        may(KAFKA, "polling errors", 5, |m| {
+            of_kafka(m, |it| bad(it.polling_error_count))
+        }),
+        may(KAFKA, "invoke errors", 5, |m| {
+            of_kafka(m, |it| bad(it.invoke_error_count))
+        }),
+        may(KAFKA, "commit errors", 5, |m| {
+            of_kafka(m, |it| bad(it.commit_error_count))
+        }),
+        may(LAG, "of a partition, mean", 11, |m| {
+            of_kafka(m, |it| level(it.offset_lag.mean))
+        }),
+        may(LAG, "max", 4, |m| {
+            of_kafka(m, |it| count(it.max_offset_lag.max))
+        }),
+        may(LAG, "sum, max", 6, |m| {
+            of_kafka(m, |it| count(it.sum_offset_lag.max))
+        }),
     ];
     table("Mappings", "mapping", &specs, mappings)
+}
+
+/// Nothing for other sources.
+fn of_kafka(mapping: &MappingSummary, show: fn(&KafkaFigures) -> Cell) -> Cell {
+    let cell = mapping.kafka.as_ref().map(show);
+    cell.unwrap_or_else(|| Cell::new("").toned(Tone::Faint))
 }
 
 fn last_result(mapping: &MappingSummary) -> Cell {
@@ -380,7 +426,7 @@ pub(super) fn gates(gates: &[GateResult]) -> Option<Table> {
     })
 }
 
-fn table<T>(
+pub(super) fn table<T>(
     caption: &'static str,
     subject: &'static str,
     specs: &[Spec<T>],
@@ -424,7 +470,7 @@ pub(super) fn figure(figure: Figure, show: impl Fn(f64) -> String) -> Cell {
 }
 
 /// Means of counts have a fraction, which only matters where they are small.
-fn count(value: Figure) -> Cell {
+pub(super) fn count(value: Figure) -> Cell {
     let decimals = if value.value.abs() < 1_000.0 {
         value.decimals.min(1)
     } else {
@@ -433,7 +479,7 @@ fn count(value: Figure) -> Cell {
     figure(value, |number| numbers::trimmed(number, decimals))
 }
 
-fn bad(value: Figure) -> Cell {
+pub(super) fn bad(value: Figure) -> Cell {
     let cell = count(value);
     let tone = if value.value > 0.0 {
         Tone::Bad
@@ -451,7 +497,7 @@ fn plain(value: Figure) -> Cell {
     figure(value, |number| numbers::trimmed(number, 1))
 }
 
-fn millis(value: Figure) -> Cell {
+pub(super) fn millis(value: Figure) -> Cell {
     figure(value, numbers::millis)
 }
 

@@ -25,6 +25,7 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
     let tables = [
         &view.functions,
         &view.throttles,
+        &view.asynchronous,
         &view.account,
         &view.mappings,
         &view.dead_letters,

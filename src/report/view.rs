@@ -1,6 +1,6 @@
 //! What a report says, as plain data: renderers only format it.
 
-use super::{charts, cost, numbers, tables};
+use super::{asynchronous, charts, cost, numbers, tables};
 use crate::metrics::{EngineSummary, FunctionSummary, Series, Summary};
 use std::borrow::Cow;
 
@@ -19,6 +19,7 @@ pub(super) struct View {
     pub(super) throttles: Option<Table>,
     pub(super) account: Option<Table>,
     pub(super) cost: Option<Table>,
+    pub(super) asynchronous: Option<Table>,
     pub(super) mappings: Option<Table>,
     pub(super) dead_letters: Option<Table>,
     /// One per function and mapping that has a time series.
@@ -174,6 +175,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
             .then(|| tables::account(&summary.account))
             .flatten(),
         cost: cost::bill(&summary.cost),
+        asynchronous: asynchronous::table(&functions),
         mappings: tables::mappings(&summary.mappings),
         dead_letters: tables::dead_letters(&summary.mappings),
         subjects: charts::subjects(series, &functions),

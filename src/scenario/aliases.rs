@@ -5,8 +5,9 @@ use super::convert::{
     Named, boolean, choice, duration, duration_in, integer, name, number, text, unique,
 };
 use super::diagnostic::Diagnostic;
+use super::event_invoke::{Owner, event_invoke};
 use super::inside;
-use super::model::{Alias, ScalableTarget, ScheduledAction};
+use super::model::{Alias, Function, ScalableTarget, ScheduledAction};
 use super::read::{At, Cx, Table};
 use super::schedule::Schedule;
 use super::suggest::nearest;
@@ -27,18 +28,19 @@ pub(super) struct WallClock {
     pub(super) length: Span,
 }
 
-/// The aliases of one function, which has this much reserved concurrency.
+/// The aliases of one function, of which everything else is known.
 pub(super) fn aliases(
     function: &mut Table<'_>,
     cx: &mut Cx,
-    reserved: Option<u32>,
+    owner: &Function,
     clock: WallClock,
 ) -> Vec<Alias> {
+    let reserved = owner.reserved_concurrency;
     let mut names = Vec::new();
     let mut found = Vec::new();
     let mut provisioned: u64 = 0;
     for table in function.tables(cx, "alias", "[[function.alias]]") {
-        let (named, alias, place) = alias(table, cx, clock);
+        let (named, alias, place) = alias(table, cx, &owner.name, clock);
         names.extend(named);
         provisioned += u64::from(alias.provisioned_concurrency);
         if let Some(reserved) = reserved
@@ -71,7 +73,7 @@ pub(super) fn refuse_unaliased(function: &mut Table<'_>, cx: &mut Cx) {
 }
 
 /// Rule `provisioned-within-reserved`.
-fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
+pub(super) fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
     Diagnostic::new(
         "provisioned-above-reserved",
         "AWS refuses it: Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
@@ -85,6 +87,7 @@ fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diag
 fn alias(
     mut table: Table<'_>,
     cx: &mut Cx,
+    function: &str,
     clock: WallClock,
 ) -> (Option<Named>, Alias, Range<usize>) {
     let named = table.req(cx, "name", "\"live\"", name);
@@ -110,17 +113,21 @@ fn alias(
         .map_or_else(|| table.span.clone(), |entry| entry.node.span.clone());
     let provisioned_concurrency = provisioned.unwrap_or(0);
     let autoscaling = table.opt(cx, "autoscaling", |at, cx| target(at, cx, clock));
+    let events = table.opt(cx, "event_invoke", |at, cx| {
+        event_invoke(at, cx, function, Owner::Alias)
+    });
     table.finish(cx);
     let alias = Alias {
         name: text.to_owned(),
         provisioned_concurrency,
         autoscaling,
+        event_invoke: events,
     };
     (named, alias, place)
 }
 
 /// Versions are numbers, and `$LATEST` is neither an alias nor a version of its own.
-fn wrong_name(name: &str) -> Option<String> {
+pub(super) fn wrong_name(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name == "$LATEST" {
         Some("`$LATEST` cannot be an alias".to_owned())

@@ -143,7 +143,7 @@ pub(super) fn retry(at: At<'_>, cx: &mut Cx) -> Option<Retry> {
 }
 
 /// `first..longest`, or one duration for waits that do not grow.
-fn backoff(at: At<'_>, cx: &mut Cx) -> Option<(Span, Span)> {
+pub(super) fn backoff(at: At<'_>, cx: &mut Cx) -> Option<(Span, Span)> {
     let found = text(at, cx)?;
     let (first, last) = found.split_once("..").unwrap_or((found, found));
     match (units::duration(first), units::duration(last)) {

@@ -91,6 +91,7 @@ impl Diagnostic {
             CODES.contains(&code)
                 || config::RULES
                     .iter()
+                    .chain(&config::EVENT_INVOKE_RULES)
                     .chain(filter::RULES)
                     .any(|rule| rule.id == code),
             "{code} is in no list of codes"

@@ -4,6 +4,7 @@ use super::aliases::{self, WallClock};
 use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
 use super::diagnostic::Diagnostic;
 use super::dist;
+use super::event_invoke::{Owner, event_invoke};
 use super::model::{Architecture, Dist, Function, Region};
 use super::read::{At, Cx, Table};
 use crate::engine::lambda::Reuse;
@@ -143,13 +144,19 @@ fn function(
             .unwrap_or(Span::from_secs(600)),
         reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
         reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
+        event_invoke: Default::default(),
         aliases: Vec::new(),
     };
-    let aliases = aliases::aliases(&mut table, cx, function.reserved_concurrency, clock);
-    let function = Function {
+    let events = table.opt(cx, "event_invoke", |at, cx| {
+        event_invoke(at, cx, &function.name, Owner::Function)
+    });
+    let aliases = aliases::aliases(&mut table, cx, &function, clock);
+    let mut function = Function {
+        event_invoke: events.unwrap_or_default(),
         aliases,
         ..function
     };
+    function.share_dead_letters();
     aliases::refuse_unaliased(&mut table, cx);
     table.finish(cx);
     (
@@ -179,7 +186,7 @@ fn instances(
 }
 
 /// AWS keeps 100 of the account's concurrency for functions without a reservation.
-fn reserved_sum(reserved: &[(u64, Range<usize>)], cx: &mut Cx, region: Region) {
+pub(super) fn reserved_sum(reserved: &[(u64, Range<usize>)], cx: &mut Cx, region: Region) {
     let account = u64::from(region.account_concurrency);
     let free = account.saturating_sub(u64::from(limits::UNRESERVED_CONCURRENCY_MIN));
     let mut sum = 0;

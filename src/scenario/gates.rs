@@ -24,7 +24,7 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Peak, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 30] = [
+const FUNCTION: [(&str, Figure); 46] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -61,6 +61,22 @@ const FUNCTION: [(&str, Figure); 30] = [
     ("ConcurrentExecutions", Level),
     ("Environments", Level),
     ("EnvironmentLifespanS", Share),
+    ("AsyncEventsReceived", Count),
+    ("AsyncEventAge", Times),
+    ("AsyncEventsDropped", Count),
+    ("AsyncEventsLost", Count),
+    ("AsyncConditions.Success", Count),
+    ("AsyncConditions.RetriesExhausted", Count),
+    ("AsyncConditions.EventAgeExceeded", Count),
+    ("AsyncConditions.ZeroReservedConcurrency", Count),
+    ("AsyncRetries", Count),
+    ("AsyncDuplicates", Count),
+    ("DestinationDeliveries.OnSuccess", Count),
+    ("DestinationDeliveries.OnFailure", Count),
+    ("DestinationDeliveryFailures", Count),
+    ("DeadLettersDelivered", Count),
+    ("DeadLetterErrors", Count),
+    ("AsyncBacklog", Backlog),
 ];
 
 /// Figures of all functions together, named as in the summary.
@@ -71,7 +87,7 @@ const ACCOUNT: [(&str, Figure); 3] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 40] = [
+const MAPPING: [(&str, Figure); 52] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -112,6 +128,18 @@ const MAPPING: [(&str, Figure); 40] = [
     ("TrimmedRecords", Count),
     ("ReadThrottles", Count),
     ("OverLimitReceives", Count),
+    ("CommittedEventCount", Count),
+    ("PollingErrorCount", Count),
+    ("InvokeErrorCount", Count),
+    ("OnFailureDestinationDeliveryErrorCount", Count),
+    ("CommitErrorCount", Count),
+    ("OffsetLag", Level),
+    ("MaxOffsetLag", Backlog),
+    ("SumOffsetLag", Backlog),
+    ("Consumers", Level),
+    ("Rebalances", Count),
+    ("PartitionsMoved", Count),
+    ("ReturnedEventCount", Count),
 ];
 
 impl Figure {

@@ -228,11 +228,16 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         .iter()
         .filter(|info| info.kind.is_some_and(SourceKind::is_broker));
     let brokers: Vec<&Named> = brokers.map(|info| &info.named).collect();
+    let clusters = sources
+        .iter()
+        .filter(|info| info.kind.is_some_and(SourceKind::is_kafka));
+    let clusters: Vec<&Named> = clusters.map(|info| &info.named).collect();
     let subjects = faults::Subjects {
         functions: &names,
         sources: &source_names,
         queues: &queues,
         brokers: &brokers,
+        clusters: &clusters,
         mapping_names: &mapping_names,
         mappings: &mappings,
     };

@@ -10,11 +10,14 @@ mod traffic;
 pub use costs::Costs;
 pub use dist::Dist;
 pub use fault::{Fault, FaultKind};
-pub use function::{Alias, Architecture, Function, ScalableTarget, ScheduledAction};
+pub use function::{Alias, Architecture, EventInvoke, Function, ScalableTarget, ScheduledAction};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
+    Topic,
 };
-pub use traffic::{Arrivals, ClientStep, Clients, Jitter, Rate, RateStep, Retry, Trace, Traffic};
+pub use traffic::{
+    Arrivals, ClientStep, Clients, Invocation, Jitter, Rate, RateStep, Retry, Trace, Traffic,
+};
 
 use crate::engine::{MappingConfig, Profile, Ratio, Refill, Span, Time, Tuning};
 

@@ -1,12 +1,11 @@
 //! `[[traffic]]`: callers that invoke a function directly.
 
 use super::arrivals::arrivals;
-use super::availability::not_yet;
 use super::callers;
 use super::convert::{Named, choice, duration_in, text};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
-use super::model::{Arrivals, Clients, Function, Trace, Traffic};
+use super::model::{Arrivals, Clients, Function, Invocation, Trace, Traffic};
 use super::read::{At, Cx, Table, shown};
 use super::suggest::{listed, nearest};
 use crate::engine::{FunctionName, Span};
@@ -34,17 +33,12 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) ->
     let callee = table.req(cx, "function", "\"checkout\"", |at, cx| {
         callees(at, cx, functions)
     });
-    if let Some(entry) = table.entry("invocation") {
-        let known = [("RequestResponse", false), ("Event", true)];
-        if choice(&known)(entry.into(), cx) == Some(true) {
-            let advice = "use \"RequestResponse\"";
-            cx.push(not_yet(
-                "`invocation = \"Event\"`",
-                &entry.node.span,
-                advice,
-            ));
-        }
-    }
+    let known = [
+        ("RequestResponse", Invocation::RequestResponse),
+        ("Event", Invocation::Event),
+    ];
+    let invocation = table.opt(cx, "invocation", choice(&known));
+    let invocation = invocation.unwrap_or_default();
     let is_closed = table.entry("clients").is_some();
     let clients = callers::clients(&mut table, cx);
     let arrivals = if is_closed {
@@ -54,17 +48,50 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) ->
     };
     let timeout = table.opt(cx, "timeout", duration_in(CLIENT_TIMEOUTS));
     let retry = table.opt(cx, "retry", callers::retry);
+    if invocation == Invocation::Event {
+        for key in ["retry", "clients", "timeout"] {
+            refuse_with_events(&table, cx, key);
+        }
+    }
+    let place = table.entry("function").map(|entry| entry.node.span.clone());
     table.finish(cx);
     let (function, spread, alias) = callee?;
+    if let (Invocation::Event, 2.., Some(place)) = (invocation, spread, place) {
+        let message = "a template cannot be called asynchronously";
+        cx.push(
+            Diagnostic::new("conflicting-keys", message)
+                .at(&place)
+                .label("stands for several functions, each with a queue of its own")
+                .help("add a [[traffic]] for each function that is to get events"),
+        );
+    }
     Some(Traffic {
         function,
         spread,
         alias,
+        invocation,
         arrivals: arrivals?,
         clients,
         timeout,
         retry,
     })
+}
+
+/// Keys of callers that wait for an answer.
+fn refuse_with_events(table: &Table<'_>, cx: &mut Cx, key: &str) {
+    let Some(entry) = table.peek(key) else {
+        return;
+    };
+    let diagnostic = Diagnostic::new(
+        "conflicting-keys",
+        format!("`{key}` has no meaning with `invocation = \"Event\"`"),
+    )
+    .at(&entry.key_span)
+    .label("the caller is told 202 at once, and never how it went");
+    cx.push(match key {
+        "retry" => diagnostic.help("set `MaximumRetryAttempts` in `event_invoke` of the function"),
+        _ => diagnostic.help(format!("remove `{key}`")),
+    });
 }
 
 /// When clients come, as arrivals.

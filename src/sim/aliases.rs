@@ -154,7 +154,7 @@ impl Inner<'_> {
 
     /// An environment became busy.
     #[inline]
-    fn occupied(&mut self, lease: &Lease) {
+    pub(super) fn occupied(&mut self, lease: &Lease) {
         let running = self.lambda.running(lease.function);
         self.recorders[lease.function.0 as usize].occupied(self.now, running);
         self.account.raised(self.lambda.account());

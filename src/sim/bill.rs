@@ -3,13 +3,13 @@
 use super::world::Inner;
 use crate::cost::{LineKind, Used, bill};
 use crate::engine::{SourceKind, Span};
-use crate::metrics::{Billed, CostSummary, MappingSummary, Series};
+use crate::metrics::{Billed, CostSummary, MappingRow, MappingSummary, Series};
 use crate::scenario::{Architecture, Function, Mapping, SourceModel, Stream, StreamService};
 
 /// Invocations at once for which a provisioned poller of SQS is good (rule `sqs-provisioned-pollers`).
 const BY_SQS_POLLER: u32 = 10;
-/// The same for Kafka (rule `kafka-provisioned-concurrency`).
-const BY_KAFKA_POLLER: u32 = 5;
+/// Pollers of Kafka that one event poller unit pays for, unless a mapping groups them otherwise.
+const KAFKA_POLLERS_BY_UNIT: u32 = 10;
 
 /// The bill of the measured part of a run, which follows the warm-up.
 pub(super) fn cost(
@@ -65,7 +65,8 @@ pub(super) fn cost(
                     add(LineKind::KinesisFanOut, open * consumers);
                 }
             }
-            SourceModel::Stream(_) | SourceModel::Broker(_) => {}
+            // Brokers and clusters are paid for by the hour of machines that are not modelled.
+            SourceModel::Stream(_) | SourceModel::Broker(_) | SourceModel::Kafka(_) => {}
         }
     }
     bill(
@@ -119,18 +120,22 @@ fn of_mapping(used: &mut Vec<Used>, mapping: &Mapping, figures: &MappingSummary)
     }
 }
 
-/// Poller-nanoseconds of a mapping with provisioned pollers in the measured part, from its concurrency at the ends of bins.
+/// Unit-nanoseconds of a mapping with provisioned pollers in the measured part, from its pollers at the ends of bins.
 fn poller_nanos(source: SourceKind, series: &Series, mapping: usize) -> Option<(LineKind, u128)> {
-    let (kind, concurrency) = match source {
-        SourceKind::Sqs | SourceKind::SqsFifo => (LineKind::SqsPollers, BY_SQS_POLLER),
-        SourceKind::Msk | SourceKind::SelfManagedKafka => (LineKind::KafkaPollers, BY_KAFKA_POLLER),
+    let (kind, units): (_, fn(&MappingRow) -> u32) = match source {
+        SourceKind::Sqs | SourceKind::SqsFifo => (LineKind::SqsPollers, |row| {
+            row.concurrency_limit.div_ceil(BY_SQS_POLLER)
+        }),
+        SourceKind::Msk | SourceKind::SelfManagedKafka => (LineKind::KafkaPollers, |row| {
+            row.kafka.consumers.div_ceil(KAFKA_POLLERS_BY_UNIT)
+        }),
         _ => return None,
     };
     let bin = series.bin.as_nanos();
     let warm = (series.warm_up.as_nanos() / bin.max(1)) as usize;
     let rows = series.mappings[mapping].rows.iter().skip(warm);
-    let pollers = rows.map(|row| u128::from(row.concurrency_limit.div_ceil(concurrency)));
-    Some((kind, pollers.sum::<u128>() * u128::from(bin)))
+    let units: u128 = rows.map(|row| u128::from(units(row))).sum();
+    Some((kind, units * u128::from(bin)))
 }
 
 /// Shard-nanoseconds of the shards that are open between two moments.

@@ -28,6 +28,10 @@ impl Inner<'_> {
         let next = self.traffic[traffic].next();
         self.next_traffic.set(traffic, next);
         self.arrivals_used += 1;
+        if let Some(queue) = self.event_queue(traffic) {
+            self.accept_event(queue);
+            return;
+        }
         if let Some(clients) = &self.scenario.traffic[traffic].clients
             && !self.callers[traffic].join(clients.present(self.now.since(Time::ZERO)))
         {

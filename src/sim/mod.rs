@@ -2,6 +2,7 @@
 
 mod aliases;
 pub mod arrivals;
+mod asynchronous;
 mod bill;
 mod brokers;
 pub mod calendar;
@@ -14,6 +15,7 @@ mod esm;
 mod exp;
 mod filtering;
 mod function;
+mod kafka;
 mod queues;
 mod run;
 pub mod services;

@@ -78,6 +78,7 @@ pub fn run(
                 .recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            world.inner.asynchronous.end_warm_up();
             world
                 .inner
                 .mapping_recorders
@@ -141,13 +142,16 @@ fn gather(
         let since = (expired - lifespans[index].0, lived - lifespans[index].1);
         let recorder = &mut world.inner.recorders[index];
         recorder.check_little(world.inner.end);
-        let summary = recorder.summary(measured, area, baseline[index].1, since);
+        let mut summary = recorder.summary(measured, area, baseline[index].1, since);
+        let (figures, rows) = world.inner.asynchronous.results(index);
+        summary.asynchronous = figures;
         functions.push((function.name.clone(), summary));
         series.functions.push(FunctionSeries {
             name: function.name.clone(),
             concurrency_limit: lambda.concurrency_limit(id),
             rows: recorder.take_rows(),
             minutes: recorder.take_minutes(),
+            asynchronous: rows,
         });
     }
     let mut mappings = Vec::new();
@@ -242,8 +246,22 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
                 percent(*rate)
             )
         }
+        FaultKind::CommitsFail { source, rate } => {
+            format!(
+                "{} commits fail at {}%",
+                scenario.sources[*source].name,
+                percent(*rate)
+            )
+        }
         FaultKind::ConnectionsLost { source } => {
             format!("{} out of reach", scenario.sources[*source].name)
+        }
+        FaultKind::EventDestinationRefuses { function, rate } => {
+            format!(
+                "destinations of {} refuse {}%",
+                scenario.functions[*function].name,
+                percent(*rate)
+            )
         }
         FaultKind::DestinationRefuses { mapping, rate } => {
             format!(

@@ -1,6 +1,7 @@
 //! The event loop and everything that it moves.
 
 use super::aliases::{self, AliasModel};
+use super::asynchronous::Asynchronous;
 use super::calendar::{Calendar, EventSet};
 use super::clients::Caller;
 use super::destination::Destination;
@@ -10,7 +11,7 @@ use super::filtering::Matching;
 use super::function::FunctionModel;
 use super::tournament::Tournament;
 use crate::engine::lambda::{
-    AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
+    AccountLimits, Attempt, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
 use crate::metrics::{AccountRecorder, BinEnd, FunctionRecorder, MappingRecorder};
@@ -46,6 +47,7 @@ pub(super) struct Inner<'s> {
     pub(super) next_traffic: Tournament,
     pub(super) callers: Vec<Caller>,
     pub(super) retries: engine::Rng,
+    pub(super) asynchronous: Asynchronous,
     pub(super) sources: Vec<SourceState>,
     pub(super) destinations: Vec<Destination>,
     /// The filters of each mapping, if it has any.
@@ -98,6 +100,16 @@ pub(super) enum Pending {
     },
     /// A caller tries again, or a client makes its next call.
     Retry(Call),
+    /// The invocation of an asynchronous event ends.
+    EventEnds {
+        lease: Lease,
+        fate: Fate,
+        queue: u32,
+        attempt: Attempt<()>,
+        failed: bool,
+    },
+    /// The reader of a queue of asynchronous events wakes up.
+    ReaderDue(u32),
     /// A mapping's invocation ends.
     BatchEnds {
         lease: Lease,
@@ -134,6 +146,10 @@ pub(super) enum Pending {
     MappingWake(u32),
     /// A queue has something for its waiting receivers.
     QueueWake(u32),
+    /// A consumer group has something to tell its mapping.
+    GroupDue(u32),
+    /// A receive from Kafka is looked at.
+    ReceiveDue { mapping: u32, poller: u32 },
     /// Provisioned concurrency of an alias is ready.
     Provisioned(u32),
     /// A minute of an alias with autoscaling is over.
@@ -207,6 +223,7 @@ impl<'s> World<'s> {
             next_traffic,
             callers: Caller::all(scenario, seed),
             retries: engine::Rng::stream(seed, "traffic/retries"),
+            asynchronous: Asynchronous::new(scenario, &aliases::firsts(scenario), seed),
             sources: SourceState::all(scenario, seed),
             destinations: Destination::all(scenario, seed),
             matching: scenario
@@ -248,6 +265,13 @@ impl<'s> World<'s> {
         loop {
             let due = self.inner.calendar.peek();
             let (source, arrival) = self.inner.next_traffic.first();
+            if self.inner.asynchronous.is_due() {
+                let next = due.map_or(arrival, |entry| entry.time().min(arrival));
+                if next > self.inner.now {
+                    self.inner.read_queues();
+                    continue;
+                }
+            }
             match due {
                 // At one instant what ends comes before what begins: a freed environment can serve.
                 Some(entry) if entry.time() <= arrival => {
@@ -291,6 +315,17 @@ impl<'s> World<'s> {
             }
             Pending::CallGivenUp(call) => inner.unanswered(call),
             Pending::Retry(call) => inner.call(call),
+            Pending::EventEnds {
+                lease,
+                fate,
+                queue,
+                attempt,
+                failed,
+            } => {
+                inner.release(lease, fate);
+                inner.event_ended(queue, attempt, failed);
+            }
+            Pending::ReaderDue(queue) => inner.reader_due(queue),
             Pending::BatchEnds {
                 lease,
                 fate,
@@ -325,6 +360,8 @@ impl<'s> World<'s> {
             Pending::Control(index) => self.control(index),
             Pending::MappingWake(mapping) => self.mapping_due(mapping),
             Pending::QueueWake(source) => self.queue_due(source),
+            Pending::GroupDue(mapping) => self.group_due(mapping),
+            Pending::ReceiveDue { mapping, poller } => self.receive_due(mapping, poller),
             Pending::Provisioned(alias) => inner.allocation_due(alias),
             Pending::AliasMinute(alias) => inner.alias_minute(alias),
             Pending::ScheduledAction(alias) => inner.scheduled_action(alias),
@@ -363,6 +400,7 @@ impl Inner<'_> {
         let running = self.lambda.running(lease.function);
         self.recorders[lease.function.0 as usize].freed(self.now, running);
         self.provisioned_changed(&lease);
+        self.freed(lease.function);
     }
 
     /// Recomputes what the faults in force do; called when one begins or ends.
@@ -378,6 +416,7 @@ impl Inner<'_> {
         for destination in &mut self.destinations {
             destination.fault_refuse_rate = Ratio::ZERO;
         }
+        self.asynchronous.forget_faults();
         let mut lost = Vec::new();
         for fault in &self.scenario.faults {
             let begins = Time::ZERO + fault.at;
@@ -394,12 +433,16 @@ impl Inner<'_> {
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
                 }
-                FaultKind::DeletionsFail { source, rate } => {
+                FaultKind::DeletionsFail { source, rate }
+                | FaultKind::CommitsFail { source, rate } => {
                     self.sources[source].fault_deletion_rate = rate;
                 }
                 FaultKind::ConnectionsLost { source } => lost.push(source),
                 FaultKind::DestinationRefuses { mapping, rate } => {
                     self.destinations[mapping].fault_refuse_rate = rate;
+                }
+                FaultKind::EventDestinationRefuses { function, rate } => {
+                    self.asynchronous.set_refusals(function, rate);
                 }
             }
         }
@@ -414,9 +457,16 @@ impl Inner<'_> {
             recorder.roll(now, bin, environments);
         }
         self.account.roll(self.lambda.account());
+        self.asynchronous.roll();
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
+            let recorder = &mut self.mapping_recorders[index];
+            if let Some((topic, group)) = self.sources[mapping.source].kafka(index) {
+                group.lags(topic, now, |shard, lag, records| {
+                    recorder.lag(shard, lag, records);
+                });
+            }
             let source = self.sources[mapping.source].roll(index, now);
-            self.mapping_recorders[index].roll(BinEnd {
+            recorder.roll(BinEnd {
                 in_hand: in_hand[index],
                 ..source
             });

@@ -35,6 +35,7 @@ async fn open(url: &str, errors: ErrorSign) -> Lambda {
         concurrency: None,
         timeout: Span::from_secs(3),
         memory_mb: 128,
+        limits: scenario::TargetLimits::default(),
     };
     let aws = Aws {
         region: Some("us-east-1".to_owned()),

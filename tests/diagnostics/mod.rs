@@ -12,6 +12,7 @@ macro_rules! snapshot {
 }
 use snapshot;
 
+mod asynchronous;
 mod brokers;
 mod callers;
 mod examples;

@@ -1,10 +1,13 @@
 //! Several functions of one account at once: who gets what, moment by moment, computed by hand.
 
+use crate::support::{calls, constant_rate, function, scenario};
 use tidegate::engine::lambda::{
     AccountLimits, AccountUse, AliasId, AliasLimits, Fate, FunctionId, FunctionLimits, Lambda,
     Lease, Reuse, Start, ThrottleReason,
 };
-use tidegate::engine::{Growth, Profile, Refill, Time};
+use tidegate::engine::{Growth, Profile, Refill, Span, Time};
+use tidegate::scenario::{Arrivals, Dist};
+use tidegate::sim;
 
 const F: FunctionId = FunctionId(0);
 const G: FunctionId = FunctionId(1);
@@ -17,7 +20,7 @@ use ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded as NO_RESE
 fn account(concurrency: u32, reserved: &[Option<u32>], growth: Growth) -> Lambda {
     let functions = reserved.iter().map(|reserved| FunctionLimits {
         reserved_concurrency: *reserved,
-        keep_alive: tidegate::engine::Span::from_secs(600),
+        keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
     });
     let limits = AccountLimits {
@@ -212,7 +215,7 @@ fn growth_spent_by_new_environments() {
     let growth = Growth {
         burst: 3,
         refill: 1,
-        interval: tidegate::engine::Span::from_secs(3_600),
+        interval: Span::from_secs(3_600),
         shape: Refill::Continuous,
         regional: false,
     };
@@ -255,4 +258,37 @@ fn growth_refusal_reason() {
     let mut lambda = account(5_000, &[Some(2_000)], Profile::Current.growth(0));
     // 1,000 of the 2,000 reserved, and then growth refuses, with the account's reason and not the reservation's.
     assert_eq!(filled(&mut lambda, at(0), F), (1_000, NO_CONCURRENCY));
+}
+
+#[test]
+fn both_refills_reach_ten_thousand_when_the_rules_say() {
+    let minutes_to = |profile, burst, refill| {
+        let mut f = function(Dist::Constant(4_000e9));
+        // Calls long enough not to end, and more of them than may run.
+        f.timeout = Span::from_secs(4_000);
+        let mut scenario = scenario(Span::from_secs(1_500), f);
+        scenario.profile = profile;
+        scenario.region.burst_concurrency = burst;
+        scenario.region.growth_refill = refill;
+        scenario.traffic = vec![calls(Arrivals::Constant(constant_rate(5_000.0)))];
+        let outcome = sim::run(&scenario, 1, &mut ()).expect("sound limits");
+        let rows = &outcome.series.functions[0].rows;
+        let reached = rows.iter().position(|row| row.concurrency_max >= 10_000);
+        reached.expect("it grows that far") as f64 / 60.0
+    };
+    // Both refills reach a multiple of the step at the same moment.
+    for refill in [Refill::Continuous, Refill::Stepped] {
+        for (profile, burst, minutes) in [
+            (Profile::Guide2021, 500, 19.0),
+            (Profile::Guide2021, 1_000, 18.0),
+            (Profile::Guide2021, 3_000, 14.0),
+            (Profile::Current, 0, 1.5),
+        ] {
+            let found = minutes_to(profile, burst, refill);
+            assert!(
+                (found - minutes).abs() < 0.05,
+                "{burst}, {refill:?}: {found}"
+            );
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! One minimal test for every rule of behaviour, named after the rule: `docs/semantics.md` lists them.
 
+mod asynchronous;
+mod asynchronous_model;
 mod broker;
 mod broker_world;
 mod cluster;

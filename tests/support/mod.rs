@@ -51,6 +51,7 @@ pub(crate) fn function(duration: Dist) -> Function {
         keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
+        event_invoke: Default::default(),
         aliases: Vec::new(),
     }
 }
@@ -89,6 +90,7 @@ pub(crate) fn calls(arrivals: Arrivals) -> Traffic {
         function: 0,
         spread: 1,
         alias: None,
+        invocation: Default::default(),
         arrivals,
         clients: None,
         timeout: None,
@@ -101,5 +103,13 @@ pub(crate) fn lognormal(mean: f64, sigma: f64) -> Dist {
     Dist::Lognormal {
         mu: mean.ln() - sigma * sigma / 2.0,
         sigma,
+    }
+}
+
+/// A Pareto duration with this mean and tail exponent, in nanoseconds.
+pub(crate) fn pareto(mean: f64, alpha: f64) -> Dist {
+    Dist::Pareto {
+        min: mean * (alpha - 1.0) / alpha,
+        alpha,
     }
 }

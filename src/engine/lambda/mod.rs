@@ -2,6 +2,7 @@
 
 mod account;
 mod alias;
+mod asynchronous;
 mod autoscaling;
 mod bucket;
 mod environment;
@@ -9,6 +10,10 @@ mod provisioned;
 
 pub use account::AccountUse;
 pub use alias::AliasLimits;
+pub use asynchronous::{
+    AsyncCondition, AsyncFact, AsyncOutcome, AsyncTuning, Attempt, DeadLetter, Ended, EventQueue,
+    PayloadTooLarge, check_payload,
+};
 pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
 pub use provisioned::ProvisionedState;
 

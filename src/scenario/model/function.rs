@@ -1,7 +1,8 @@
 //! Functions and their aliases.
 
 use super::Dist;
-use crate::engine::lambda::{Reuse, TargetTracking};
+use crate::engine::config::EventInvokeConfig;
+use crate::engine::lambda::{AsyncTuning, Reuse, TargetTracking};
 use crate::engine::{Ratio, Span};
 
 /// A function as the simulator knows it.
@@ -38,8 +39,22 @@ pub struct Function {
     pub reuse: Reuse,
     /// Reserved concurrency; 0 stops the function.
     pub reserved_concurrency: Option<u32>,
+    /// What becomes of its asynchronous events.
+    pub event_invoke: EventInvoke,
     /// Its aliases, in file order.
     pub aliases: Vec<Alias>,
+}
+
+impl Function {
+    /// Gives the aliases with settings of their own the dead-letter queue of the function: they have no other.
+    pub(crate) fn share_dead_letters(&mut self) {
+        let aliases = self.aliases.iter_mut();
+        for own in aliases.filter_map(|alias| alias.event_invoke.as_mut()) {
+            own.config
+                .dead_letter
+                .clone_from(&self.event_invoke.config.dead_letter);
+        }
+    }
 }
 
 /// Instruction set architecture, in AWS's names.
@@ -61,6 +76,17 @@ pub struct Alias {
     pub provisioned_concurrency: u32,
     /// What moves the provisioned concurrency.
     pub autoscaling: Option<ScalableTarget>,
+    /// What becomes of asynchronous events that name the alias; `None` for the settings of the function.
+    pub event_invoke: Option<EventInvoke>,
+}
+
+/// What becomes of asynchronous events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventInvoke {
+    /// AWS's parameters.
+    pub config: EventInvokeConfig,
+    /// What AWS has no parameter for.
+    pub tuning: AsyncTuning,
 }
 
 /// The provisioned concurrency of an alias as a scalable target of Application Auto Scaling.

@@ -14,6 +14,8 @@ pub struct Traffic {
     pub spread: u32,
     /// Index into the function's aliases; `None` for the function itself.
     pub alias: Option<usize>,
+    /// Whether it waits for the answer.
+    pub invocation: Invocation,
     /// When calls are made; in a closed loop, when clients may come.
     pub arrivals: Arrivals,
     /// A closed loop: clients that wait for each answer before they call again.
@@ -104,6 +106,16 @@ pub enum Jitter {
     None,
     /// Evenly between the first wait and three times the one before.
     Decorrelated,
+}
+
+/// AWS's InvocationType.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Invocation {
+    /// The caller waits for the answer.
+    #[default]
+    RequestResponse,
+    /// The event is queued, and the caller waits for nothing.
+    Event,
 }
 
 /// Client retries.

@@ -202,7 +202,7 @@ impl Chart {
         self
     }
 
-    pub(super) fn log_if_wide(mut self) -> Self {
+    fn log_if_wide(mut self) -> Self {
         let values = self.lines.iter().flat_map(|line| &line.points);
         let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
         let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {

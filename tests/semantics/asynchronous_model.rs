@@ -136,8 +136,8 @@ fn by_hand(script: &Script) -> Seen {
         };
         let old = |event: usize| script.arrivals[event] + limit;
         let mut later = Vec::new();
-        for event in 0..count {
-            match states[event] {
+        for (event, state) in states.iter().enumerate() {
+            match *state {
                 State::Unborn => later.push(script.arrivals[event]),
                 State::Due(at) => later.extend([at, old(event)]),
                 State::Running(ends, _) => later.push(ends),

@@ -1,12 +1,14 @@
 //! Which charts a run gets, and the lines in them.
 
+mod callers;
 mod kafka;
 
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
 use super::{asynchronous, numbers, sample};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
-    DeadLetterReason, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+    DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
+    Series, ShardSeries,
 };
 
 /// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
@@ -26,10 +28,17 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// The charts of every function and mapping, in file order.
-pub(super) fn subjects(series: &Series) -> Vec<Subject> {
-    let functions = series.functions.iter().map(|one| function(series, one));
+pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> Vec<Subject> {
+    // Both lists are in file order, so that one walk finds the series of those that are shown.
+    let mut names = shown.iter().map(|(name, _)| name).peekable();
+    let functions = series
+        .functions
+        .iter()
+        .filter(|one| names.next_if(|name| **name == one.name).is_some());
+    let functions = functions.map(|one| function(series, one));
     let mappings = series.mappings.iter().map(|one| mapping(series, one));
     functions
+        .chain(callers::account(series))
         .chain(mappings)
         .filter(|subject| subject.charts.iter().any(|chart| chart.end_s > 0.0))
         .collect()
@@ -223,6 +232,9 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     ];
     if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
         charts.insert(3, provisioned(&draft));
+    }
+    if function.rows.iter().any(|row| row.client_retries > 0) {
+        charts.insert(1, callers::calls(&draft));
     }
     charts.extend(asynchronous::charts(series, &function.asynchronous));
     Subject {

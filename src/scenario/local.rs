@@ -158,7 +158,7 @@ pub(crate) fn targets(
     for table in root.tables(cx, "target", "[[target]]") {
         let (named, target, place) = target(table, cx);
         let share = target.as_ref().and_then(|t| t.limits.reserved_concurrency);
-        reserved.extend(share.zip(place));
+        reserved.extend(share.map(u64::from).zip(place));
         names.push(named);
         found.push(target);
     }

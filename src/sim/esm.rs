@@ -487,6 +487,7 @@ impl SimEffects<'_, '_> {
         if let Some(queue) = source.queue() {
             queue.work(inner.now, records);
         }
+        inner.functions[function].crowd(|| inner.lambda.running(lease.function));
         let course = inner.functions[function].course(lease.start, records, reported);
         inner.recorders[function].started(&Started {
             duration: course.duration,

@@ -114,7 +114,9 @@ fn kafka_moving_partitions_count() {
     let (_, consumers) = changes(&rig)[0];
     assert!(consumers > 20, "{consumers}");
     // What nobody gave back belongs to somebody else from the next minute on.
-    let lags = rig.facts().filter(|fact| matches!(fact, Fact::PartitionLag { .. }));
+    let lags = rig
+        .facts()
+        .filter(|fact| matches!(fact, Fact::PartitionLag { .. }));
     assert!(lags.count() < 2 * 4 + 1);
 }
 

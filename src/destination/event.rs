@@ -166,3 +166,7 @@ fn bus_of(arn: &str) -> Option<&str> {
 fn text(json: &[u8]) -> String {
     String::from_utf8_lossy(json).into_owned()
 }
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

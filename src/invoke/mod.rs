@@ -24,7 +24,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use request::{Invocation, InvocationType};
+use request::{Invocation, InvocationType, SYNC_BYTES_MAX};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -180,7 +180,9 @@ impl Endpoint {
         let invocation = Invocation::read(request.method(), request.uri(), request.headers())?;
         let target = self.target(&invocation)?;
         let limit = invocation.kind.payload_max(self.profile);
-        let body = Limited::new(request.into_body(), limit + 1).collect().await;
+        // What is too large for an event is read as far as other requests are: who is not listened to hears no answer.
+        let body = Limited::new(request.into_body(), SYNC_BYTES_MAX + 1);
+        let body = body.collect().await;
         // A body that is cut off at the limit is not read further, so its length is not known.
         let event = match body {
             Ok(body) => body.to_bytes(),

@@ -1,7 +1,7 @@
 //! Opening an endpoint, its queues of asynchronous events and everybody who is told of them.
 
 use super::delivery::Outlets;
-use super::events::{self, Plan, Surroundings, at_once};
+use super::events::{self, Inlet, Plan, Reader, Surroundings, at_once};
 use super::{Endpoint, InvokeApi};
 use crate::destination::DestinationError;
 use crate::engine::lambda::EventQueue;
@@ -64,27 +64,10 @@ impl InvokeApi {
         let listener = TcpListener::bind(listen).await.map_err(bad)?;
         let address = listener.local_addr().map_err(bad)?;
         let file = callees.file;
-        let region = file.aws.region.as_deref().unwrap_or("us-east-1");
-        let arn_prefix = format!("arn:aws:lambda:{region}:000000000000:function:");
         // Requests of another run have other ids, as far as chance allows.
         let seed = file.poller.seed ^ callees.clock.started().as_nanos();
-        let mut queues = Vec::new();
-        for (described, target) in file.targets.iter().zip(&callees.targets) {
-            let plans = plans(described, target, &callees).await;
-            queues.extend(plans.map_err(|cause| BindError::Destination {
-                function: described.function.clone(),
-                cause,
-            })?);
-        }
-        let surroundings = Surroundings {
-            clock: callees.clock,
-            service: callees.service,
-            counters: callees.counters,
-            profile: file.profile,
-            seed,
-            arn_prefix: arn_prefix.clone(),
-        };
-        let (events, reader) = events::open(queues, surroundings);
+        let arn_prefix = arn_prefix(file);
+        let (events, reader) = queues(&callees, seed).await?;
         let endpoint = Arc::new(Endpoint {
             targets: callees.targets,
             arn_prefix,
@@ -100,6 +83,34 @@ impl InvokeApi {
             reader,
         })
     }
+}
+
+/// Of the ARNs of functions that live here.
+fn arn_prefix(file: &PollerFile) -> String {
+    let region = file.aws.region.as_deref().unwrap_or("us-east-1");
+    format!("arn:aws:lambda:{region}:000000000000:function:")
+}
+
+/// The queues of every target, with everybody who is told of their events.
+pub(super) async fn queues(callees: &Callees<'_>, seed: u64) -> Result<(Inlet, Reader), BindError> {
+    let file = callees.file;
+    let mut queues = Vec::new();
+    for (described, target) in file.targets.iter().zip(&callees.targets) {
+        let plans = plans(described, target, callees).await;
+        queues.extend(plans.map_err(|cause| BindError::Destination {
+            function: described.function.clone(),
+            cause,
+        })?);
+    }
+    let surroundings = Surroundings {
+        clock: callees.clock,
+        service: callees.service.clone(),
+        counters: callees.counters.clone(),
+        profile: file.profile,
+        seed,
+        arn_prefix: arn_prefix(file),
+    };
+    Ok(events::open(queues, surroundings))
 }
 
 /// The queues of one target: its own, and one for each alias that it has here.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method, Uri};
 
 /// Largest event of a synchronous invocation, bytes.
-const SYNC_BYTES_MAX: usize = 6 * 1024 * 1024;
+pub(super) const SYNC_BYTES_MAX: usize = 6 * 1024 * 1024;
 const PREFIX: &str = "/2015-03-31/functions/";
 const SUFFIX: &str = "/invocations";
 

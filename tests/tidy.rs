@@ -19,8 +19,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("target", &["engine", "poll", "scenario", "source"]),
     // Destinations write JSON with poll::encode and make connections as sources do.
     ("destination", &["engine", "poll", "scenario", "source"]),
-    // Callers come in beside the mappings.
-    ("invoke", &["engine", "poll", "scenario", "target"]),
+    // Callers come in beside the mappings; destinations are told of their asynchronous events.
+    (
+        "invoke",
+        &["destination", "engine", "poll", "scenario", "target"],
+    ),
     (
         "poll",
         &[

@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::{colour_on_stderr, is_other_kind, print, say};
 use crate::engine::Span;
 use crate::metrics::LastResult;
-use crate::poll::{self, Observed, Observer, RunOptions, RunSummary};
+use crate::poll::{self, EventTotals, Observed, Observer, RunOptions, RunSummary};
 use crate::scenario::{self, FileKind, PollerFile};
 use anyhow::Context;
 use clap::Args;
@@ -157,12 +157,13 @@ fn text(summary: &RunSummary) -> String {
             summary.offset_lag_max
         ),
     };
+    let events = events(&summary.events);
     let states = match summary.error_states {
         0 => String::new(),
         some => format!("error states {some:>12}\n"),
     };
     format!(
-        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{sqs_calls}{kafka}{states}{secs:.1} s, {drained}\n",
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{sqs_calls}{kafka}{events}{states}{secs:.1} s, {drained}\n",
         summary.records,
         summary.records as f64 / secs,
         summary.polled,
@@ -172,6 +173,28 @@ fn text(summary: &RunSummary) -> String {
         summary.discarded,
         summary.diverted,
         summary.destination_failures,
+    )
+}
+
+/// What became of asynchronous events, if there were any.
+fn events(totals: &EventTotals) -> String {
+    if totals.received == 0 {
+        return String::new();
+    }
+    let lost = match totals.unfinished {
+        0 => String::new(),
+        some => format!(", {some} lost at the end"),
+    };
+    format!(
+        "events       {:>12}   {} dropped{lost}; age {} mean, {} largest; {} told, {} delivery failures; {} dead letters, {} dead-letter errors\n",
+        totals.received,
+        totals.dropped,
+        totals.age_mean,
+        totals.age_max,
+        totals.delivered,
+        totals.delivery_failures,
+        totals.dead_lettered,
+        totals.dead_letter_errors,
     )
 }
 

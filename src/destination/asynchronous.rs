@@ -173,6 +173,15 @@ impl DeadLetterAttributes {
             error_message: message[..end].to_owned(),
         }
     }
+
+    /// Name, type and value of each.
+    pub(super) fn list(&self) -> [(&'static str, &'static str, String); 3] {
+        [
+            ("RequestID", "String", self.request_id.clone()),
+            ("ErrorCode", "Number", self.error_code.to_string()),
+            ("ErrorMessage", "String", self.error_message.clone()),
+        ]
+    }
 }
 
 /// A payload as it is; one that is empty is `null`, since the record must stay JSON.

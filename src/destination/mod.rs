@@ -1,4 +1,6 @@
-//! On-failure destinations of stream mappings: who is told of records that are given up.
+//! Destinations: who is told of records that are given up, and of asynchronous events that are over.
+//!
+//! Mappings:
 //!
 //! | destination | call | what it gets |
 //! |---|---|---|
@@ -10,6 +12,9 @@
 
 mod asynchronous;
 mod bucket;
+mod bus;
+mod event;
+mod function;
 mod kafka;
 mod kafka_record;
 mod lines;
@@ -19,6 +24,7 @@ mod topic;
 mod uuid;
 
 pub use asynchronous::{AsyncRecord, AsyncResponse, BusEntry, DeadLetterAttributes, qualified_arn};
+pub use event::{DeadLetterQueue, EventDestination};
 pub use kafka::Cluster;
 pub use kafka_record::{GivenUp, KafkaBatch};
 pub use record::{BatchInfo, InvocationRecord, RecordRange, ResponseContext};
@@ -35,6 +41,14 @@ pub enum DestinationError {
     Name {
         /// As written.
         text: String,
+        /// What is wrong with it.
+        cause: DestinationNameError,
+    },
+    /// One that asynchronous events cannot go to.
+    #[error("destination `{arn}` of asynchronous events: {cause}")]
+    Event {
+        /// As written.
+        arn: String,
         /// What is wrong with it.
         cause: DestinationNameError,
     },

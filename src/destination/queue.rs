@@ -1,7 +1,10 @@
 //! SQS queues as destinations.
 
+use super::DeadLetterAttributes;
+use crate::engine::FailureClass;
 use crate::source::{CallError, Connection, call_error};
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::MessageAttributeValue;
 use tokio::sync::OnceCell;
 
 #[derive(Debug)]
@@ -24,14 +27,34 @@ impl Queue {
     }
 
     pub(super) async fn send(&self, body: String) -> Result<(), CallError> {
+        self.send_with(body, None).await
+    }
+
+    pub(super) async fn send_with(
+        &self,
+        body: String,
+        attributes: Option<&DeadLetterAttributes>,
+    ) -> Result<(), CallError> {
         let url = self.url.get_or_try_init(|| self.find()).await?;
-        self.client
-            .send_message()
-            .queue_url(url)
-            .message_body(body)
-            .send()
-            .await
-            .map_err(|error| call_error("SendMessage", &error))?;
+        let mut message = self.client.send_message().queue_url(url).message_body(body);
+        for (name, kind, value) in attributes.into_iter().flat_map(DeadLetterAttributes::list) {
+            // An attribute without a value is refused.
+            if value.is_empty() {
+                continue;
+            }
+            let attribute = MessageAttributeValue::builder()
+                .data_type(kind)
+                .string_value(value)
+                .build()
+                .map_err(|error| CallError {
+                    class: FailureClass::Denied,
+                    call: "SendMessage",
+                    text: error.to_string(),
+                })?;
+            message = message.message_attributes(name, attribute);
+        }
+        let sent = message.send().await;
+        sent.map_err(|error| call_error("SendMessage", &error))?;
         Ok(())
     }
 

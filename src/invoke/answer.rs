@@ -1,7 +1,8 @@
 //! Answers, in the forms of the service.
 
+use super::events::KEPT_BYTES_MAX;
 use super::request::InvocationType;
-use crate::engine::lambda::ThrottleReason;
+use crate::engine::lambda::{PayloadTooLarge, ThrottleReason};
 use crate::engine::{Outcome, Span};
 use crate::target::{Reply, RequestId};
 use bytes::Bytes;
@@ -19,7 +20,10 @@ pub(super) enum Refusal {
     InvalidParameter(String),
     /// The event is no JSON.
     InvalidContent(String),
-    TooLarge(InvocationType),
+    /// The event has more than so many bytes.
+    TooLarge(InvocationType, usize),
+    /// So many events wait that this one cannot be kept: a limit of this machine, not of AWS.
+    QueueFull,
     /// Too many requests, with the reason where it is known, and the wait that the target asked for.
     Throttled(Option<ThrottleReason>, Span),
     /// Whoever runs the function cannot be reached, or failed itself.
@@ -47,14 +51,21 @@ impl Refusal {
                 "InvalidRequestContentException",
                 format!("Could not parse request body into json: {message}"),
             ),
-            Self::TooLarge(kind) => (
+            Self::TooLarge(kind, max) => (
                 413,
                 "RequestTooLargeException",
-                format!(
-                    "the payload is too large for the {} invocation type (limit {} bytes)",
-                    kind.name(),
-                    kind.payload_max()
-                ),
+                match kind {
+                    InvocationType::Event => PayloadTooLarge { max: *max as u64 }.to_string(),
+                    _ => format!(
+                        "the payload is too large for the {} invocation type (limit {max} bytes)",
+                        kind.name(),
+                    ),
+                },
+            ),
+            Self::QueueFull => (
+                429,
+                "TooManyRequestsException",
+                format!("{KEPT_BYTES_MAX} bytes of asynchronous events are queued here already"),
             ),
             Self::Throttled(..) => (429, "TooManyRequestsException", "Rate Exceeded.".to_owned()),
             Self::Service => (
@@ -85,6 +96,9 @@ impl Refusal {
             let secs = retry_after.as_nanos().div_ceil(1_000_000_000).max(1);
             builder = builder.header("Retry-After", secs);
         }
+        if *self == Self::QueueFull {
+            builder = builder.header("Retry-After", 1);
+        }
         let body = serde_json::Value::Object(body).to_string();
         finish(builder, Bytes::from(body))
     }
@@ -98,6 +112,11 @@ pub(super) fn ran(id: RequestId, reply: Reply) -> Response<Full<Bytes>> {
         builder = builder.header("X-Amz-Function-Error", "Unhandled");
     }
     finish(builder, reply.body)
+}
+
+/// Of an event that was queued.
+pub(super) fn queued(id: RequestId) -> Response<Full<Bytes>> {
+    finish(head(202, id), Bytes::new())
 }
 
 pub(super) fn dry_run(id: RequestId) -> Response<Full<Bytes>> {

@@ -2,22 +2,29 @@
 //!
 //! ```text
 //!  POST /2015-03-31/functions/NAME/invocations ──▶ request ──▶ Target::invoke ──▶ answer
+//!                                                     │ Event
+//!                                                     └──▶ events (202 at once) ──▶ Target ──▶ delivery
 //! ```
 
 mod answer;
+mod delivery;
+mod events;
+mod open;
 mod request;
 
-use crate::engine::{Outcome, Rng};
-use crate::poll::Clock;
+pub use open::{BindError, Callees};
+
+use crate::engine::{Outcome, Profile, Rng};
 use crate::target::{RequestId, Target};
 use answer::Refusal;
 use bytes::Bytes;
+use events::{Inlet, Reader};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use request::{Invocation, InvocationType};
+use request::{Invocation, InvocationType, SYNC_BYTES_MAX};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,16 +40,23 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// ```
 /// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
 /// use std::net::Ipv4Addr;
-/// use tidegate::invoke::InvokeApi;
-/// use tidegate::poll::Clock;
+/// use std::sync::Arc;
+/// use tidegate::invoke::{BindError, Callees, InvokeApi};
+/// use tidegate::poll::{Clock, Counters};
+/// use tidegate::scenario::{SourceText, parse_poller};
+/// use tidegate::target::Region;
 ///
-/// let local = (Ipv4Addr::LOCALHOST, 0).into();
-/// let api = InvokeApi::bind(local, Vec::new(), "us-east-1", 7, Clock::start()).await?;
+/// let text = "[invoke_api]\nlisten = \"127.0.0.1:0\"\n[[target]]\nfunction = \"mail\"\ntype = \"mock\"\n";
+/// let file = parse_poller(SourceText::new("poller.toml", text)).expect("a poller file").file;
+/// let clock = Clock::start();
+/// let service = Arc::new(Region::open(&file, clock).expect("no limits"));
+/// let callees = Callees { file: &file, targets: Vec::new(), service, clock, counters: Arc::new(Counters::default()) };
+/// let api = InvokeApi::bind((Ipv4Addr::LOCALHOST, 0).into(), callees.clone()).await?;
 /// assert_ne!(api.address().port(), 0);
 /// // The port is taken: nobody else can have it.
-/// assert!(InvokeApi::bind(api.address(), Vec::new(), "us-east-1", 7, Clock::start()).await.is_err());
+/// assert!(InvokeApi::bind(api.address(), callees).await.is_err());
 /// api.serve(std::future::ready(())).await;
-/// # Ok::<(), std::io::Error>(())
+/// # Ok::<(), BindError>(())
 /// # }).expect("an endpoint");
 /// ```
 #[derive(Debug)]
@@ -50,6 +64,7 @@ pub struct InvokeApi {
     listener: TcpListener,
     address: SocketAddr,
     endpoint: Arc<Endpoint>,
+    reader: Reader,
 }
 
 #[derive(Debug)]
@@ -57,76 +72,64 @@ struct Endpoint {
     targets: Vec<Arc<Target>>,
     /// Of functions in messages: `arn:aws:lambda:REGION:000000000000:function:`.
     arn_prefix: String,
+    profile: Profile,
     ids: Mutex<Rng>,
+    events: Inlet,
     /// Requests that are not answered yet.
     open: watch::Sender<usize>,
 }
 
 impl InvokeApi {
-    /// Listens on `listen`, to invoke `targets` by their names. Callers wait until it is served.
-    ///
-    /// # Errors
-    /// The address cannot be had.
-    pub async fn bind(
-        listen: SocketAddr,
-        targets: Vec<Arc<Target>>,
-        region: &str,
-        seed: u64,
-        clock: Clock,
-    ) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
-        // Requests of another run have other ids, as far as chance allows.
-        let seed = seed ^ clock.started().as_nanos();
-        let endpoint = Arc::new(Endpoint {
-            targets,
-            arn_prefix: format!("arn:aws:lambda:{region}:000000000000:function:"),
-            ids: Mutex::new(Rng::stream(seed, "invoke-api/requests")),
-            open: watch::Sender::new(0),
-        });
-        Ok(Self {
-            listener,
-            address,
-            endpoint,
-        })
-    }
-
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers callers until `stop` is ready; then accepts no more of them, answers those that wait, and ends.
+    /// Answers callers until `stop` is ready; then accepts no more of them, answers those that wait, tries the asynchronous
+    /// events that are due, and ends. What waits for a later try then is lost.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let Self {
-            listener, endpoint, ..
+            listener,
+            endpoint,
+            reader,
+            ..
         } = self;
-        let mut connections = JoinSet::new();
-        tokio::pin!(stop);
-        loop {
-            if connections.len() >= CONNECTIONS_MAX {
-                connections.join_next().await;
+        let events = endpoint.events.clone();
+        // One task: whoever abandons it abandons both.
+        tokio::join!(reader.run(), async move {
+            accept(listener, endpoint, stop).await;
+            events.drain();
+        });
+    }
+}
+
+/// Answers callers until `stop` is ready, and those that wait then.
+async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Future<Output = ()>) {
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.join_next().await;
+        }
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                connections.spawn(connection(socket, endpoint.clone()));
             }
-            while connections.try_join_next().is_some() {}
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = &mut stop => break,
-            };
-            match accepted {
-                Ok((socket, _)) => {
-                    connections.spawn(connection(socket, endpoint.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a caller's connection was not accepted");
-                    tokio::task::yield_now().await;
-                }
+            Err(error) => {
+                tracing::warn!(%error, "a caller's connection was not accepted");
+                tokio::task::yield_now().await;
             }
         }
-        drop(listener);
-        let mut open = endpoint.open.subscribe();
-        // The sender lives as long as the endpoint, so this ends only when everybody is answered.
-        let _ = open.wait_for(|open| *open == 0).await;
     }
+    drop(listener);
+    let mut open = endpoint.open.subscribe();
+    // The sender lives as long as the endpoint, so this ends only when everybody is answered.
+    let _ = open.wait_for(|open| *open == 0).await;
 }
 
 /// One request, until it is answered or its caller is gone.
@@ -176,24 +179,30 @@ impl Endpoint {
     ) -> Result<Response<Full<Bytes>>, Refusal> {
         let invocation = Invocation::read(request.method(), request.uri(), request.headers())?;
         let target = self.target(&invocation)?;
-        let limit = invocation.kind.payload_max();
-        let body = Limited::new(request.into_body(), limit + 1).collect().await;
+        let limit = invocation.kind.payload_max(self.profile);
+        // What is too large for an event is read as far as other requests are: who is not listened to hears no answer.
+        let body = Limited::new(request.into_body(), SYNC_BYTES_MAX + 1);
+        let body = body.collect().await;
         // A body that is cut off at the limit is not read further, so its length is not known.
         let event = match body {
             Ok(body) => body.to_bytes(),
-            Err(_) => return Err(Refusal::TooLarge(invocation.kind)),
+            Err(_) => return Err(Refusal::TooLarge(invocation.kind, limit)),
         };
         if event.len() > limit {
-            return Err(Refusal::TooLarge(invocation.kind));
+            return Err(Refusal::TooLarge(invocation.kind, limit));
         }
         let event = request::payload(event)?;
         match invocation.kind {
             InvocationType::DryRun => Ok(answer::dry_run(id)),
+            InvocationType::Event => match self.events.accept(&invocation.name, id, event) {
+                Ok(()) => Ok(answer::queued(id)),
+                Err(_) => Err(Refusal::QueueFull),
+            },
             InvocationType::RequestResponse => {
                 let reply = target.invoke(&invocation.name, id, event).await;
                 match reply.outcome {
                     Outcome::Success | Outcome::FunctionError => Ok(answer::ran(id, reply)),
-                    Outcome::TooLarge => Err(Refusal::TooLarge(invocation.kind)),
+                    Outcome::TooLarge => Err(Refusal::TooLarge(invocation.kind, limit)),
                     Outcome::Throttled { retry_after } => {
                         Err(Refusal::Throttled(reply.refused, retry_after))
                     }

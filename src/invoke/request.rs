@@ -1,12 +1,12 @@
 //! What a caller asks for: the function, the kind of invocation and the event.
 
 use super::answer::Refusal;
-use crate::engine::FunctionName;
+use crate::engine::{FunctionName, Profile};
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, Uri};
 
 /// Largest event of a synchronous invocation, bytes.
-const SYNC_BYTES_MAX: usize = 6 * 1024 * 1024;
+pub(super) const SYNC_BYTES_MAX: usize = 6 * 1024 * 1024;
 const PREFIX: &str = "/2015-03-31/functions/";
 const SUFFIX: &str = "/invocations";
 
@@ -15,6 +15,8 @@ const SUFFIX: &str = "/invocations";
 pub(super) enum InvocationType {
     /// The caller waits for the answer.
     RequestResponse,
+    /// The event is queued, and the caller is told so.
+    Event,
     /// Only the checks are made.
     DryRun,
 }
@@ -23,14 +25,17 @@ impl InvocationType {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::RequestResponse => "RequestResponse",
+            Self::Event => "Event",
             Self::DryRun => "DryRun",
         }
     }
 
     /// Largest event, bytes.
-    pub(super) const fn payload_max(self) -> usize {
+    pub(super) fn payload_max(self, profile: Profile) -> usize {
         match self {
             Self::RequestResponse | Self::DryRun => SYNC_BYTES_MAX,
+            // At most 1 MB.
+            Self::Event => profile.async_payload_max() as usize,
         }
     }
 }
@@ -82,11 +87,12 @@ impl Invocation {
         };
         let kind = match headers.get("x-amz-invocation-type").map(|v| v.as_bytes()) {
             None | Some(b"RequestResponse") => InvocationType::RequestResponse,
+            Some(b"Event") => InvocationType::Event,
             Some(b"DryRun") => InvocationType::DryRun,
             Some(other) => {
                 let other = String::from_utf8_lossy(other);
                 return Err(Refusal::InvalidParameter(format!(
-                    "`{other}` is not an invocation type: use RequestResponse or DryRun"
+                    "`{other}` is not an invocation type: use RequestResponse, Event or DryRun"
                 )));
             }
         };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::{Outcome, Profile, Ratio, Span};
+use crate::poll::{Clock, Counters};
 use crate::scenario::{
     self, Aws, Dist, ErrorSign, PollerFile, PollerSettings, TargetKind, TargetLimits,
 };
@@ -19,7 +20,7 @@ fn target(function: &str, kind: TargetKind, concurrency: Option<u32>) -> scenari
     }
 }
 
-fn mock(function: &str, millis: f64, error_rate: Ratio) -> scenario::Target {
+pub(super) fn mock(function: &str, millis: f64, error_rate: Ratio) -> scenario::Target {
     let duration = Dist::Constant(millis * 1e6);
     let kind = TargetKind::Mock {
         duration,
@@ -28,11 +29,14 @@ fn mock(function: &str, millis: f64, error_rate: Ratio) -> scenario::Target {
     target(function, kind, Some(1))
 }
 
-fn surroundings(targets: &[scenario::Target]) -> Surroundings {
-    let file = PollerFile {
+pub(super) fn file(targets: &[scenario::Target]) -> PollerFile {
+    PollerFile {
         hash: String::new(),
         profile: Profile::Current,
-        aws: Aws::default(),
+        aws: Aws {
+            region: Some("us-east-1".to_owned()),
+            ..Aws::default()
+        },
         region: None,
         invoke_api: None,
         poller: PollerSettings {
@@ -43,22 +47,23 @@ fn surroundings(targets: &[scenario::Target]) -> Surroundings {
         sources: Vec::new(),
         targets: targets.to_vec(),
         mappings: Vec::new(),
-    };
+    }
+}
+
+fn surroundings(file: &PollerFile) -> Surroundings {
     let clock = Clock::start();
     Surroundings {
-        aws: Aws {
-            region: Some("us-east-1".to_owned()),
-            ..Aws::default()
-        },
+        aws: file.aws.clone(),
         clock,
         seed: 1,
-        region: Arc::new(Region::open(&file, clock).expect("sound limits")),
+        region: Arc::new(Region::open(file, clock).expect("sound limits")),
     }
 }
 
 /// An API in front of mocks: one that succeeds, one that fails, one that is slow.
 struct Api {
     address: SocketAddr,
+    counters: Arc<Counters>,
     stop: oneshot::Sender<()>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -69,18 +74,27 @@ async fn api() -> Api {
         mock("broken", 0.0, Ratio::ONE),
         mock("slow", 300.0, Ratio::ZERO),
     ];
-    let surroundings = surroundings(&targets);
+    let file = file(&targets);
+    let surroundings = surroundings(&file);
     let mut opened = Vec::new();
     for target in &targets {
         let target = Target::open(target, &surroundings).await;
         opened.push(Arc::new(target.expect("a target")));
     }
     let local = (Ipv4Addr::LOCALHOST, 0).into();
-    let api = InvokeApi::bind(local, opened, "us-east-1", 1, surroundings.clock);
-    let api = api.await.expect("a port");
+    let counters = Arc::new(Counters::default());
+    let callees = Callees {
+        file: &file,
+        targets: opened,
+        service: surroundings.region,
+        clock: surroundings.clock,
+        counters: counters.clone(),
+    };
+    let api = InvokeApi::bind(local, callees).await.expect("a port");
     let (stop, stopped) = oneshot::channel();
     Api {
         address: api.address(),
+        counters,
         stop,
         server: tokio::spawn(api.serve(async {
             let _ = stopped.await;
@@ -97,7 +111,7 @@ async fn invoke(api: &Api, name: &str) -> Reply {
     };
     let bare = name.split(':').next().expect("a name");
     let target = target(bare, kind, None);
-    let remote = Target::open(&target, &surroundings(&[])).await;
+    let remote = Target::open(&target, &surroundings(&file(&[]))).await;
     let event = Bytes::from_static(b"{\"Records\":[]}");
     let remote = remote.expect("a target");
     remote.invoke(name, RequestId(1), event).await
@@ -203,6 +217,20 @@ async fn requests_that_make_no_sense_are_refused_in_the_services_words() {
             413,
             "too large for the RequestResponse invocation type (limit 6291456 bytes)",
         ),
+        (
+            path("fine"),
+            "x-amz-invocation-type: Event\r\n",
+            too_large.as_str(),
+            413,
+            "Request must be smaller than 1048576 bytes for the InvokeFunction operation",
+        ),
+        (
+            path("fine"),
+            "x-amz-invocation-type: Event\r\n",
+            "{",
+            400,
+            "Could not parse request body into json",
+        ),
         (path("a b"), "", "{}", 400, ""),
         (
             "GET /2015-03-31/functions".to_owned(),
@@ -238,12 +266,14 @@ async fn names_come_in_every_form_and_events_may_be_empty() {
 async fn a_stop_answers_those_who_wait() {
     let Api {
         address,
+        counters,
         stop,
         server,
     } = api().await;
     let (unused, _) = oneshot::channel();
     let api = Api {
         address,
+        counters,
         stop: unused,
         server: tokio::spawn(std::future::ready(())),
     };
@@ -266,4 +296,24 @@ async fn a_stop_answers_those_who_wait() {
     server.await.expect("it ends");
     assert!(TcpStream::connect(address).await.is_err());
     drop(api.server);
+}
+
+#[tokio::test]
+async fn events_are_accepted_at_once_and_invoked_behind_their_callers_back() {
+    let api = api().await;
+    let event = "x-amz-invocation-type: Event\r\n";
+    // One request at a time runs there; the others are queued, and nobody is refused.
+    for _ in 0..3 {
+        let (status, head, body) = raw(&api, &path("fine"), event, "{}").await;
+        assert_eq!((status, body.as_str()), (202, ""), "{head}");
+        assert!(head.contains("x-amzn-requestid: "), "{head}");
+    }
+    // A stop waits for what is due.
+    api.stop.send(()).expect("it serves");
+    api.server.await.expect("it ends");
+    let totals = api.counters.events.totals();
+    assert_eq!(
+        (totals.received, totals.dropped, totals.unfinished),
+        (3, 0, 0)
+    );
 }

@@ -1,5 +1,6 @@
 //! Totals of a run, readable while it goes on.
 
+use super::events::EventCounters;
 use super::states::States;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -60,6 +61,8 @@ pub struct Counters {
     pub empty_receives: AtomicU64,
     /// Calls of DeleteMessageBatch to SQS, which are paid for.
     pub delete_calls: AtomicU64,
+    /// Asynchronous events of the Invoke API.
+    pub events: EventCounters,
 }
 
 impl Counters {
@@ -92,6 +95,7 @@ impl Counters {
                 let _ = write!(line, " {name} {}", get(counter));
             }
         }
+        self.events.append_to(&mut line);
         let _ = write!(line, "{}", self.states);
         line
     }

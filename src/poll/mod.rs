@@ -18,6 +18,7 @@ mod divert;
 mod driver;
 mod effects;
 pub mod encode;
+mod events;
 mod feed;
 mod kafka;
 mod log;
@@ -34,6 +35,7 @@ mod windows;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use driver::MappingFailed;
+pub use events::{EventCounters, EventTotals};
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
@@ -135,6 +137,8 @@ pub struct RunSummary {
     pub empty_receives: u64,
     /// Calls of DeleteMessageBatch to SQS.
     pub delete_calls: u64,
+    /// Asynchronous events of the Invoke API.
+    pub events: EventTotals,
     /// From the first read to the end of the drain.
     pub duration: Span,
     /// Whether every batch in flight came to its end.
@@ -257,9 +261,16 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
         receives: counters::get(&counters.receives),
         empty_receives: counters::get(&counters.empty_receives),
         delete_calls: counters::get(&counters.delete_calls),
+        events: counters.events.totals(),
         duration: clock.now().since(clock.started()),
         drained,
     };
+    if summary.events.unfinished > 0 {
+        tracing::warn!(
+            events = summary.events.unfinished,
+            "asynchronous events are lost with the end of the run: they wait in memory only"
+        );
+    }
     tracing::info!(drained, "{}", counters.line());
     Ok(summary)
 }

@@ -5,7 +5,7 @@ use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::lambda::LimitError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
-use crate::invoke::InvokeApi;
+use crate::invoke::{BindError, Callees, InvokeApi};
 use crate::poll::advice;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
@@ -25,7 +25,6 @@ use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
 use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Region, Surroundings, Target, TargetError};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -55,13 +54,8 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The Invoke API.
-    #[error("the Invoke API cannot listen on {address}: {source}")]
-    Listen {
-        /// As asked for.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    InvokeApi(#[from] BindError),
     /// The source of a mapping.
     #[error("mapping `{mapping}`: {cause}")]
     Source {
@@ -129,6 +123,7 @@ struct Shared<'a> {
     clock: Clock,
     store: Arc<Store>,
     targets: Vec<Arc<Target>>,
+    service: Arc<Region>,
     locals: Vec<Local>,
     recorder: Option<Recorder>,
     phase: &'a Arc<watch::Sender<Phase>>,
@@ -168,6 +163,7 @@ pub(crate) async fn open(
         clock,
         store: Arc::new(store),
         targets,
+        service: surroundings.region,
         locals: Vec::new(),
         recorder: recorder.transpose()?,
         phase,
@@ -204,10 +200,14 @@ impl Shared<'_> {
         let Some(address) = self.file.invoke_api else {
             return Ok(None);
         };
-        let region = self.file.aws.region.as_deref().unwrap_or("us-east-1");
-        let seed = self.file.poller.seed;
-        let api = InvokeApi::bind(address, self.targets.clone(), region, seed, self.clock).await;
-        let api = api.map_err(|source| OpenError::Listen { address, source })?;
+        let callees = Callees {
+            file: self.file,
+            targets: self.targets.clone(),
+            service: self.service.clone(),
+            clock: self.clock,
+            counters: self.options.counters.clone(),
+        };
+        let api = InvokeApi::bind(address, callees).await?;
         Ok(Some(api))
     }
 }

@@ -6,6 +6,7 @@ use super::convert::{
 };
 use super::diagnostic::Diagnostic;
 use super::dist;
+use super::event_invoke::{Owner, event_invoke};
 use super::functions::{MEMORY_MB, TIMEOUTS, reserved_sum};
 use super::load::seed;
 use super::mapping_keys::pairs;
@@ -155,7 +156,17 @@ pub(crate) fn targets(
     let mut names: Vec<Named> = Vec::new();
     let mut found: Vec<Option<Target>> = Vec::new();
     let mut reserved = Vec::new();
+    let is_served = root.peek("invoke_api").is_some();
     for table in root.tables(cx, "target", "[[target]]") {
+        if let Some(entry) = table.peek("event_invoke").filter(|_| !is_served) {
+            cx.push(
+                Diagnostic::new("nothing-happens", "nobody sends asynchronous events")
+                    .at(&entry.key_span)
+                    .label("without [invoke_api] it has no effect: mappings wait for answers")
+                    .help("add [invoke_api] with `listen`")
+                    .warning(),
+            );
+        }
         let (named, target, place) = target(table, cx);
         let share = target.as_ref().and_then(|t| t.limits.reserved_concurrency);
         reserved.extend(share.map(u64::from).zip(place));
@@ -223,10 +234,14 @@ fn target(mut table: Table<'_>, cx: &mut Cx) -> (Named, Option<Target>, Option<R
     let memory_mb = table
         .opt(cx, "memory_mb", integer(MEMORY_MB))
         .unwrap_or(128);
-    let (limits, place) = match kind {
+    let (mut limits, place) = match kind {
         Kind::Process => target_limits(&mut table, cx),
         Kind::Lambda | Kind::Http | Kind::Mock => (TargetLimits::default(), None),
     };
+    let events = table.opt(cx, "event_invoke", |at, cx| {
+        event_invoke(at, cx, &named.name, Owner::Function)
+    });
+    limits.event_invoke = events.unwrap_or_default();
     let kind = kind_of(&mut table, cx, kind);
     table.finish(cx);
     let function = named.name.clone();

@@ -1,7 +1,7 @@
 //! A checked poller file: plain data in which bad values cannot exist.
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
-use crate::scenario::{Arn, BrokerUrl, Dist, Keys, Region, SourceAccess};
+use crate::scenario::{Arn, BrokerUrl, Dist, EventInvoke, Keys, Region, SourceAccess};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -108,7 +108,7 @@ pub struct Target {
     pub timeout: Span,
     /// Told to processes as `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, 128 to 10,240.
     pub memory_mb: u32,
-    /// AWS's limits on a `process`.
+    /// AWS's limits on a `process`, and what becomes of the asynchronous events of any target.
     pub limits: TargetLimits,
 }
 
@@ -121,6 +121,8 @@ pub struct TargetLimits {
     pub keep_alive: Span,
     /// Its aliases, in file order.
     pub aliases: Vec<TargetAlias>,
+    /// What becomes of its asynchronous events, those that name an alias included.
+    pub event_invoke: EventInvoke,
 }
 
 impl Default for TargetLimits {
@@ -130,6 +132,7 @@ impl Default for TargetLimits {
             reserved_concurrency: None,
             keep_alive: Span::from_secs(600),
             aliases: Vec::new(),
+            event_invoke: EventInvoke::default(),
         }
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn target_limits(
         reserved_concurrency: reserved,
         keep_alive: keep_alive.unwrap_or(usual.keep_alive),
         aliases,
+        ..usual
     };
     (limits, place)
 }

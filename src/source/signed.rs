@@ -39,6 +39,7 @@ pub(crate) enum Service {
     Sns,
     S3,
     SecretsManager,
+    EventBridge,
 }
 
 /// A call to be signed.
@@ -61,6 +62,7 @@ impl Service {
             Self::Sns => "sns",
             Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
+            Self::EventBridge => "events",
         }
     }
 

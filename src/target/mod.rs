@@ -6,6 +6,8 @@ mod lambda;
 mod mock;
 pub mod process;
 mod region;
+#[cfg(test)]
+pub(crate) mod script;
 
 pub use region::Region;
 
@@ -162,6 +164,8 @@ enum Kind {
     Http(Box<http::Http>),
     Process(Box<process::Process>),
     Mock(mock::Mock),
+    #[cfg(test)]
+    Script(script::Script),
 }
 
 impl Target {
@@ -226,6 +230,27 @@ impl Target {
             Kind::Http(http) => http.invoke(request, event).await,
             Kind::Process(process) => process.invoke(name, request, event).await,
             Kind::Mock(mock) => mock.invoke().await,
+            #[cfg(test)]
+            Kind::Script(script) => script.invoke(name, request, event),
+        }
+    }
+
+    /// Admits an asynchronous event to the function named `name`, to be run at once.
+    ///
+    /// # Errors
+    /// The reason of the refusal, where it is known without a call.
+    pub fn admit_event(self: &Arc<Self>, name: &str) -> Result<Admission, ThrottleReason> {
+        Ok(Admission(match &self.kind {
+            Kind::Process(process) => Admitted::Process(Box::new(process.admit_event(name)?)),
+            _ => Admitted::Call(self.clone(), name.to_owned()),
+        }))
+    }
+
+    /// Whether [`admit_event`](Self::admit_event) could succeed now, as far as that is known of the function alone.
+    pub fn has_room_for_event(&self, name: &str) -> bool {
+        match &self.kind {
+            Kind::Process(process) => process.has_room_for_event(name),
+            _ => true,
         }
     }
 
@@ -234,7 +259,7 @@ impl Target {
     pub fn has(&self, name: &str) -> bool {
         match &self.kind {
             Kind::Process(process) => process.has(name),
-            Kind::Lambda(_) | Kind::Http(_) | Kind::Mock(_) => true,
+            _ => true,
         }
     }
 
@@ -242,6 +267,28 @@ impl Target {
     pub async fn close(&self) {
         if let Kind::Process(process) = &self.kind {
             process.close().await;
+        }
+    }
+}
+
+/// An asynchronous event that may run. One that is dropped instead gives back what it held.
+#[derive(Debug)]
+#[must_use = "whoever is admitted holds concurrency until it has run"]
+pub struct Admission(Admitted);
+
+#[derive(Debug)]
+enum Admitted {
+    Process(Box<process::Admitted>),
+    /// Everybody else says it only when called.
+    Call(Arc<Target>, String),
+}
+
+impl Admission {
+    /// Delivers `event` and waits for the end of the invocation.
+    pub async fn run(self, request: RequestId, event: Bytes) -> Reply {
+        match self.0 {
+            Admitted::Process(process) => process.run(request, event).await,
+            Admitted::Call(target, name) => target.invoke(&name, request, event).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The Lambda service that the processes of one poller file share: one account, one Region, the engine's own machine.
 
+use crate::engine::Time;
 use crate::engine::lambda::{
     AccountLimits, AliasId, AliasLimits, EnvironmentId, Fate, FunctionId, FunctionLimits, Lambda,
     Lease, LimitError, Reuse, ThrottleReason,
@@ -7,6 +8,7 @@ use crate::engine::lambda::{
 use crate::poll::Clock;
 use crate::scenario::{self, PollerFile, TargetKind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// The account's limits where the file states none: high enough never to matter, since AWS's limits protect a service that
 /// this machine is not.
@@ -18,6 +20,17 @@ pub struct Region {
     state: Mutex<State>,
     clock: Clock,
     functions: Vec<Function>,
+    /// Told of every end of an invocation.
+    freed: Notify,
+}
+
+/// Whom a request goes to, and what this machine can do at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Callee {
+    pub(super) function: FunctionId,
+    pub(super) alias: Option<AliasId>,
+    /// Invocations of the function at once: a limit of this machine, not of AWS.
+    pub(super) at_once: u32,
 }
 
 #[derive(Debug)]
@@ -82,6 +95,7 @@ impl Region {
             state: Mutex::new(State { lambda, retired }),
             clock,
             functions,
+            freed: Notify::new(),
         })
     }
 
@@ -104,34 +118,63 @@ impl Region {
         aliases.iter().map(|(_, id)| *id)
     }
 
-    /// Admits a request now, unless `at_once` of the function run already: a limit of this machine, not of AWS.
+    /// Admits a request now, unless as much of the function runs as can at once.
     ///
     /// # Errors
     /// The reason for the refusal.
-    pub(super) fn admit(
+    pub(super) fn admit(&self, callee: Callee) -> Result<Lease, ThrottleReason> {
+        self.admit_by(callee, |lambda, now| match callee.alias {
+            Some(alias) => lambda.admit_alias(now, alias),
+            None => lambda.admit(now, callee.function),
+        })
+    }
+
+    /// Admits an asynchronous event: no request rate limits it, and it uses up none.
+    ///
+    /// # Errors
+    /// The reason for the refusal.
+    pub(super) fn admit_event(&self, callee: Callee) -> Result<Lease, ThrottleReason> {
+        self.admit_by(callee, |lambda, now| {
+            lambda.admit_event(now, callee.function, callee.alias)
+        })
+    }
+
+    fn admit_by(
         &self,
-        function: FunctionId,
-        alias: Option<AliasId>,
-        at_once: u32,
+        callee: Callee,
+        admit: impl FnOnce(&mut Lambda, Time) -> Result<Lease, ThrottleReason>,
     ) -> Result<Lease, ThrottleReason> {
         let lambda = &mut self.lock().lambda;
         // Behind the lock, so that time does not go back between two requests.
         let now = self.clock.now();
-        if lambda.running(function) >= at_once {
+        if lambda.running(callee.function) >= callee.at_once {
             return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
         }
-        match alias {
-            Some(alias) => lambda.admit_alias(now, alias),
-            None => lambda.admit(now, function),
-        }
+        admit(lambda, now)
+    }
+
+    /// Whether an event could be admitted, as far as that is known of the function alone.
+    pub(super) fn has_room_for_event(&self, callee: Callee) -> bool {
+        let lambda = &mut self.lock().lambda;
+        let now = self.clock.now();
+        lambda.running(callee.function) < callee.at_once
+            && lambda.has_room_for_event(now, callee.function, callee.alias)
+    }
+
+    /// Waits until an invocation of any process has ended since the last call. For one waiter only.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     /// Takes a lease back, and lets `keep` do what must happen before the environment can serve again.
     pub(super) fn finish(&self, lease: Lease, fate: Fate, keep: impl FnOnce()) {
-        let lambda = &mut self.lock().lambda;
-        keep();
-        let now = self.clock.now();
-        lambda.finish(now, lease, fate);
+        {
+            let lambda = &mut self.lock().lambda;
+            keep();
+            let now = self.clock.now();
+            lambda.finish(now, lease, fate);
+        }
+        self.freed.notify_one();
     }
 
     /// How many environments of an alias are kept ready.

@@ -18,15 +18,26 @@ use tidegate::scenario::Aws;
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
 
 /// Status, content type and body of an answer.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     content_type: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 /// A call of a service for which the tests have no client. The server looks no further than the service's name in the
 /// signature.
-async fn call(service: &str, method: Method, path: &str, form: &str) -> Answer {
+pub(crate) async fn call(service: &str, method: Method, path: &str, form: &str) -> Answer {
+    call_of(service, method, path, "", form).await
+}
+
+/// A call of a service that speaks a JSON protocol: `target` is what says which call it is.
+pub(crate) async fn call_of(
+    service: &str,
+    method: Method,
+    path: &str,
+    target: &str,
+    body: &str,
+) -> Answer {
     let url = format!("{}{path}", server_url(MINISTACK_URL).trim_end_matches('/'));
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
@@ -35,8 +46,15 @@ async fn call(service: &str, method: Method, path: &str, form: &str) -> Answer {
         .method(method)
         .uri(url)
         .header("authorization", authorization)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Full::new(Bytes::from(form.to_owned())))
+        .header(
+            "content-type",
+            match target {
+                "" => "application/x-www-form-urlencoded",
+                _ => "application/x-amz-json-1.1",
+            },
+        )
+        .header("x-amz-target", target)
+        .body(Full::new(Bytes::from(body.to_owned())))
         .expect("a request");
     let client = Client::builder(TokioExecutor::new()).build_http();
     let response = client.request(request).await.expect("an answer");
@@ -52,7 +70,7 @@ async fn call(service: &str, method: Method, path: &str, form: &str) -> Answer {
     }
 }
 
-fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let rests = xml.split(open.as_str()).skip(1);
     rests
@@ -61,22 +79,22 @@ fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 /// A bucket of the test's own.
-struct Bucket(String);
+pub(crate) struct Bucket(String);
 
 impl Bucket {
-    async fn create() -> Self {
+    pub(crate) async fn create() -> Self {
         let bucket = Self(unique("failed"));
         let answer = call("s3", Method::PUT, &format!("/{}", bucket.0), "").await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         bucket
     }
 
-    fn arn(&self) -> String {
+    pub(crate) fn arn(&self) -> String {
         format!("arn:aws:s3:::{}", self.0)
     }
 
     /// Every object: key, content type and content.
-    async fn objects(&self) -> Vec<(String, String, String)> {
+    pub(crate) async fn objects(&self) -> Vec<(String, String, String)> {
         let list = call("s3", Method::GET, &format!("/{}?list-type=2", self.0), "").await;
         let mut objects = Vec::new();
         for key in elements(&list.body, "Key") {
@@ -87,7 +105,7 @@ impl Bucket {
     }
 }
 
-async fn body_of_next_message(queue: &Queue) -> String {
+pub(crate) async fn body_of_next_message(queue: &Queue) -> String {
     eventually("a message", async || {
         let answer = queue
             .client
@@ -165,20 +183,25 @@ async fn a_queue_holds_the_record_as_it_was_sent() {
     queue.delete().await;
 }
 
-#[tokio::test]
-async fn a_subscriber_of_a_topic_gets_the_record_as_it_was_sent() {
+/// A topic of the test's own, whose notifications come to `queue`.
+pub(crate) async fn topic_into(queue: &Queue) -> String {
     let name = unique("topic");
     let form = format!("Action=CreateTopic&Version=2010-03-31&Name={name}");
     let created = call("sns", Method::POST, "/", &form).await;
     let topic = elements(&created.body, "TopicArn")[0].to_owned();
-    let queue = Queue::create(&[]).await;
     let form = format!(
         "Action=Subscribe&Version=2010-03-31&TopicArn={topic}&Protocol=sqs&Endpoint={}",
         queue.arn
     );
     let subscribed = call("sns", Method::POST, "/", &form).await;
     assert_eq!(subscribed.status, 200, "{}", subscribed.body);
+    topic
+}
 
+#[tokio::test]
+async fn a_subscriber_of_a_topic_gets_the_record_as_it_was_sent() {
+    let queue = Queue::create(&[]).await;
+    let topic = topic_into(&queue).await;
     open(&topic)
         .await
         .deliver(&record())

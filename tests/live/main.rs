@@ -8,6 +8,7 @@
 )]
 
 mod activemq;
+mod asynchronous;
 mod destinations;
 mod dynamodb;
 mod function;

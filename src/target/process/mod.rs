@@ -8,6 +8,7 @@ mod environment;
 mod guard;
 mod runtime_api;
 
+use super::region::Callee;
 use super::{Region, Reply, RequestId, Surroundings};
 use crate::engine::lambda::{AliasId, Fate, FunctionId, Lease, Start, ThrottleReason};
 use crate::engine::{FunctionName, Outcome, Span};
@@ -121,17 +122,90 @@ impl Process {
     /// Runs `event` on an environment and waits for its answer, its end, or the timeout. `name` is the function as it was
     /// called, with the alias if there is one.
     pub async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Reply {
-        let (mut running, idle) = match self.admit(name) {
-            Ok(admitted) => admitted,
-            Err(reason) => return Reply::from(reason),
-        };
-        let spec = &self.shared.spec;
+        let lease = self.shared.region.admit(self.callee(name));
+        match lease.map(|lease| self.admitted(lease)) {
+            Ok(admitted) => admitted.run(request, event).await,
+            Err(reason) => Reply::from(reason),
+        }
+    }
+
+    /// Admits an asynchronous event that is to run at once.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    pub(super) fn admit_event(&self, name: &str) -> Result<Admitted, ThrottleReason> {
+        let lease = self.shared.region.admit_event(self.callee(name));
+        lease.map(|lease| self.admitted(lease))
+    }
+
+    /// Whether an event could be admitted, as far as that is known.
+    pub(super) fn has_room_for_event(&self, name: &str) -> bool {
+        self.shared.region.has_room_for_event(self.callee(name))
+    }
+
+    /// Whether the function is known by `name`: by itself, or by one of its aliases.
+    pub fn has(&self, name: &str) -> bool {
+        let Shared {
+            region, function, ..
+        } = &*self.shared;
+        match FunctionName::parse(name).ok().and_then(|n| n.qualifier) {
+            None | Some("$LATEST") => true,
+            Some(qualifier) => region.alias(*function, qualifier).is_some(),
+        }
+    }
+
+    /// Kills every environment and waits for their ends.
+    pub async fn close(&self) {
+        self.reaper.abort();
+        let idle = std::mem::take(&mut *self.shared.idle());
+        for environment in idle.into_values() {
+            environment.end(&self.shared.guard).await;
+        }
+    }
+
+    fn callee(&self, name: &str) -> Callee {
+        let Shared {
+            region, function, ..
+        } = &*self.shared;
+        let qualifier = FunctionName::parse(name).ok().and_then(|n| n.qualifier);
+        Callee {
+            function: *function,
+            alias: qualifier.and_then(|q| region.alias(*function, q)),
+            at_once: self.concurrency,
+        }
+    }
+
+    fn admitted(&self, lease: Lease) -> Admitted {
+        let idle = self.shared.idle().remove(&place(&lease));
+        Admitted {
+            running: Running {
+                shared: self.shared.clone(),
+                lease: Some(lease),
+            },
+            idle: idle.filter(|_| lease.start == Start::Warm),
+        }
+    }
+}
+
+/// A request that has its environment, if one was idle.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    running: Running,
+    idle: Option<Environment>,
+}
+
+impl Admitted {
+    /// Runs `event` and waits for its answer, its end, or the timeout.
+    pub(super) async fn run(self, request: RequestId, event: Bytes) -> Reply {
+        let Self { mut running, idle } = self;
+        let shared = running.shared.clone();
+        let spec = &shared.spec;
         let (environment, ended) = match idle {
             Some(mut environment) => {
                 let ended = environment.invoke(spec, request, event).await;
                 (environment, ended)
             }
-            None => match self.cold(request, event).await {
+            None => match shared.cold(request, event).await {
                 Ok(ran) => ran,
                 Err(error) => {
                     tracing::error!(function = spec.function, %request, %error, "the process does not start");
@@ -155,26 +229,22 @@ impl Process {
                 running.end(Fate::Keep, Some(environment));
             }
             Ended::TimedOut(_) | Ended::InitTimedOut => {
-                environment.end(&self.shared.guard).await;
+                environment.end(&shared.guard).await;
                 running.end(Fate::Reset, None);
             }
             Ended::Exited(_) | Ended::InitError { .. } => {
-                environment.end(&self.shared.guard).await;
+                environment.end(&shared.guard).await;
                 running.end(Fate::Destroy, None);
             }
         }
         Reply::failed(Outcome::FunctionError, body)
     }
+}
 
-    /// Whether the function is known by `name`: by itself, or by one of its aliases.
-    pub fn has(&self, name: &str) -> bool {
-        let Shared {
-            region, function, ..
-        } = &*self.shared;
-        match FunctionName::parse(name).ok().and_then(|n| n.qualifier) {
-            None | Some("$LATEST") => true,
-            Some(qualifier) => region.alias(*function, qualifier).is_some(),
-        }
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<Place, Environment>> {
+        // Only whole environments are put in and taken out.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `event` on a new environment. One that does not initialise in time is killed, and initialises again within
@@ -184,7 +254,7 @@ impl Process {
         request: RequestId,
         event: Bytes,
     ) -> Result<(Environment, Ended), ProcessError> {
-        let Shared { spec, guard, .. } = &*self.shared;
+        let Self { spec, guard, .. } = self;
         let mut environment = Environment::start(spec, guard, Kind::OnDemand).await?;
         let ended = environment.invoke(spec, request, event.clone()).await;
         if !matches!(ended, Ended::InitTimedOut) {
@@ -197,38 +267,6 @@ impl Process {
         let again = tokio::time::timeout(limit, environment.invoke_unhurried(spec, request, event));
         let ended = again.await.unwrap_or(Ended::TimedOut(spec.timeout));
         Ok((environment, ended))
-    }
-
-    /// Kills every environment and waits for their ends.
-    pub async fn close(&self) {
-        self.reaper.abort();
-        let idle = std::mem::take(&mut *self.shared.idle());
-        for environment in idle.into_values() {
-            environment.end(&self.shared.guard).await;
-        }
-    }
-
-    fn admit(&self, name: &str) -> Result<(Running<'_>, Option<Environment>), ThrottleReason> {
-        let shared = &*self.shared;
-        let qualifier = FunctionName::parse(name).ok().and_then(|n| n.qualifier);
-        let alias = qualifier.and_then(|q| shared.region.alias(shared.function, q));
-        let lease = shared
-            .region
-            .admit(shared.function, alias, self.concurrency)?;
-        let idle = shared.idle().remove(&place(&lease));
-        let running = Running {
-            shared,
-            lease: Some(lease),
-        };
-        let idle = idle.filter(|_| lease.start == Start::Warm);
-        Ok((running, idle))
-    }
-}
-
-impl Shared {
-    fn idle(&self) -> MutexGuard<'_, BTreeMap<Place, Environment>> {
-        // Only whole environments are put in and taken out.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts what is provisioned, all of it at once, and waits until it is initialised.
@@ -250,12 +288,13 @@ impl Shared {
 }
 
 /// An admitted invocation. When it is dropped before its end, its environment has gone with it.
-struct Running<'a> {
-    shared: &'a Shared,
+#[derive(Debug)]
+struct Running {
+    shared: Arc<Shared>,
     lease: Option<Lease>,
 }
 
-impl Running<'_> {
+impl Running {
     fn end(&mut self, fate: Fate, environment: Option<Environment>) {
         let Some(lease) = self.lease.take() else {
             return;
@@ -269,7 +308,7 @@ impl Running<'_> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         self.end(Fate::Destroy, None);
     }

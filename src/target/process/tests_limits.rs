@@ -46,6 +46,41 @@ async fn a_process_obeys_its_reserved_concurrency() {
     process.close().await;
 }
 
+/// Rule `async-no-request-rate`, in real time.
+#[tokio::test]
+async fn events_need_concurrency_but_no_request_rate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = reserving(1, folder.path()).await;
+    let runtime = async {
+        let (_, address) = endpoints(folder.path(), 1).await.remove(0);
+        loop {
+            serve(&address).await;
+        }
+    };
+    let events = async {
+        for _ in 0..25 {
+            assert!(process.has_room_for_event("f"));
+            let admitted = process.admit_event("f").expect("it may run");
+            // While it runs there is no room for another, and its end is told.
+            assert!(!process.has_room_for_event("f"));
+            let refused = process.admit_event("f").expect_err("all is reserved");
+            let reason = ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded;
+            assert_eq!(refused, reason);
+            let freed = process.shared.region.freed();
+            let (reply, ()) = tokio::join!(admitted.run(REQUESTS[0], EVENT), freed);
+            assert_eq!(reply.outcome, Outcome::Success);
+        }
+    };
+    within(async {
+        tokio::select! {
+            () = events => {}
+            () = runtime => {}
+        }
+    })
+    .await;
+    process.close().await;
+}
+
 #[tokio::test]
 async fn ten_requests_a_second_for_each_unit_of_a_reservation() {
     let folder = tempfile::tempdir().expect("a folder");

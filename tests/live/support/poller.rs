@@ -19,6 +19,8 @@ pub(crate) struct Poller {
     function: String,
     mapping: String,
     target: String,
+    /// Replaces mapping and target.
+    whole: Option<String>,
 }
 
 /// A running poller. It is killed when it is dropped.
@@ -55,6 +57,7 @@ impl Poller {
             mapping: format!("name = \"tested\"\nEventSourceArn = \"{arn}\"\n{mapping}\n"),
             function: "f".to_owned(),
             target: String::new(),
+            whole: None,
             folder,
             endpoint,
         }
@@ -68,10 +71,23 @@ impl Poller {
             mapping: format!("name = \"tested\"\n{mapping}\n"),
             function: "f".to_owned(),
             target: String::new(),
+            whole: None,
             folder,
             endpoint: "http://127.0.0.1:9".to_owned(),
         }
         .function("")
+    }
+
+    /// The server that stands for AWS.
+    pub(crate) fn of_server(mut self, endpoint: String) -> Self {
+        self.endpoint = endpoint;
+        self
+    }
+
+    /// A poller file of these lines, which may name files by [`path`](Self::path).
+    pub(crate) fn whole(mut self, text: String) -> Self {
+        self.whole = Some(text);
+        self
     }
 
     /// Invokes the test function as a process, with further lines for its `[[target]]`.
@@ -109,10 +125,16 @@ impl Poller {
     /// Starts the program on the file.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let file = self.path("poller.toml");
+        let tables = match &self.whole {
+            Some(text) => text.clone(),
+            None => format!(
+                "[[mapping]]\nFunctionName = \"{}\"\n{}[[target]]\nfunction = \"{}\"\n{}",
+                self.function, self.mapping, self.function, self.target
+            ),
+        };
         let text = format!(
-            "[aws]\nregion = \"{REGION}\"\nendpoint_url = \"{}\"\n[poller]\nstore = \"checkpoints.redb\"\n\
-             [[mapping]]\nFunctionName = \"{}\"\n{}[[target]]\nfunction = \"{}\"\n{}",
-            self.endpoint, self.function, self.mapping, self.function, self.target
+            "[aws]\nregion = \"{REGION}\"\nendpoint_url = \"{}\"\n[poller]\nstore = \"checkpoints.redb\"\n{tables}",
+            self.endpoint
         );
         std::fs::write(&file, text).expect("the file is written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
@@ -224,6 +246,16 @@ impl Running {
     /// Waits until it has said this.
     pub(crate) fn await_output(&self, text: &str) {
         wait_until(text, || self.said().contains(text).then_some(()));
+    }
+
+    /// Waits until it has said this, and returns the word that follows.
+    pub(crate) fn await_word_after(&self, text: &str) -> String {
+        wait_until(text, || {
+            let said = self.said();
+            let (_, rest) = said.split_once(text)?;
+            let (line, _) = rest.split_once('\n')?;
+            line.split_whitespace().next().map(str::to_owned)
+        })
     }
 
     pub(crate) fn wait(mut self) -> Ended {

@@ -105,3 +105,15 @@ pub const FUNCTION_TIMEOUT_MAX: Span = Span::from_secs(900);
 pub const UNRESERVED_CONCURRENCY_MIN: u32 = 100;
 /// Requests per second for each unit of concurrency (Lambda quotas).
 pub const REQUESTS_PER_SEC_PER_CONCURRENCY: u32 = 10;
+/// How long an environment on demand may initialise before its invocation (developer guide, "Lambda execution
+/// environment").
+pub const INIT_MAX: Span = Span::from_secs(10);
+/// How long an environment that is prepared ahead may initialise, unless the function's timeout is longer (developer
+/// guide, "Lambda execution environment").
+pub const PREPARED_INIT_MAX: Span = Span::from_secs(130);
+/// How long a snapshot may take to be restored (developer guide, "SnapStart").
+pub const RESTORE_MAX: Span = Span::from_secs(10);
+/// Shutdown of an environment with internal extensions (developer guide, "Lambda execution environment").
+pub const SHUTDOWN_INTERNAL: Span = Span::from_millis(500);
+/// Shutdown of an environment with external extensions (developer guide, "Lambda execution environment").
+pub const SHUTDOWN_EXTERNAL: Span = Span::from_secs(2);

@@ -357,6 +357,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
         bin: Span::from_secs(1),
         warm_up: Span::from_secs(120),
         functions: vec![checkout(noise), resize(noise)],
+        versions: Vec::new(),
         mappings: vec![clicks(noise), jobs(noise)],
         faults: vec![(
             "function_errors of checkout".to_owned(),
@@ -398,6 +399,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
         replications: 1,
         measured_s: 1_680.0,
         functions,
+        versions: Vec::new(),
         mappings: series
             .mappings
             .iter()

@@ -19,6 +19,8 @@ pub struct FunctionRecorder {
     running: Gauge,
     provisioned: Gauge,
     allocated: Gauge,
+    /// Provisioned environments replaced until the last bin's end.
+    recycled_before: u64,
 }
 
 /// Provisioned concurrency of a function over all of its aliases.
@@ -37,6 +39,9 @@ struct Totals {
     timeouts: u64,
     throttles: [u64; 5],
     cold_starts: u64,
+    crashes: u64,
+    init_errors: u64,
+    recycled: u64,
     client_retries: u64,
     provisioned: u64,
     spillover: u64,
@@ -46,6 +51,19 @@ struct Totals {
     duration: Histogram,
     latency: Histogram,
     init: Histogram,
+    restore: Histogram,
+    post_runtime: Histogram,
+}
+
+/// What few invocations have, beside [`Started`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extraordinary {
+    /// Time of extensions after the response.
+    pub post_runtime: Span,
+    /// Its process ended.
+    pub crashed: bool,
+    /// Its initialisation or restore failed, and so did it.
+    pub init_failed: bool,
 }
 
 /// An invocation as it begins; its end is known already.
@@ -55,6 +73,8 @@ pub struct Started {
     pub duration: Span,
     /// Time of the initialisation before it, for cold starts.
     pub init: Option<Span>,
+    /// The initialisation was the restore of a snapshot.
+    pub is_restore: bool,
     /// From the caller's first attempt to the beginning of this invocation.
     pub waited: Span,
     /// Whether it ends in a function error.
@@ -129,11 +149,35 @@ impl FunctionRecorder {
         let init = started.init.unwrap_or(Span::ZERO);
         if started.init.is_some() {
             self.bin.cold_starts += 1;
-            self.total.init.record(init.as_nanos());
+            let total = &mut self.total;
+            let kind = if started.is_restore {
+                &mut total.restore
+            } else {
+                &mut total.init
+            };
+            kind.record(init.as_nanos());
         }
         self.total.duration.record(started.duration.as_nanos());
         let latency = started.waited + init + started.duration;
         self.other.record(latency.as_nanos());
+    }
+
+    /// An invocation that just [`started`](Self::started) has more to tell.
+    #[cold]
+    pub fn extraordinary(&mut self, told: &Extraordinary) {
+        self.total.crashes += u64::from(told.crashed);
+        self.total.init_errors += u64::from(told.init_failed);
+        if told.post_runtime > Span::ZERO {
+            self.total
+                .post_runtime
+                .record(told.post_runtime.as_nanos());
+        }
+    }
+
+    /// So many provisioned environments were replaced since the beginning of the run.
+    pub fn recycled(&mut self, since_start: u64) {
+        self.total.recycled += since_start - self.recycled_before;
+        self.recycled_before = since_start;
     }
 
     /// A request was refused.
@@ -265,9 +309,15 @@ impl FunctionRecorder {
                 4,
             ),
             scalings_refused: Figure::count(total.scalings_refused),
+            provisioned_recycled: Figure::count(total.recycled),
+            crashes: Figure::count(total.crashes),
+            init_errors: Figure::count(total.init_errors),
             duration: Percentiles::of_nanos(&total.duration),
             latency: Percentiles::of_nanos(&total.latency),
             init_duration: Percentiles::of_nanos(&total.init),
+            restore_duration: Percentiles::of_nanos(&total.restore),
+            restores: Figure::count(total.restore.count()),
+            post_runtime_extensions_duration: Percentiles::of_nanos(&total.post_runtime),
             concurrent_executions: self.running.mean_max(nanos),
             environments: MeanMax {
                 mean: Figure::new(environment_area as f64 / nanos, 3),

@@ -11,11 +11,12 @@ mod mapping;
 mod series;
 mod shards;
 mod summary;
+mod version;
 
 pub use combine::combine;
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
-pub use function::{FunctionRecorder, Provisioned, Started};
+pub use function::{Extraordinary, FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
 pub use last_result::LastResult;
@@ -25,6 +26,7 @@ pub use summary::{
     Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
     MeanMax, Percentiles, Summary, ThrottleReasons,
 };
+pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
 #[cfg(test)]
 pub(crate) mod fixture;

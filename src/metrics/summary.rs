@@ -1,6 +1,6 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
-use super::{DeadLetterReason, DeadLetters, Histogram};
+use super::{DeadLetterReason, DeadLetters, Histogram, VersionSummary};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -80,6 +80,9 @@ pub struct Summary {
     /// Functions, in file order.
     #[serde(serialize_with = "as_map")]
     pub functions: Vec<(String, FunctionSummary)>,
+    /// Published versions by `function:number`, functions in file order.
+    #[serde(serialize_with = "as_map", skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<(String, VersionSummary)>,
     /// Mappings, in file order.
     #[serde(serialize_with = "as_map")]
     pub mappings: Vec<(String, MappingSummary)>,
@@ -173,12 +176,24 @@ pub struct FunctionSummary {
     pub provisioned_concurrency_utilization: Figure,
     /// Times that autoscaling asked for more provisioned concurrency than the account or the reservation allows.
     pub scalings_refused: Figure,
+    /// Provisioned environments that were replaced because their lifetime was over.
+    pub provisioned_recycled: Figure,
+    /// Invocations whose process ended (Runtime.ExitError).
+    pub crashes: Figure,
+    /// Invocations that failed because their initialisation or restore did.
+    pub init_errors: Figure,
     /// Handler time, ms.
     pub duration: Percentiles,
     /// As the caller sees it: initialisation and handler (and the waits between client retries), ms.
     pub latency: Percentiles,
     /// Initialisation of cold starts, ms.
     pub init_duration: Percentiles,
+    /// Restores of SnapStart, ms.
+    pub restore_duration: Percentiles,
+    /// Restores of SnapStart: cold starts that took no initialisation.
+    pub restores: Figure,
+    /// Time of extensions after the response, of invocations that had some, ms.
+    pub post_runtime_extensions_duration: Percentiles,
     /// Busy environments.
     pub concurrent_executions: MeanMax,
     /// Busy and idle environments.

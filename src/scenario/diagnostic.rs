@@ -36,7 +36,8 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 45] = [
+pub const CODES: [&str; 52] = [
+    "alias-weights",
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -44,6 +45,8 @@ pub const CODES: [&str; 45] = [
     "bad-schedule",
     "bad-unit",
     "conflicting-keys",
+    "deployment-impossible",
+    "deployments-overlap",
     "duplicate-key",
     "duplicate-name",
     "empty-file",
@@ -65,6 +68,8 @@ pub const CODES: [&str; 45] = [
     "path-escapes",
     "provisioned-above-reserved",
     "provisioned-needs-alias",
+    "provisioned-needs-version",
+    "provisioned-twice",
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",
@@ -72,6 +77,8 @@ pub const CODES: [&str; 45] = [
     "reshard-unordered",
     "shard-closed",
     "shards-apart",
+    "snap-start-needs-version",
+    "snap-start-or-provisioned",
     "sqs-visibility-advice",
     "syntax",
     "timeout-above-visibility",

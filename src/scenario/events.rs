@@ -1,17 +1,18 @@
-//! `[[event]]`: what somebody does to running mappings, and when.
+//! `[[event]]`: what somebody does while everything runs, and when.
 
 use super::convert::{Named, duration, text};
+use super::deployments::{deployments, is_deployment};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::mapping_keys::{Clock, parameters};
 use super::mappings::{Declared, checked};
-use super::model::{MappingChange, MappingEvent};
+use super::model::{Deployment, Function, MappingChange, MappingEvent};
 use super::node::{Entry, Value};
 use super::read::{At, Cx, Table, single};
 use crate::engine::Span;
 use crate::engine::config::{CREATE_ONLY, MappingParameters};
 
-const KINDS: [&str; 3] = ["disable", "enable", "update"];
+const KINDS: [&str; 4] = ["disable", "enable", "update", "deploy"];
 
 /// An event before updates are applied one after the other.
 struct Planned<'n> {
@@ -26,15 +27,18 @@ enum What<'n> {
     Update(Table<'n>, Box<MappingParameters>, String),
 }
 
-/// The events in the order in which they happen; those of one instant in file order. Indices are those of `declared`.
+/// The events in the order in which they happen, those of mappings apart; those of one instant in file order. Indices are
+/// those of `declared`.
 pub(crate) fn events(
     root: &mut Table<'_>,
     cx: &mut Cx,
     names: &[Named],
     declared: &[Declared],
+    functions: &[(Named, Function)],
     end: Span,
-) -> Vec<MappingEvent> {
+) -> (Vec<MappingEvent>, Vec<Deployment>) {
     let tables = root.tables(cx, "event", "[[event]]");
+    let (deploys, tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_deployment);
     let mut planned: Vec<Planned<'_>> = tables
         .into_iter()
         .filter_map(|table| event(table, cx, names, declared, end))
@@ -59,7 +63,7 @@ pub(crate) fn events(
         };
         found.push(MappingEvent { at, mapping, what });
     }
-    found
+    (found, deployments(deploys, cx, functions))
 }
 
 fn event<'n>(

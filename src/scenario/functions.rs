@@ -1,11 +1,11 @@
 //! `[region]` and `[[function]]`.
 
 use super::aliases::{self, WallClock};
-use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
+use super::convert::{Named, choice, integer, name, unique};
 use super::diagnostic::Diagnostic;
-use super::dist;
-use super::model::{Dist, Function, Region};
+use super::model::{Dist, Function, Lifecycle, Region};
 use super::read::{At, Cx, Table};
+use super::{behaviour, versions};
 use crate::engine::lambda::Reuse;
 use crate::engine::{Ratio, Span, limits};
 use std::ops::Range;
@@ -82,39 +82,34 @@ fn function(
         ("random", Reuse::Random),
     ];
     let named = table.req(cx, "name", "\"checkout\"", name);
-    let duration_dist = table.req(cx, "duration", "\"80ms\"", dist::time);
+    if table.entry("duration").is_none() {
+        table.missing(cx, "duration", "\"80ms\"");
+    }
     let reserved = table.entry("reserved_concurrency");
-    let function = Function {
+    let base = Function {
         name: named
             .as_ref()
             .map(|named| named.name.clone())
             .unwrap_or_default(),
-        memory_mb: table
-            .opt(cx, "memory_mb", integer(MEMORY_MB))
-            .unwrap_or(128),
-        timeout: table
-            .opt(cx, "timeout", duration_in(TIMEOUTS))
-            .unwrap_or(Span::from_secs(3)),
-        duration: duration_dist.unwrap_or(Dist::Constant(0.0)),
-        cold_duration: table.opt(cx, "cold_duration", dist::time),
-        per_record: table.opt(cx, "per_record", duration).unwrap_or(Span::ZERO),
-        init: table
-            .opt(cx, "init", dist::time)
-            .unwrap_or(Dist::Constant(INIT_DEFAULT)),
-        error_rate: table.opt(cx, "error_rate", ratio).unwrap_or(Ratio::ZERO),
-        poison: table.opt(cx, "poison", ratio).unwrap_or(Ratio::ZERO),
-        keep_alive: table
-            .opt(cx, "keep_alive", duration)
-            .unwrap_or(Span::from_secs(600)),
+        memory_mb: 128,
+        timeout: Span::from_secs(3),
+        duration: Dist::Constant(0.0),
+        cold_duration: None,
+        per_record: Span::ZERO,
+        init: Dist::Constant(INIT_DEFAULT),
+        error_rate: Ratio::ZERO,
+        poison: Ratio::ZERO,
+        keep_alive: Span::from_secs(600),
         reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
         reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
+        lifecycle: Lifecycle::default(),
+        versions: Vec::new(),
         aliases: Vec::new(),
     };
-    let aliases = aliases::aliases(&mut table, cx, function.reserved_concurrency, clock);
-    let function = Function {
-        aliases,
-        ..function
-    };
+    let mut function = behaviour::read(&mut table, cx, base);
+    behaviour::lives(&mut table, cx, &mut function);
+    let numbers = versions::versions(&mut table, cx, &mut function, clock);
+    aliases::aliases(&mut table, cx, &mut function, numbers, clock);
     aliases::refuse_unaliased(&mut table, cx);
     table.finish(cx);
     (

@@ -23,7 +23,7 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 24] = [
+const FUNCTION: [(&str, Figure); 30] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -48,12 +48,30 @@ const FUNCTION: [(&str, Figure); 24] = [
     ("AllocatedProvisionedConcurrentExecutions", Level),
     ("ProvisionedConcurrencyUtilization", Share),
     ("ScalingsRefused", Count),
+    ("ProvisionedRecycled", Count),
+    ("Crashes", Count),
+    ("InitErrors", Count),
     ("Duration", Times),
     ("Latency", Times),
     ("InitDuration", Times),
+    ("RestoreDuration", Times),
+    ("Restores", Count),
+    ("PostRuntimeExtensionsDuration", Times),
     ("ConcurrentExecutions", Level),
     ("Environments", Level),
     ("EnvironmentLifespanS", Share),
+];
+
+/// Figures of versions, named as in the summary.
+const VERSION: [(&str, Figure); 8] = [
+    ("Invocations", Count),
+    ("Errors", Count),
+    ("ErrorShare", Share),
+    ("Timeouts", Count),
+    ("ColdStarts", Count),
+    ("ProvisionedConcurrencyInvocations", Count),
+    ("Duration", Times),
+    ("InitDuration", Times),
 ];
 
 /// Figures of mappings, named as in the summary.
@@ -117,23 +135,33 @@ pub(crate) fn gates(
     root: &mut Table<'_>,
     cx: &mut Cx,
     functions: &[&Named],
+    versions: &[&str],
     mappings: &[Named],
 ) -> Vec<Gate> {
+    let subjects = Subjects {
+        functions,
+        versions,
+        mappings,
+    };
     let tables = root.tables(cx, "gate", "[[gate]]");
     tables
         .into_iter()
-        .filter_map(|table| gate(table, cx, functions, mappings))
+        .filter_map(|table| gate(table, cx, subjects))
         .collect()
 }
 
-fn gate(
-    mut table: Table<'_>,
-    cx: &mut Cx,
-    functions: &[&Named],
-    mappings: &[Named],
-) -> Option<Gate> {
+/// What has figures.
+#[derive(Clone, Copy)]
+struct Subjects<'a> {
+    functions: &'a [&'a Named],
+    /// As `function:number`.
+    versions: &'a [&'a str],
+    mappings: &'a [Named],
+}
+
+fn gate(mut table: Table<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<Gate> {
     let found = table.req(cx, "metric", "\"checkout.Throttles\"", |at, cx| {
-        metric(at, cx, functions, mappings)
+        metric(at, cx, subjects)
     });
     let statistic = statistic(&mut table, cx, found.as_ref().map(|(_, figure)| *figure));
     let times = found
@@ -154,12 +182,12 @@ fn gate(
 }
 
 /// `subject.Metric`.
-fn metric(
-    at: At<'_>,
-    cx: &mut Cx,
-    functions: &[&Named],
-    mappings: &[Named],
-) -> Option<(String, Figure)> {
+fn metric(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<(String, Figure)> {
+    let Subjects {
+        functions,
+        versions,
+        mappings,
+    } = subjects;
     let written = text(at, cx)?;
     let Some((subject, name)) = written.split_once('.') else {
         cx.push(
@@ -172,9 +200,11 @@ fn metric(
     };
     let is_function = functions.iter().any(|named| named.name == subject);
     let is_mapping = mappings.iter().any(|named| named.name == subject);
-    if !is_function && !is_mapping {
+    let is_version = versions.contains(&subject);
+    if !is_function && !is_mapping && !is_version {
         let known = || {
             let functions = functions.iter().map(|named| named.name.as_str());
+            let functions = functions.chain(versions.iter().copied());
             functions.chain(mappings.iter().map(|named| named.name.as_str()))
         };
         cx.push(unknown_name(at.key, subject, &at.node.span, known));
@@ -182,13 +212,18 @@ fn metric(
     }
     let known = || {
         let functions = FUNCTION.iter().filter(move |_| is_function);
-        functions.chain(MAPPING.iter().filter(move |_| is_mapping))
+        let versions = VERSION.iter().filter(move |_| is_version);
+        functions
+            .chain(versions)
+            .chain(MAPPING.iter().filter(move |_| is_mapping))
     };
     if let Some((_, figure)) = known().find(|(metric, _)| *metric == name) {
         return Some((written.to_owned(), *figure));
     }
     let what = if is_function {
         "a function"
+    } else if is_version {
+        "a version"
     } else {
         "a mapping"
     };

@@ -8,7 +8,9 @@ mod traffic;
 
 pub use dist::Dist;
 pub use fault::{Fault, FaultKind};
-pub use function::{Alias, Function, ScalableTarget, ScheduledAction};
+pub use function::{
+    Alias, Deployment, Function, Lifecycle, ScalableTarget, ScheduledAction, Version,
+};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
 };
@@ -45,6 +47,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What is done to mappings while they run, by time.
     pub events: Vec<MappingEvent>,
+    /// Versions that take over while everything runs, by time.
+    pub deployments: Vec<Deployment>,
     /// Thresholds that decide the exit code.
     pub gates: Vec<Gate>,
 }
@@ -60,7 +64,7 @@ pub struct Region {
     pub caller_requests_per_sec: Option<u32>,
 }
 
-pub use crate::engine::lambda::{Reuse, TargetTracking};
+pub use crate::engine::lambda::{Reuse, Routing, TargetTracking};
 
 /// An event source mapping of the scenario.
 #[derive(Clone, Debug)]

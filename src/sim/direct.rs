@@ -1,9 +1,7 @@
 //! Direct callers: their arrivals, their invocations and their retries.
 
-use super::function::End;
 use super::world::{Inner, Pending};
 use crate::engine::{Span, Time};
-use crate::metrics::Started;
 use crate::scenario::Retry;
 
 /// A call that may take several attempts.
@@ -45,24 +43,21 @@ impl Inner<'_> {
                 return;
             }
         };
-        let course = self.functions[function].course(lease.start, &[], false);
-        self.recorders[function].started(&Started {
-            duration: course.duration,
-            init: course.init,
-            waited: self.now.since(call.first),
-            failed: course.end.is_error(),
-            timed_out: course.end == End::Timeout,
-            is_provisioned: lease.is_provisioned,
-        });
-        self.invocations += 1;
+        let waited = self.now.since(call.first);
+        let course = self.begin(&lease, waited, &[], false);
         let ends = self.now + course.busy();
         let fate = course.fate();
-        let pending = if course.end.is_error() && traffic.retry.is_some() {
-            Pending::CallFails { lease, fate, call }
+        let tries_again = course.end.is_error() && traffic.retry.is_some();
+        if course.lingers() > Span::ZERO {
+            if tries_again {
+                self.schedule(ends, Pending::CallAnswered(call));
+            }
+            self.schedule(ends + course.lingers(), Pending::CallEnds { lease, fate });
+        } else if tries_again {
+            self.schedule(ends, Pending::CallFails { lease, fate, call });
         } else {
-            Pending::CallEnds { lease, fate }
-        };
-        self.schedule(ends, pending);
+            self.schedule(ends, Pending::CallEnds { lease, fate });
+        }
     }
 
     /// The attempt failed or was refused: schedules the next one, if the caller makes any.

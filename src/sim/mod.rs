@@ -12,11 +12,13 @@ mod esm;
 mod exp;
 mod filtering;
 mod function;
+mod lifecycle;
 mod queues;
 mod run;
 pub mod services;
 mod streams;
 mod tournament;
+mod versions;
 mod world;
 mod ziggurat;
 

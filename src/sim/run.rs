@@ -1,9 +1,10 @@
 //! Runs a scenario and gathers its figures.
 
+use super::versions;
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{MappingConfig, Ratio, Span, Time};
-use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary};
+use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary, VersionRecorder};
 use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
@@ -74,6 +75,8 @@ pub fn run(
                 .recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            let versions = world.inner.version_recorders.iter_mut().flatten();
+            versions.for_each(VersionRecorder::end_warm_up);
             world
                 .inner
                 .mapping_recorders
@@ -110,6 +113,7 @@ fn gather(
         bin,
         warm_up,
         functions: Vec::new(),
+        versions: Vec::new(),
         mappings: Vec::new(),
         faults: scenario
             .faults
@@ -140,6 +144,14 @@ fn gather(
             rows: recorder.take_rows(),
         });
     }
+    let mut versions = Vec::new();
+    for (function, recorders) in scenario.functions.iter().zip(&mut world.inner.version_recorders) {
+        for (version, recorder) in function.versions.iter().zip(recorders) {
+            let name = &version.code.name;
+            versions.push((name.clone(), recorder.summary()));
+            series.versions.push(recorder.take_series(name));
+        }
+    }
     let mut mappings = Vec::new();
     for (index, mapping) in scenario.mappings.iter().enumerate() {
         let recorder = &mut world.inner.mapping_recorders[index];
@@ -157,6 +169,7 @@ fn gather(
         replications: 1,
         measured_s: measured.as_secs_f64(),
         functions,
+        versions,
         mappings,
         gates: Vec::new(),
         engine: EngineSummary {
@@ -199,6 +212,7 @@ fn event_bands(scenario: &Scenario) -> Vec<(String, Span, Span)> {
     for (mapping, since) in disabled.into_iter().enumerate() {
         bands.extend(since.map(|since| band(mapping, since, scenario.duration)));
     }
+    bands.extend(versions::bands(scenario));
     bands.sort_by_key(|(_, from, _)| *from);
     bands.retain(|(_, from, _)| *from < scenario.duration);
     bands

@@ -8,11 +8,12 @@ use super::esm::SourceState;
 use super::filtering::Matching;
 use super::function::FunctionModel;
 use super::tournament::Tournament;
+use super::versions;
 use crate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
-use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
+use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder, VersionRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -40,6 +41,8 @@ pub(super) struct Inner<'s> {
     /// The number of each function's first alias.
     pub(super) first_alias: Vec<u32>,
     pub(super) recorders: Vec<FunctionRecorder>,
+    /// Of each function's versions.
+    pub(super) version_recorders: Vec<Vec<VersionRecorder>>,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
     pub(super) retries: engine::Rng,
@@ -85,12 +88,21 @@ pub(super) enum Pending {
         fate: Fate,
         call: Call,
     },
+    /// A direct call failed, and its environment goes on without it.
+    CallAnswered(Call),
     /// A caller tries again.
     Retry(Call),
     /// A mapping's invocation ends.
     BatchEnds {
         lease: Lease,
         fate: Fate,
+        mapping: u32,
+        token: Token,
+        batch: BatchId,
+        outcome: Outcome,
+    },
+    /// A mapping's invocation has its answer, and its environment goes on without it.
+    BatchAnswered {
         mapping: u32,
         token: Token,
         batch: BatchId,
@@ -129,6 +141,8 @@ pub(super) enum Pending {
     AliasMinute(u32),
     /// A scheduled action of an alias.
     ScheduledAction(u32),
+    /// A deployment takes a step: indices of the deployment and of the step.
+    Deploy(u32, u32),
     /// A fault begins or ends.
     FaultEdge,
 }
@@ -157,8 +171,10 @@ impl<'s> World<'s> {
         let allocation = scenario
             .profile
             .allocation(scenario.region.burst_concurrency);
-        let lambda = Lambda::new(account, limits, growth, seed)?
-            .with_aliases(&aliases::limits(scenario), allocation)?;
+        let lambda = Lambda::new(account, limits, growth, seed)?;
+        let lambda = versions::published(lambda, scenario, seed)
+            .with_aliases(&aliases::limits(scenario, seed), allocation)?;
+        let lambda = versions::with_lives(lambda, scenario, seed);
         let mut traffic: Vec<ArrivalProcess> = scenario
             .traffic
             .iter()
@@ -183,6 +199,7 @@ impl<'s> World<'s> {
                 .clone()
                 .map(|_| FunctionRecorder::default())
                 .collect(),
+            version_recorders: versions::recorders(scenario),
             functions: functions
                 .map(|function| FunctionModel::new(function, seed))
                 .collect(),
@@ -217,6 +234,7 @@ impl<'s> World<'s> {
         }
         inner.schedule_events();
         inner.start_aliases();
+        inner.schedule_deployments();
         let mut world = Self {
             inner,
             mappings: Vec::new(),
@@ -269,6 +287,7 @@ impl<'s> World<'s> {
                 inner.release(lease, fate);
                 inner.retry(call);
             }
+            Pending::CallAnswered(call) => inner.retry(call),
             Pending::Retry(call) => inner.call(call),
             Pending::BatchEnds {
                 lease,
@@ -281,6 +300,12 @@ impl<'s> World<'s> {
                 inner.release(lease, fate);
                 self.batch_ended(mapping, token, batch, outcome);
             }
+            Pending::BatchAnswered {
+                mapping,
+                token,
+                batch,
+                outcome,
+            } => self.batch_ended(mapping, token, batch, outcome),
             Pending::Fetched {
                 mapping,
                 token,
@@ -307,6 +332,7 @@ impl<'s> World<'s> {
             Pending::Provisioned(alias) => inner.allocation_due(alias),
             Pending::AliasMinute(alias) => inner.alias_minute(alias),
             Pending::ScheduledAction(alias) => inner.scheduled_action(alias),
+            Pending::Deploy(deployment, step) => inner.deploy(deployment, step),
             Pending::FaultEdge => inner.apply_faults(),
             Pending::Free => unreachable!("a free slot was scheduled"),
         }
@@ -344,10 +370,7 @@ impl Inner<'_> {
 
     /// Recomputes what the faults in force do; called when one begins or ends.
     fn apply_faults(&mut self) {
-        for function in &mut self.functions {
-            function.fault_error_rate = Ratio::ZERO;
-            function.slow_factor = 1.0;
-        }
+        self.functions.iter_mut().for_each(FunctionModel::no_fault);
         for source in &mut self.sources {
             source.fault_throttle_rate = Ratio::ZERO;
             source.fault_deletion_rate = Ratio::ZERO;
@@ -363,10 +386,10 @@ impl Inner<'_> {
             }
             match fault.what {
                 FaultKind::FunctionErrors { function, rate } => {
-                    self.functions[function].fault_error_rate = rate;
+                    self.functions[function].fault(Some(rate), 1.0);
                 }
                 FaultKind::FunctionSlow { function, factor } => {
-                    self.functions[function].slow_factor *= factor;
+                    self.functions[function].fault(None, factor);
                 }
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
@@ -388,8 +411,11 @@ impl Inner<'_> {
         let now = self.now;
         for (index, recorder) in self.recorders.iter_mut().enumerate() {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
+            recorder.recycled(self.lambda.recycled(FunctionId(index as u32)));
             recorder.roll(now, bin, environments);
         }
+        let versions = self.version_recorders.iter_mut().flatten();
+        versions.for_each(VersionRecorder::roll);
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
             let source = self.sources[mapping.source].roll(index, now);
             self.mapping_recorders[index].roll(BinEnd {

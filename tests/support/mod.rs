@@ -2,7 +2,7 @@
 
 use tidegate::engine::{Profile, Ratio, Span};
 use tidegate::scenario::{
-    Arrivals, Dist, Function, Rate, RateStep, Region, Reuse, Scenario, Trace, Traffic,
+    Arrivals, Dist, Function, Lifecycle, Rate, RateStep, Region, Reuse, Scenario, Trace, Traffic,
 };
 
 /// A scenario of one function that nothing limits, without traffic.
@@ -25,6 +25,7 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         mappings: Vec::new(),
         faults: Vec::new(),
         events: Vec::new(),
+        deployments: Vec::new(),
         gates: Vec::new(),
     }
 }
@@ -44,6 +45,8 @@ pub(crate) fn function(duration: Dist) -> Function {
         keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
+        lifecycle: Lifecycle::default(),
+        versions: Vec::new(),
         aliases: Vec::new(),
     }
 }

@@ -4,11 +4,17 @@ mod alias;
 mod autoscaling;
 mod bucket;
 mod environment;
+mod lease;
 mod provisioned;
+mod reason;
+mod varied;
 
-pub use alias::AliasLimits;
+pub use alias::{AliasLimits, Routing};
 pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
+pub use lease::{Fate, Lease, Start};
 pub use provisioned::ProvisionedState;
+pub use reason::ThrottleReason;
+pub use varied::Lives;
 
 use crate::engine::{Allocation, Growth, Rng, Span, Time, limits};
 use bucket::Bucket;
@@ -22,7 +28,11 @@ pub struct FunctionId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AliasId(pub u32);
 
-/// Names an environment among the living ones of its function, or of its alias if it is provisioned.
+/// Names a published version: its index among those that [`Lambda::with_versions`] gave its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub u16);
+
+/// Names an environment among the living ones of its version, or of its alias and version if it is provisioned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentId(pub u32);
 
@@ -36,47 +46,6 @@ pub enum Reuse {
     LeastRecent,
     /// Any of them, evenly.
     Random,
-}
-
-/// Why a request is refused (429), in AWS's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ThrottleReason {
-    /// The account's unreserved pool, or the growth limit, is exhausted.
-    ConcurrentInvocationLimitExceeded,
-    /// The function's reserved concurrency is exhausted.
-    ReservedFunctionConcurrentInvocationLimitExceeded,
-    /// More than 10 requests per second for each unit of the account's concurrency.
-    FunctionInvocationRateLimitExceeded,
-    /// More than 10 requests per second for each unit of reserved concurrency.
-    ReservedFunctionInvocationRateLimitExceeded,
-    /// The caller exceeds its API rate.
-    CallerRateLimitExceeded,
-}
-
-impl ThrottleReason {
-    /// Every reason, in the order used by series and reports.
-    pub const ALL: [Self; 5] = [
-        Self::ConcurrentInvocationLimitExceeded,
-        Self::ReservedFunctionConcurrentInvocationLimitExceeded,
-        Self::FunctionInvocationRateLimitExceeded,
-        Self::ReservedFunctionInvocationRateLimitExceeded,
-        Self::CallerRateLimitExceeded,
-    ];
-
-    /// The text of the `Reason` field of AWS's answer.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
-            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
-                "ReservedFunctionConcurrentInvocationLimitExceeded"
-            }
-            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
-            Self::ReservedFunctionInvocationRateLimitExceeded => {
-                "ReservedFunctionInvocationRateLimitExceeded"
-            }
-            Self::CallerRateLimitExceeded => "CallerRateLimitExceeded",
-        }
-    }
 }
 
 /// Limits of the account in its Region.
@@ -132,44 +101,6 @@ pub enum LimitError {
     },
 }
 
-/// How a request starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// On an idle environment.
-    Warm,
-    /// On a new environment, which initialises first.
-    Cold,
-    /// On an environment whose runtime was torn down and initialises again inside the invocation.
-    Reset,
-}
-
-/// What becomes of an environment after an invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is idle and serves again.
-    Keep,
-    /// It is idle but must initialise again (after a timeout or a crash).
-    Reset,
-    /// It is gone.
-    Destroy,
-}
-
-/// An admitted request; give it back with [`Lambda::finish`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// Whose request it is.
-    pub function: FunctionId,
-    /// Where it runs.
-    pub environment: EnvironmentId,
-    /// The alias that was called, if the request went to one.
-    pub alias: Option<AliasId>,
-    /// It runs on provisioned concurrency of that alias. Otherwise it is a spillover if the alias has any.
-    pub is_provisioned: bool,
-    /// How it starts.
-    pub start: Start,
-    born: Time,
-}
-
 /// The Lambda service of one account and Region.
 ///
 /// It decides at once: [`admit`](Self::admit) gives a lease or the reason for a refusal, and
@@ -218,7 +149,24 @@ struct Function {
     aliases: Vec<AliasId>,
     growth: Bucket,
     requests: Option<Bucket>,
+    /// Of `$LATEST`, and of a function that publishes nothing.
     pool: Pool,
+    /// Of each published version (rule `versions-own-environments`).
+    versions: Vec<Pool>,
+}
+
+impl Function {
+    #[inline]
+    fn pool(&mut self, version: Option<VersionId>) -> &mut Pool {
+        match version {
+            None => &mut self.pool,
+            Some(version) => &mut self.versions[usize::from(version.0)],
+        }
+    }
+
+    fn pools(&mut self) -> impl Iterator<Item = &mut Pool> {
+        std::iter::once(&mut self.pool).chain(&mut self.versions)
+    }
 }
 
 impl Lambda {
@@ -257,6 +205,7 @@ impl Lambda {
                     function.reuse,
                     Rng::stream(seed, &format!("lambda/{index}/reuse")),
                 ),
+                versions: Vec::new(),
             })
             .collect();
         Ok(Self {
@@ -279,6 +228,24 @@ impl Lambda {
         })
     }
 
+    /// Gives a function `count` published versions, each with environments of its own. `seed` as for [`new`](Self::new).
+    pub fn with_versions(mut self, function: FunctionId, count: u16, seed: u64) -> Self {
+        let f = &mut self.functions[function.0 as usize];
+        f.versions = (0..count)
+            .map(|version| {
+                let label = format!("lambda/{}/{version}/reuse", function.0);
+                f.pool.like(Rng::stream(seed, &label))
+            })
+            .collect();
+        self
+    }
+
+    /// Lets the lives of a version's environments vary (rule `environment-lifetime`); `None` for `$LATEST`.
+    pub fn vary(&mut self, function: FunctionId, version: Option<VersionId>, lives: Box<dyn Lives>) {
+        let f = &mut self.functions[function.0 as usize];
+        f.pool(version).vary(lives);
+    }
+
     /// Admits a request of `function` at `now`, or says why not. A refused request uses nothing up.
     ///
     /// Rules: `reserved-concurrency`, `account-concurrency`, `requests-per-second`, `growth-regional-2021`,
@@ -289,7 +256,7 @@ impl Lambda {
     #[inline]
     pub fn admit(&mut self, now: Time, function: FunctionId) -> Result<Lease, ThrottleReason> {
         self.check_caller(now)?;
-        self.on_demand(now, function, None)
+        self.on_demand(now, function, None, None)
     }
 
     #[inline]
@@ -309,6 +276,7 @@ impl Lambda {
         now: Time,
         function: FunctionId,
         alias: Option<AliasId>,
+        version: Option<VersionId>,
     ) -> Result<Lease, ThrottleReason> {
         let f = &mut self.functions[function.0 as usize];
         match (f.reserved, &mut f.requests) {
@@ -334,7 +302,7 @@ impl Lambda {
         if !self.requests.has_token(now) {
             return Err(ThrottleReason::FunctionInvocationRateLimitExceeded);
         }
-        let (environment, born, start) = match f.pool.take(now) {
+        let (environment, born, start) = match f.pool(version).take(now) {
             Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
             Some(idle) => (idle.id, idle.born, Start::Warm),
             None => {
@@ -347,7 +315,7 @@ impl Lambda {
                     return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
                 }
                 growth.take();
-                (f.pool.create(now), now, Start::Cold)
+                (f.pool(version).create(now), now, Start::Cold)
             }
         };
         f.running += 1;
@@ -360,6 +328,7 @@ impl Lambda {
             function,
             environment: EnvironmentId(environment),
             alias,
+            version,
             is_provisioned: false,
             start,
             born,
@@ -391,11 +360,12 @@ impl Lambda {
             self.unreserved_running -= 1;
         }
         let id = lease.environment.0;
+        let pool = f.pool(lease.version);
         if fate == Fate::Destroy {
-            f.pool.destroy(id, lease.born, now);
+            pool.destroy(id, lease.born, now);
             return;
         }
-        f.pool.put(Idle {
+        pool.put(Idle {
             since: now,
             born: lease.born,
             id,
@@ -414,16 +384,22 @@ impl Lambda {
     /// Busy and idle environments of a function at `now`.
     pub fn environments(&mut self, now: Time, function: FunctionId) -> u32 {
         let f = &mut self.functions[function.0 as usize];
-        f.pool.expire(now);
-        let idle = f.pool.idle_count() as u32;
+        let idle = f.pools().map(|pool| {
+            pool.expire(now);
+            pool.idle_count() as u32
+        });
+        let idle = idle.sum::<u32>();
         self.running(function) + idle + self.provisioned_idle(now, function)
     }
 
     /// Environment-nanoseconds of a function until `now`: the area under the curve of living environments.
     pub fn environment_area(&mut self, now: Time, function: FunctionId) -> u128 {
-        let pool = &mut self.functions[function.0 as usize].pool;
-        pool.expire(now);
-        let on_demand = pool.area(now);
+        let pools = self.functions[function.0 as usize].pools();
+        let on_demand = pools.map(|pool| {
+            pool.expire(now);
+            pool.area(now)
+        });
+        let on_demand = on_demand.sum::<u128>();
         on_demand + self.provisioned_area(now, function)
     }
 
@@ -443,11 +419,14 @@ impl Lambda {
 
     /// How many environments of a function expired, and the sum of their lifespans in nanoseconds.
     pub fn lifespans(&self, function: FunctionId) -> (u64, u128) {
-        let pool = &self.functions[function.0 as usize].pool;
-        (pool.expired, pool.lifespans)
+        let f = &self.functions[function.0 as usize];
+        let pools = std::iter::once(&f.pool).chain(&f.versions);
+        pools.fold((0, 0), |(expired, lifespans), pool| {
+            (expired + pool.expired, lifespans + pool.lifespans)
+        })
     }
 
-    /// Makes ended environments available to [`poll_retired`](Self::poll_retired).
+    /// Makes ended environments of `$LATEST` available to [`poll_retired`](Self::poll_retired).
     pub fn track_retired(&mut self) {
         for function in &mut self.functions {
             function.pool.track_retired();
@@ -457,7 +436,7 @@ impl Lambda {
     /// Ends idle environments whose keep-alive is over at `now`.
     pub fn expire(&mut self, now: Time) {
         for function in &mut self.functions {
-            function.pool.expire(now);
+            function.pools().for_each(|pool| pool.expire(now));
         }
     }
 

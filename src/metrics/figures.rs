@@ -82,10 +82,7 @@ impl FunctionSummary {
                 Level(&mut self.provisioned_concurrency_utilization),
             ),
             ("ScalingsRefused", Total(&mut self.scalings_refused)),
-            (
-                "ProvisionedRecycled",
-                Total(&mut self.provisioned_recycled),
-            ),
+            ("ProvisionedRecycled", Total(&mut self.provisioned_recycled)),
             ("Crashes", Total(&mut self.crashes)),
             ("InitErrors", Total(&mut self.init_errors)),
             ("Duration", Distribution(&mut self.duration)),

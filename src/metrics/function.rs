@@ -168,9 +168,7 @@ impl FunctionRecorder {
         self.total.crashes += u64::from(told.crashed);
         self.total.init_errors += u64::from(told.init_failed);
         if told.post_runtime > Span::ZERO {
-            self.total
-                .post_runtime
-                .record(told.post_runtime.as_nanos());
+            self.total.post_runtime.record(told.post_runtime.as_nanos());
         }
     }
 

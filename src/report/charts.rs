@@ -1,7 +1,7 @@
 //! Which charts a run gets, and the lines in them.
 
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
-use super::{numbers, sample};
+use super::{numbers, sample, versions};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
     DeadLetterReason, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
@@ -35,7 +35,7 @@ pub(super) fn subjects(series: &Series) -> Vec<Subject> {
 
 /// Where in its bin a value belongs.
 #[derive(Clone, Copy)]
-enum At {
+pub(super) enum At {
     /// Sums and means stand for the whole bin.
     Middle,
     /// Levels are read when the bin ends.
@@ -43,13 +43,19 @@ enum At {
 }
 
 /// Turns the rows of one subject into lines and charts.
-struct Draft<'a, R> {
-    series: &'a Series,
-    rows: &'a [R],
+pub(super) struct Draft<'a, R> {
+    pub(super) series: &'a Series,
+    pub(super) rows: &'a [R],
 }
 
 impl<R> Draft<'_, R> {
-    fn line(&self, label: &'static str, colour: Colour, at: At, value: impl Fn(&R) -> f64) -> Line {
+    pub(super) fn line(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        at: At,
+        value: impl Fn(&R) -> f64,
+    ) -> Line {
         Line {
             label: label.into(),
             colour,
@@ -98,7 +104,7 @@ impl<R> Draft<'_, R> {
         self.line(label, colour, At::Middle, |row| value(row) as f64 / bin)
     }
 
-    fn chart(&self, title: &'static str, axis: Axis, lines: Vec<Line>) -> Chart {
+    pub(super) fn chart(&self, title: &'static str, axis: Axis, lines: Vec<Line>) -> Chart {
         let end_s = self.rows.len() as f64 * self.series.bin.as_secs_f64();
         let warm_up = self.series.warm_up.as_secs_f64();
         let warm = (warm_up > 0.0).then(|| Band {
@@ -144,7 +150,7 @@ impl<R> Draft<'_, R> {
 
 impl Chart {
     /// Leaves out lines that never leave zero; without any line left, says `empty` instead.
-    fn or_empty(mut self, empty: &'static str) -> Self {
+    pub(super) fn or_empty(mut self, empty: &'static str) -> Self {
         self.lines.retain(|line| largest(line) > 0.0);
         if self.lines.is_empty() {
             self.empty = Some(empty);
@@ -170,7 +176,7 @@ impl Chart {
         self
     }
 
-    fn log_if_wide(mut self) -> Self {
+    pub(super) fn log_if_wide(mut self) -> Self {
         let values = self.lines.iter().flat_map(|line| &line.points);
         let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
         let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {
@@ -201,6 +207,7 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
         charts.insert(3, provisioned(&draft));
     }
+    charts.extend(versions::charts(series, &function.name));
     Subject {
         name: function.name.clone(),
         kind: "function",

@@ -1,4 +1,4 @@
-//! `series.csv`: one row per subject and bin, subjects in file order, functions first. After a stream's mapping come the
+//! `series.csv`: one row per subject and bin, subjects in file order, functions first, then versions. After a stream's mapping come the
 //! iterator ages of its shards, those that were furthest behind one by one.
 //!
 //! Columns that a kind of subject does not have are empty, and so are values that do not exist (a
@@ -8,13 +8,14 @@
 use std::fmt::Write as _;
 
 use crate::engine::Span;
-use crate::metrics::{DeadLetterReason, FunctionRow, MappingRow, Series};
+use crate::metrics::{DeadLetterReason, FunctionRow, MappingRow, Series, VersionRow};
 
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     provisioned_invocations,spillover_invocations,provisioned_mean,provisioned_max,allocated_mean,\
     latency_p50_ms,latency_p95_ms,latency_p99_ms";
+const VERSION: &str = "duration_p50_ms,duration_p99_ms";
 const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
     throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
     writes_throttled,writes_lost,trimmed,reads_throttled,\
@@ -27,7 +28,7 @@ const AROUND_AGE: (usize, usize) = (16, 20);
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
     let blank = |columns: &str| ",".repeat(columns.split(',').count());
-    let mut text = format!("{COMMON},{FUNCTION},{MAPPING}\n");
+    let mut text = format!("{COMMON},{FUNCTION},{MAPPING},{VERSION}\n");
     for function in &series.functions {
         let limit = function.concurrency_limit;
         for (index, row) in function.rows.iter().enumerate() {
@@ -41,6 +42,14 @@ pub(super) fn render(series: &Series) -> String {
             );
             function_row(&mut text, row);
             text.push_str(&blank(MAPPING));
+            text.push_str(&blank(VERSION));
+            text.push('\n');
+        }
+    }
+    for version in &series.versions {
+        for (index, row) in version.rows.iter().enumerate() {
+            start(&mut text, series.bin, index, "version", &version.name);
+            version_row(&mut text, row);
             text.push('\n');
         }
     }
@@ -57,6 +66,7 @@ pub(super) fn render(series: &Series) -> String {
             );
             text.push_str(&blank(FUNCTION));
             mapping_row(&mut text, row);
+            text.push_str(&blank(VERSION));
             text.push('\n');
         }
         for shard in &mapping.shards {
@@ -80,7 +90,7 @@ fn ages(text: &mut String, bin: Span, subject: &str, ages: &[f32]) {
         text.push(',');
         text.push_str(&",".repeat(functions + AROUND_AGE.0));
         number(text, f64::from(*age));
-        text.push_str(&",".repeat(AROUND_AGE.1));
+        text.push_str(&",".repeat(AROUND_AGE.1 + VERSION.split(',').count()));
         text.push('\n');
     }
 }
@@ -119,6 +129,19 @@ fn function_row(text: &mut String, row: &FunctionRow) {
     for latency in [row.latency_p50, row.latency_p95, row.latency_p99] {
         number(text, latency);
     }
+}
+
+/// What a version has of a function's columns, and its own.
+fn version_row(text: &mut String, row: &VersionRow) {
+    // The limit on the concurrency is the function's, and so are refusals.
+    let _ = write!(text, ",,{},{}", row.invocations, row.errors);
+    let _ = write!(text, "{},{}", ",".repeat(5), row.cold_starts);
+    let after = FUNCTION
+        .split(',')
+        .skip_while(|column| *column != "cold_starts");
+    text.push_str(&",".repeat(after.count() - 1 + MAPPING.split(',').count()));
+    number(text, row.duration_p50);
+    number(text, row.duration_p99);
 }
 
 fn mapping_row(text: &mut String, row: &MappingRow) {

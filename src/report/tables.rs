@@ -5,13 +5,13 @@ use super::view::{Cell, Column, Table, Tone};
 use crate::metrics::{Figure, FunctionSummary, GateResult, MappingSummary};
 
 /// A column and how to fill it; `optional` columns go when all their cells are faint.
-struct Spec<T> {
+pub(super) struct Spec<T> {
     column: Column,
     optional: bool,
     cell: fn(&T) -> Cell,
 }
 
-const fn must<T>(
+pub(super) const fn must<T>(
     group: &'static str,
     title: &'static str,
     rank: u8,
@@ -30,7 +30,7 @@ const fn must<T>(
     }
 }
 
-const fn may<T>(
+pub(super) const fn may<T>(
     group: &'static str,
     title: &'static str,
     rank: u8,
@@ -48,16 +48,20 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const LATENCY: &str = "Latency";
     const HANDLER: &str = "Handler";
     const INIT: &str = "Initialisation";
+    const RESTORE: &str = "Restore";
+    const EXTENSIONS: &str = "Extensions";
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
     const PROVISIONED: &str = "Provisioned concurrency";
-    let specs: [Spec<FunctionSummary>; 33] = [
+    let specs: [Spec<FunctionSummary>; 41] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
             share(f.errors.value, f.invocations.value)
         }),
         may(REQUESTS, "timeouts", 8, |f| bad(f.timeouts)),
+        may(REQUESTS, "crashes", 8, |f| bad(f.crashes)),
+        may(REQUESTS, "init errors", 8, |f| bad(f.init_errors)),
         may(REQUESTS, "throttled", 0, |f| bad(f.throttles)),
         may(REQUESTS, "throttled %", 9, |f| {
             share(f.throttles.value, f.invocations.value + f.throttles.value)
@@ -78,6 +82,15 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         may(HANDLER, "mean", 12, |f| millis(f.duration.mean)),
         may(INIT, "p50", 13, |f| millis(f.init_duration.p50)),
         may(INIT, "p99", 13, |f| millis(f.init_duration.p99)),
+        may(RESTORE, "count", 12, |f| count(f.restores)),
+        may(RESTORE, "p50", 13, |f| millis(f.restore_duration.p50)),
+        may(RESTORE, "p99", 13, |f| millis(f.restore_duration.p99)),
+        may(EXTENSIONS, "p50", 13, |f| {
+            millis(f.post_runtime_extensions_duration.p50)
+        }),
+        may(EXTENSIONS, "p99", 13, |f| {
+            millis(f.post_runtime_extensions_duration.p99)
+        }),
         must(CONCURRENCY, "mean", 6, |f| {
             level(f.concurrent_executions.mean)
         }),
@@ -98,6 +111,9 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         }),
         may(PROVISIONED, "used %", 6, |f| {
             percent(f.provisioned_concurrency_utilization)
+        }),
+        may(PROVISIONED, "recycled", 9, |f| {
+            count(f.provisioned_recycled)
         }),
         may(PROVISIONED, "refused", 7, |f| bad(f.scalings_refused)),
         may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
@@ -338,7 +354,7 @@ pub(super) fn gates(gates: &[GateResult]) -> Option<Table> {
     })
 }
 
-fn table<T>(
+pub(super) fn table<T>(
     caption: &'static str,
     subject: &'static str,
     specs: &[Spec<T>],
@@ -382,7 +398,7 @@ fn figure(figure: Figure, show: impl Fn(f64) -> String) -> Cell {
 }
 
 /// Means of counts have a fraction, which only matters where they are small.
-fn count(value: Figure) -> Cell {
+pub(super) fn count(value: Figure) -> Cell {
     let decimals = if value.value.abs() < 1_000.0 {
         value.decimals.min(1)
     } else {
@@ -391,7 +407,7 @@ fn count(value: Figure) -> Cell {
     figure(value, |number| numbers::trimmed(number, decimals))
 }
 
-fn bad(value: Figure) -> Cell {
+pub(super) fn bad(value: Figure) -> Cell {
     let cell = count(value);
     let tone = if value.value > 0.0 {
         Tone::Bad
@@ -409,11 +425,11 @@ fn plain(value: Figure) -> Cell {
     figure(value, |number| numbers::trimmed(number, 1))
 }
 
-fn millis(value: Figure) -> Cell {
+pub(super) fn millis(value: Figure) -> Cell {
     figure(value, numbers::millis)
 }
 
-fn percent(value: Figure) -> Cell {
+pub(super) fn percent(value: Figure) -> Cell {
     figure(value, numbers::percent)
 }
 

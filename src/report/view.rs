@@ -1,6 +1,6 @@
 //! What a report says, as plain data: renderers only format it.
 
-use super::{charts, numbers, tables};
+use super::{charts, numbers, tables, versions};
 use crate::metrics::{EngineSummary, Series, Summary};
 use std::borrow::Cow;
 
@@ -16,6 +16,7 @@ pub(super) struct View {
     /// `2 of 3 gates failed`, and whether that is bad.
     pub(super) verdict: Option<(String, Tone)>,
     pub(super) functions: Option<Table>,
+    pub(super) versions: Option<Table>,
     pub(super) throttles: Option<Table>,
     pub(super) mappings: Option<Table>,
     pub(super) dead_letters: Option<Table>,
@@ -166,6 +167,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
         gates: tables::gates(&summary.gates),
         verdict: verdict(summary),
         functions: tables::functions(&summary.functions),
+        versions: versions::versions(&summary.versions),
         throttles: tables::throttles(&summary.functions),
         mappings: tables::mappings(&summary.mappings),
         dead_letters: tables::dead_letters(&summary.mappings),

@@ -109,7 +109,10 @@ fn refuse_provisioned(
                     "a version has SnapStart or provisioned concurrency",
                 )
                 .at(place)
-                .label(format!("version {} has SnapStart", function.versions[index].number))
+                .label(format!(
+                    "version {} has SnapStart",
+                    function.versions[index].number
+                ))
                 .help("remove this, or write `snap_start = false` there"),
             );
         }

@@ -55,9 +55,18 @@ pub(super) fn read(table: &mut Table<'_>, cx: &mut Cx, base: Function) -> Functi
     set(&mut function.init, time(table, cx, "init"));
     let cold = time(table, cx, "cold_duration");
     function.cold_duration = cold.or(function.cold_duration);
-    set(&mut function.timeout, table.opt(cx, "timeout", duration_in(TIMEOUTS)));
-    set(&mut function.memory_mb, table.opt(cx, "memory_mb", integer(MEMORY_MB)));
-    set(&mut function.per_record, table.opt(cx, "per_record", duration));
+    set(
+        &mut function.timeout,
+        table.opt(cx, "timeout", duration_in(TIMEOUTS)),
+    );
+    set(
+        &mut function.memory_mb,
+        table.opt(cx, "memory_mb", integer(MEMORY_MB)),
+    );
+    set(
+        &mut function.per_record,
+        table.opt(cx, "per_record", duration),
+    );
     set(&mut function.error_rate, table.opt(cx, "error_rate", ratio));
     set(&mut function.poison, table.opt(cx, "poison", ratio));
     let lifecycle = &mut function.lifecycle;
@@ -65,7 +74,10 @@ pub(super) fn read(table: &mut Table<'_>, cx: &mut Cx, base: Function) -> Functi
         &mut lifecycle.init_error_rate,
         table.opt(cx, "init_error_rate", ratio),
     );
-    set(&mut lifecycle.crash_rate, table.opt(cx, "crash_rate", ratio));
+    set(
+        &mut lifecycle.crash_rate,
+        table.opt(cx, "crash_rate", ratio),
+    );
     let post_runtime = time(table, cx, "post_runtime");
     lifecycle.post_runtime = post_runtime.or(lifecycle.post_runtime.take());
     let extensions = [

@@ -69,7 +69,11 @@ fn known(
         let diagnostic = unknown_name(key, number, place, || numbers.iter().map(String::as_str));
         cx.push(diagnostic.help(format!(
             "add `[[function.version]]` with `number = {}`",
-            if number.parse::<u32>().is_ok() { number } else { "1" }
+            if number.parse::<u32>().is_ok() {
+                number
+            } else {
+                "1"
+            }
         )));
     }
     found.map(|index| VersionId(index as u16))
@@ -129,7 +133,10 @@ fn weights(at: At<'_>, cx: &mut Cx, versions: &[Version]) -> Option<Routing> {
     cx.push(
         Diagnostic::new("alias-weights", "the weights of an alias make a whole")
             .at(&at.node.span)
-            .label(format!("they add up to {}%", shown(&(sum * 100.0).to_string())))
+            .label(format!(
+                "they add up to {}%",
+                shown(&(sum * 100.0).to_string())
+            ))
             .allowed("one or two versions with 100% together")
             .help("write `{ \"1\" = \"90%\", \"2\" = \"10%\" }`"),
     );

@@ -68,5 +68,7 @@ fn unpublished(place: &std::ops::Range<usize>) -> Diagnostic {
     )
     .at(place)
     .label("the function publishes none, and $LATEST initialises as ever")
-    .help("add `[[function.version]]` with `number = 1`, and call `\"function:1\"` or an alias of it")
+    .help(
+        "add `[[function.version]]` with `number = 1`, and call `\"function:1\"` or an alias of it",
+    )
 }

@@ -102,8 +102,8 @@ impl Course {
         self.duration + self.init.unwrap_or(Span::ZERO)
     }
 
-    /// How long the environment stays taken after the answer (rules `post-runtime-extensions` and
-    /// `shutdown-occupies-environment`).
+    /// How long the environment stays taken after the answer. Rule `post-runtime-extensions`, and for what is torn down
+    /// rule `shutdown-occupies-environment`.
     #[inline]
     pub(super) fn lingers(&self) -> Span {
         self.post_runtime + self.shutdown
@@ -234,7 +234,11 @@ impl FunctionModel {
         let mut failed = phase.end;
         if let Some((init, error)) = phase.inside {
             failed = failed.or(error);
-            duration = if error.is_some() { init } else { duration + init };
+            duration = if error.is_some() {
+                init
+            } else {
+                duration + init
+            };
         } else if failed.is_some() {
             duration = Span::ZERO;
         }

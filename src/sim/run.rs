@@ -145,7 +145,11 @@ fn gather(
         });
     }
     let mut versions = Vec::new();
-    for (function, recorders) in scenario.functions.iter().zip(&mut world.inner.version_recorders) {
+    for (function, recorders) in scenario
+        .functions
+        .iter()
+        .zip(&mut world.inner.version_recorders)
+    {
         for (version, recorder) in function.versions.iter().zip(recorders) {
             let name = &version.code.name;
             versions.push((name.clone(), recorder.summary()));

@@ -258,7 +258,10 @@ impl Lambda {
 
     /// How many provisioned environments of a function were replaced because their lifetime was over.
     pub fn recycled(&self, function: FunctionId) -> u64 {
-        let own = self.aliases.iter().filter(|alias| alias.function == function);
+        let own = self
+            .aliases
+            .iter()
+            .filter(|alias| alias.function == function);
         let shares = own.flat_map(|alias| &alias.shares);
         shares.map(|share| share.provisioned.recycled()).sum()
     }

@@ -241,7 +241,12 @@ impl Lambda {
     }
 
     /// Lets the lives of a version's environments vary (rule `environment-lifetime`); `None` for `$LATEST`.
-    pub fn vary(&mut self, function: FunctionId, version: Option<VersionId>, lives: Box<dyn Lives>) {
+    pub fn vary(
+        &mut self,
+        function: FunctionId,
+        version: Option<VersionId>,
+        lives: Box<dyn Lives>,
+    ) {
         let f = &mut self.functions[function.0 as usize];
         f.pool(version).vary(lives);
     }
@@ -249,7 +254,7 @@ impl Lambda {
     /// Admits a request of `function` at `now`, or says why not. A refused request uses nothing up.
     ///
     /// Rules: `reserved-concurrency`, `account-concurrency`, `requests-per-second`, `growth-regional-2021`,
-    /// `growth-function-current`.
+    /// `growth-function-current`, `growth-tokens-by-initialization-type`.
     ///
     /// # Errors
     /// The reason of the refusal, in AWS's names.

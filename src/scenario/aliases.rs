@@ -10,7 +10,7 @@ use super::read::{At, Cx, Table};
 use super::routing;
 use super::schedule::Schedule;
 use super::suggest::nearest;
-use crate::engine::lambda::{Statistic, TargetTracking};
+use crate::engine::lambda::{Statistic, TargetTracking, VersionId};
 use crate::engine::{Span, Time};
 use jiff::tz::TimeZone;
 use std::ops::{Range, RangeInclusive};
@@ -102,20 +102,7 @@ fn refuse_provisioned(
     let other = alias.routing.additional.map(|(other, _)| other);
     for version in std::iter::once(first).chain(other) {
         let index = usize::from(version.0);
-        if function.versions[index].code.lifecycle.restore.is_some() {
-            cx.push(
-                Diagnostic::new(
-                    "snap-start-or-provisioned",
-                    "a version has SnapStart or provisioned concurrency",
-                )
-                .at(place)
-                .label(format!(
-                    "version {} has SnapStart",
-                    function.versions[index].number
-                ))
-                .help("remove this, or write `snap_start = false` there"),
-            );
-        }
+        refuse_snap_start(cx, function, alias, version, place);
         if numbers.get(index).is_some_and(|(_, one)| one.is_any()) {
             cx.push(
                 Diagnostic::new(
@@ -157,6 +144,29 @@ fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diag
     .label(format!("{provisioned} would be provisioned"))
     .allowed(format!("up to {reserved} for all aliases together"))
     .help("lower it, or raise `reserved_concurrency`")
+}
+
+/// An alias with provisioned concurrency cannot lead to a version with SnapStart.
+pub(super) fn refuse_snap_start(
+    cx: &mut Cx,
+    function: &Function,
+    alias: &Alias,
+    version: VersionId,
+    place: &Range<usize>,
+) {
+    let version = &function.versions[usize::from(version.0)];
+    let is_provisioned = alias.provisioned_concurrency > 0 || alias.autoscaling.is_some();
+    if is_provisioned && version.code.lifecycle.restore.is_some() {
+        cx.push(
+            Diagnostic::new(
+                "snap-start-or-provisioned",
+                "a version has SnapStart or provisioned concurrency",
+            )
+            .at(place)
+            .label(format!("version {} has SnapStart", version.number))
+            .help("remove one of the two; `snap_start = false` is for a version too"),
+        );
+    }
 }
 
 fn alias(

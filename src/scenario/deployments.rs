@@ -1,7 +1,9 @@
 //! `[[event]]` with `deploy`: a new version takes over an alias, as AWS CodeDeploy does it.
 
+use super::aliases::refuse_snap_start;
 use super::convert::{Named, duration, duration_in, ratio};
 use super::diagnostic::Diagnostic;
+use super::events::warn_after_end;
 use super::model::{Deployment, Function};
 use super::read::{At, Cx, Table};
 use super::routing::version;
@@ -44,10 +46,11 @@ pub(super) fn deployments(
     tables: Vec<Table<'_>>,
     cx: &mut Cx,
     functions: &[(Named, Function)],
+    end: Span,
 ) -> Vec<Deployment> {
     let mut plans: Vec<Plan> = Vec::new();
     for table in tables {
-        plans.extend(event(table, cx, functions));
+        plans.extend(event(table, cx, functions, end));
     }
     plans.sort_by_key(|plan| plan.at);
     let mut found: Vec<Deployment> = Vec::new();
@@ -91,8 +94,14 @@ pub(super) fn deployments(
     found
 }
 
-fn event(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) -> Option<Plan> {
+fn event(
+    mut table: Table<'_>,
+    cx: &mut Cx,
+    functions: &[(Named, Function)],
+    end: Span,
+) -> Option<Plan> {
     let at = table.req(cx, "at", "\"5m\"", duration);
+    warn_after_end(&mut table, cx, at, end);
     let what = table.opt(cx, "what", |what, cx| {
         // It was seen to have `deploy`; further keys are reported by the table that is opened for them.
         let mut outer = Table::open(what, "this event", cx)?;
@@ -135,8 +144,11 @@ fn deploy(at: At<'_>, cx: &mut Cx, functions: &[(Named, Function)]) -> Option<De
     });
     let to = table.req(cx, "to", "\"2\"", |at, cx| {
         // Without an alias nobody knows whose versions are meant.
-        let (function, _) = callee?;
-        version(at, cx, &functions[function].1.versions)
+        let (function, alias) = callee?;
+        let function = &functions[function].1;
+        let to = version(at, cx, &function.versions)?;
+        refuse_snap_start(cx, function, &function.aliases[alias], to, &at.node.span);
+        Some(to)
     });
     let canary = table.opt(cx, "canary", share);
     let linear = table.opt(cx, "linear", share);

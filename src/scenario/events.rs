@@ -63,7 +63,7 @@ pub(crate) fn events(
         };
         found.push(MappingEvent { at, mapping, what });
     }
-    (found, deployments(deploys, cx, functions))
+    (found, deployments(deploys, cx, functions, end))
 }
 
 fn event<'n>(
@@ -77,6 +77,18 @@ fn event<'n>(
     let what = table.req(cx, "what", "{ disable = \"clicks\" }", |at, cx| {
         what(at, cx, names, declared)
     });
+    warn_after_end(&mut table, cx, at, end);
+    table.finish(cx);
+    let (mapping, what) = what?;
+    Some(Planned {
+        at: at?,
+        mapping,
+        what,
+    })
+}
+
+/// Tells of an event that never happens.
+pub(super) fn warn_after_end(table: &mut Table<'_>, cx: &mut Cx, at: Option<Span>, end: Span) {
     if let (Some(start), Some(entry)) = (at, table.entry("at"))
         && start >= end
         && end > Span::ZERO
@@ -88,13 +100,6 @@ fn event<'n>(
                 .warning(),
         );
     }
-    table.finish(cx);
-    let (mapping, what) = what?;
-    Some(Planned {
-        at: at?,
-        mapping,
-        what,
-    })
 }
 
 fn what<'n>(

@@ -111,6 +111,12 @@ pub const INIT_MAX: Span = Span::from_secs(10);
 /// How long an environment that is prepared ahead may initialise, unless the function's timeout is longer (developer
 /// guide, "Lambda execution environment").
 pub const PREPARED_INIT_MAX: Span = Span::from_secs(130);
+/// Requests at once in one environment on managed instances (Lambda API reference).
+pub const MANAGED_SLOTS_MAX: u32 = 1_600;
+/// Environments of a function on managed instances that says nothing (developer guide, "Lambda Managed Instances").
+pub const MANAGED_ENVIRONMENTS: u32 = 3;
+/// Environments of a function on managed instances (Lambda API reference).
+pub const MANAGED_ENVIRONMENTS_MAX: u32 = 15_000;
 /// How long a snapshot may take to be restored (developer guide, "SnapStart").
 pub const RESTORE_MAX: Span = Span::from_secs(10);
 /// Shutdown of an environment with internal extensions (developer guide, "Lambda execution environment").

@@ -55,6 +55,11 @@ impl FunctionSummary {
             ("Errors", Total(&mut self.errors)),
             ("Timeouts", Total(&mut self.timeouts)),
             ("Throttles", Total(&mut self.throttles)),
+            (
+                "ConcurrencyThrottles",
+                Total(&mut self.concurrency_throttles),
+            ),
+            ("CPUThrottles", Total(&mut self.cpu_throttles)),
         ];
         list.extend(self.throttle_reasons.metrics());
         list.extend([

@@ -2,7 +2,7 @@
 
 use super::histogram::{Histogram, quantiles_of};
 use super::{Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles, ThrottleReasons};
-use crate::engine::lambda::ThrottleReason;
+use crate::engine::lambda::{ManagedThrottles, ThrottleReason};
 use crate::engine::{Span, Time};
 
 /// Counts and times of one function. Bins are rolled by whoever owns the clock.
@@ -21,6 +21,9 @@ pub struct FunctionRecorder {
     allocated: Gauge,
     /// Provisioned environments replaced until the last bin's end.
     recycled_before: u64,
+    managed_before: ManagedThrottles,
+    /// Its environments run many requests at once.
+    shares_environments: bool,
 }
 
 /// Provisioned concurrency of a function over all of its aliases.
@@ -42,6 +45,7 @@ struct Totals {
     crashes: u64,
     init_errors: u64,
     recycled: u64,
+    managed: ManagedThrottles,
     client_retries: u64,
     provisioned: u64,
     spillover: u64,
@@ -130,6 +134,14 @@ impl Gauge {
 }
 
 impl FunctionRecorder {
+    /// A recorder of a function whose environments run many requests at once, or one at a time.
+    pub fn new(shares_environments: bool) -> Self {
+        Self {
+            shares_environments,
+            ..Self::default()
+        }
+    }
+
     /// An invocation begins.
     #[inline]
     pub fn started(&mut self, started: &Started) {
@@ -176,6 +188,13 @@ impl FunctionRecorder {
     pub fn recycled(&mut self, since_start: u64) {
         self.total.recycled += since_start - self.recycled_before;
         self.recycled_before = since_start;
+    }
+
+    /// So many requests were refused for want of managed capacity since the beginning of the run.
+    pub fn managed_throttles(&mut self, since_start: ManagedThrottles) {
+        let before = std::mem::replace(&mut self.managed_before, since_start);
+        self.total.managed.concurrency += since_start.concurrency - before.concurrency;
+        self.total.managed.cpu += since_start.cpu - before.cpu;
     }
 
     /// A request was refused.
@@ -288,6 +307,8 @@ impl FunctionRecorder {
             errors: Figure::count(total.errors),
             timeouts: Figure::count(total.timeouts),
             throttles: Figure::count(total.throttles.iter().sum()),
+            concurrency_throttles: Figure::count(total.managed.concurrency),
+            cpu_throttles: Figure::count(total.managed.cpu),
             throttle_reasons: ThrottleReasons {
                 concurrent_invocation_limit_exceeded: account,
                 reserved_function_concurrent_invocation_limit_exceeded: reserved,
@@ -322,10 +343,13 @@ impl FunctionRecorder {
                 // A new environment is made only when all others are busy, so the most alive at once is the most
                 // busy at once, unless more were left from the warm-up or are provisioned.
                 max: Figure::count(u64::from(
-                    self.running
-                        .max
-                        .max(environments_at_start)
-                        .max(total.environments),
+                    if self.shares_environments {
+                        0
+                    } else {
+                        self.running.max
+                    }
+                    .max(environments_at_start)
+                    .max(total.environments),
                 )),
             },
             environment_lifespan_s: Figure::new(lifespan, 3),

@@ -156,6 +156,11 @@ pub struct FunctionSummary {
     pub timeouts: Figure,
     /// Requests refused.
     pub throttles: Figure,
+    /// Managed instances: refusals because every slot was taken.
+    pub concurrency_throttles: Figure,
+    /// Managed instances: refusals because the CPU was used up.
+    #[serde(rename = "CPUThrottles")]
+    pub cpu_throttles: Figure,
     /// Refusals by reason, AWS's names.
     pub throttle_reasons: ThrottleReasons,
     /// Invocations that created an environment.

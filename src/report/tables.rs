@@ -53,7 +53,7 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
     const PROVISIONED: &str = "Provisioned concurrency";
-    let specs: [Spec<FunctionSummary>; 41] = [
+    let specs: [Spec<FunctionSummary>; 43] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
@@ -63,6 +63,8 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         may(REQUESTS, "crashes", 8, |f| bad(f.crashes)),
         may(REQUESTS, "init errors", 8, |f| bad(f.init_errors)),
         may(REQUESTS, "throttled", 0, |f| bad(f.throttles)),
+        may(REQUESTS, "for slots", 9, |f| bad(f.concurrency_throttles)),
+        may(REQUESTS, "for CPU", 9, |f| bad(f.cpu_throttles)),
         may(REQUESTS, "throttled %", 9, |f| {
             share(f.throttles.value, f.invocations.value + f.throttles.value)
         }),

@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 52] = [
+pub const CODES: [&str; 53] = [
     "alias-weights",
     "bad-arn",
     "bad-csv",
@@ -56,6 +56,7 @@ pub const CODES: [&str; 52] = [
     "fault-impossible",
     "file-too-large",
     "file-unreadable",
+    "managed-instances-alone",
     "mapping-disabled",
     "min-above-max",
     "missing-key",

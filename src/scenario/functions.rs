@@ -5,7 +5,7 @@ use super::convert::{Named, choice, integer, name, unique};
 use super::diagnostic::Diagnostic;
 use super::model::{Dist, Function, Lifecycle, Region};
 use super::read::{At, Cx, Table};
-use super::{behaviour, versions};
+use super::{behaviour, managed, versions};
 use crate::engine::lambda::Reuse;
 use crate::engine::{Ratio, Span, limits};
 use std::ops::Range;
@@ -103,6 +103,7 @@ fn function(
         reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
         reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
         lifecycle: Lifecycle::default(),
+        managed: None,
         versions: Vec::new(),
         aliases: Vec::new(),
     };
@@ -110,6 +111,7 @@ fn function(
     behaviour::lives(&mut table, cx, &mut function);
     let numbers = versions::versions(&mut table, cx, &mut function, clock);
     aliases::aliases(&mut table, cx, &mut function, numbers, clock);
+    managed::managed(&mut table, cx, &mut function);
     aliases::refuse_unaliased(&mut table, cx);
     table.finish(cx);
     (

@@ -23,11 +23,13 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 30] = [
+const FUNCTION: [(&str, Figure); 32] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
     ("Throttles", Count),
+    ("ConcurrencyThrottles", Count),
+    ("CPUThrottles", Count),
     ("ThrottleReasons.ConcurrentInvocationLimitExceeded", Count),
     (
         "ThrottleReasons.ReservedFunctionConcurrentInvocationLimitExceeded",

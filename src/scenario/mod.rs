@@ -28,6 +28,7 @@ mod kafka;
 mod lineage;
 mod load;
 mod local;
+mod managed;
 mod mapping_keys;
 mod mappings;
 mod model;

@@ -22,6 +22,8 @@ pub(super) struct FunctionModel {
     inits: Rng,
     errors: Rng,
     faults: Rng,
+    /// On managed instances the timeout ends the call, not the code.
+    outlives_timeout: bool,
     /// What most functions never do.
     lifecycle: Option<Box<Lifecycle>>,
     /// Its published versions.
@@ -159,6 +161,7 @@ impl FunctionModel {
         let rng = |what| Rng::stream(seed, &format!("function/{}/{what}", function.name));
         let versions = function.versions.iter();
         Self {
+            outlives_timeout: function.managed.is_some(),
             lifecycle: Lifecycle::new(function, seed).map(Box::new),
             versions: versions
                 .map(|version| Self::new(&version.code, seed))
@@ -261,6 +264,10 @@ impl FunctionModel {
         };
         if let Some(lifecycle) = &mut self.lifecycle {
             lifecycle.after(&mut course, self.timeout);
+        }
+        // Rule `managed-timeout-leaves-code`.
+        if self.outlives_timeout {
+            course.shut_down(duration - self.timeout);
         }
         course
     }

@@ -8,12 +8,15 @@ use crate::engine::{Record, Span, Time};
 use crate::metrics::VersionRecorder;
 use crate::scenario::{Deployment, Function, Scenario};
 
-/// Gives the functions of a service their versions.
+/// Gives the functions of a service their versions, or the instances that are managed for them.
 pub(super) fn published(mut lambda: Lambda, scenario: &Scenario, seed: u64) -> Lambda {
     for (index, function) in (0..).zip(&scenario.functions) {
         let count = function.versions.len() as u16;
         if count > 0 {
             lambda = lambda.with_versions(FunctionId(index), count, seed);
+        }
+        if let Some(managed) = function.managed {
+            lambda = lambda.with_managed(FunctionId(index), managed);
         }
     }
     lambda

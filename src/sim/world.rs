@@ -197,7 +197,7 @@ impl<'s> World<'s> {
             lambda,
             recorders: functions
                 .clone()
-                .map(|_| FunctionRecorder::default())
+                .map(|function| FunctionRecorder::new(function.managed.is_some()))
                 .collect(),
             version_recorders: versions::recorders(scenario),
             functions: functions
@@ -411,7 +411,9 @@ impl Inner<'_> {
         let now = self.now;
         for (index, recorder) in self.recorders.iter_mut().enumerate() {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
-            recorder.recycled(self.lambda.recycled(FunctionId(index as u32)));
+            let id = FunctionId(index as u32);
+            recorder.recycled(self.lambda.recycled(id));
+            recorder.managed_throttles(self.lambda.managed_throttles(id));
             recorder.roll(now, bin, environments);
         }
         let versions = self.version_recorders.iter_mut().flatten();

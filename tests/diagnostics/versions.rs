@@ -118,3 +118,10 @@ fn deployments_at_once() {
         "at = \"11m\"\nwhat = { deploy = { alias = \"f:live\", to = \"2\" } }",
     ]));
 }
+
+#[test]
+fn managed_instances_beside_what_they_exclude() {
+    super::snapshot!(told_after(
+        "[[function]]\nname = \"g\"\nduration = \"1ms\"\nreserved_concurrency = 5\n[[function.version]]\nnumber = 1\n[function.managed_instances]\nPerExecutionEnvironmentMaxConcurrency = 2000\nMinExecutionEnvironments = 9\nMaxExecutionEnvironments = 5\ntarget_cpu = \"0%\"\nslots = 1\n"
+    ));
+}

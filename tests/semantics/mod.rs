@@ -16,6 +16,7 @@ mod kafka_model;
 mod kafka_scaling;
 mod lambda;
 mod lanes;
+mod managed;
 mod model;
 mod pieces;
 mod properties;

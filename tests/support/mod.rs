@@ -46,6 +46,7 @@ pub(crate) fn function(duration: Dist) -> Function {
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
         lifecycle: Lifecycle::default(),
+        managed: None,
         versions: Vec::new(),
         aliases: Vec::new(),
     }

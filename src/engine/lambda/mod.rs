@@ -5,6 +5,7 @@ mod autoscaling;
 mod bucket;
 mod environment;
 mod lease;
+mod managed;
 mod provisioned;
 mod reason;
 mod varied;
@@ -12,6 +13,7 @@ mod varied;
 pub use alias::{AliasLimits, Routing};
 pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
 pub use lease::{Fate, Lease, Start};
+pub use managed::{ManagedLimits, ManagedThrottles};
 pub use provisioned::ProvisionedState;
 pub use reason::ThrottleReason;
 pub use varied::Lives;
@@ -153,6 +155,8 @@ struct Function {
     pool: Pool,
     /// Of each published version (rule `versions-own-environments`).
     versions: Vec<Pool>,
+    /// On managed instances it has nothing of the above.
+    managed: Option<Box<managed::Managed>>,
 }
 
 impl Function {
@@ -206,6 +210,7 @@ impl Lambda {
                     Rng::stream(seed, &format!("lambda/{index}/reuse")),
                 ),
                 versions: Vec::new(),
+                managed: None,
             })
             .collect();
         Ok(Self {
@@ -284,6 +289,9 @@ impl Lambda {
         version: Option<VersionId>,
     ) -> Result<Lease, ThrottleReason> {
         let f = &mut self.functions[function.0 as usize];
+        if f.managed.is_some() {
+            return self.admit_managed(now, function);
+        }
         match (f.reserved, &mut f.requests) {
             (Some(limit), Some(requests)) => {
                 // Rule `provisioned-takes-from-reserved`.
@@ -361,6 +369,10 @@ impl Lambda {
         let f = &mut self.functions[lease.function.0 as usize];
         assert!(f.running > 0, "a lease was given back twice");
         f.running -= 1;
+        if let Some(managed) = &mut f.managed {
+            managed.put(now);
+            return;
+        }
         if f.reserved.is_none() {
             self.unreserved_running -= 1;
         }
@@ -394,12 +406,19 @@ impl Lambda {
             pool.idle_count() as u32
         });
         let idle = idle.sum::<u32>();
+        if let Some(managed) = &mut f.managed {
+            return managed.environments(now);
+        }
         self.running(function) + idle + self.provisioned_idle(now, function)
     }
 
     /// Environment-nanoseconds of a function until `now`: the area under the curve of living environments.
     pub fn environment_area(&mut self, now: Time, function: FunctionId) -> u128 {
-        let pools = self.functions[function.0 as usize].pools();
+        let f = &mut self.functions[function.0 as usize];
+        if let Some(managed) = &mut f.managed {
+            return managed.area(now);
+        }
+        let pools = f.pools();
         let on_demand = pools.map(|pool| {
             pool.expire(now);
             pool.area(now)

@@ -1,7 +1,7 @@
 //! Functions and their aliases.
 
 use super::Dist;
-use crate::engine::lambda::{Reuse, Routing, TargetTracking};
+use crate::engine::lambda::{ManagedLimits, Reuse, Routing, TargetTracking};
 use crate::engine::{Ratio, Span};
 
 /// A function as the simulator knows it.
@@ -33,6 +33,8 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// What else happens to its environments.
     pub lifecycle: Lifecycle,
+    /// Lambda Managed Instances: environments that run many requests at once.
+    pub managed: Option<ManagedLimits>,
     /// Its published versions, in file order.
     pub versions: Vec<Version>,
     /// What may follow its name in a call: its aliases in file order, then its versions.

@@ -325,6 +325,7 @@ fn growth_reaches_ten_thousand_when_the_rules_say() {
         scenario.traffic = vec![Traffic {
             function: 0,
             alias: None,
+            tenants: None,
             arrivals: Arrivals::Constant(constant_rate(5_000.0)),
             retry: None,
         }];

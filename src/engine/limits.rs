@@ -117,6 +117,9 @@ pub const MANAGED_SLOTS_MAX: u32 = 1_600;
 pub const MANAGED_ENVIRONMENTS: u32 = 3;
 /// Environments of a function on managed instances (Lambda API reference).
 pub const MANAGED_ENVIRONMENTS_MAX: u32 = 15_000;
+/// Environments of isolated tenants, idle or at work, for every 1,000 of the account's concurrency (developer guide, "Tenant
+/// isolation").
+pub const TENANT_ENVIRONMENTS_PER_1000: u32 = 2_500;
 /// How long a snapshot may take to be restored (developer guide, "SnapStart").
 pub const RESTORE_MAX: Span = Span::from_secs(10);
 /// Shutdown of an environment with internal extensions (developer guide, "Lambda execution environment").

@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 53] = [
+pub const CODES: [&str; 54] = [
     "alias-weights",
     "bad-arn",
     "bad-csv",
@@ -82,6 +82,7 @@ pub const CODES: [&str; 53] = [
     "snap-start-or-provisioned",
     "sqs-visibility-advice",
     "syntax",
+    "tenant-isolation",
     "timeout-above-visibility",
     "too-deep",
     "too-many-readers",

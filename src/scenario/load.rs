@@ -11,7 +11,7 @@ use super::model::Scenario;
 use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
 use super::text::{Format, SourceText, open};
-use super::{events, faults, functions, gates, sources, toml, traffic, yaml};
+use super::{events, faults, functions, gates, sources, tenants, toml, traffic, yaml};
 use crate::engine::{Profile, SourceKind, Span, Time};
 use std::path::{Path, PathBuf};
 
@@ -240,6 +240,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     let versions = functions.iter().flat_map(|(_, one)| &one.versions);
     let versions: Vec<&str> = versions.map(|one| one.code.name.as_str()).collect();
     let gates = gates::gates(&mut root, cx, &names, &versions, &mapping_names);
+    tenants::consistent(&mut root, cx, &traffic, &mappings, &functions);
     somebody_calls(&mut root, cx);
     root.finish(cx);
     Some(Scenario {

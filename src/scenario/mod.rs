@@ -44,6 +44,7 @@ mod schedule;
 mod secret;
 mod sources;
 mod suggest;
+mod tenants;
 mod text;
 mod timestamp;
 mod toml;

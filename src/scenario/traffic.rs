@@ -7,8 +7,9 @@ use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::model::{Function, Retry, Traffic};
 use super::read::{At, Cx, Table, shown};
+use super::sources::keys;
 use super::suggest::{listed, nearest};
-use super::units;
+use super::{tenants, units};
 use crate::engine::{FunctionName, Span};
 
 /// The callers.
@@ -39,13 +40,20 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) ->
             ));
         }
     }
+    let tenants = table.opt(cx, "tenants", keys);
+    let place = table.entry("tenants");
+    let place = place.map_or_else(|| table.span.clone(), |entry| entry.key_span.clone());
     let arrivals = arrivals(&mut table, cx);
     let retry = table.opt(cx, "retry", retry);
     table.finish(cx);
     let (function, alias) = callee?;
+    if tenants.is_some() {
+        tenants::refuse(cx, &functions[function].1, alias, &place);
+    }
     Some(Traffic {
         function,
         alias,
+        tenants,
         arrivals: arrivals?,
         retry,
     })

@@ -1,5 +1,6 @@
 //! Direct callers: their arrivals, their invocations and their retries.
 
+use super::tenants::TenantDraw;
 use super::world::{Inner, Pending};
 use crate::engine::{Span, Time};
 use crate::scenario::Retry;
@@ -12,6 +13,8 @@ pub(super) struct Call {
     attempts: u32,
     /// When the first attempt was made.
     first: Time,
+    /// Whom it is for; 0 where nobody is told apart.
+    tenant: u64,
 }
 
 impl Inner<'_> {
@@ -21,10 +24,12 @@ impl Inner<'_> {
         let next = self.traffic[traffic].next();
         self.next_traffic.set(traffic, next);
         self.arrivals_used += 1;
+        let tenant = self.tenants[traffic].as_mut().map_or(0, TenantDraw::next);
         self.call(Call {
             traffic: traffic as u32,
             attempts: 0,
             first: self.now,
+            tenant,
         });
     }
 
@@ -33,7 +38,12 @@ impl Inner<'_> {
     pub(super) fn call(&mut self, call: Call) {
         let traffic = &self.scenario.traffic[call.traffic as usize];
         let function = traffic.function;
-        let lease = match self.admit(function, traffic.alias) {
+        let admitted = if traffic.tenants.is_some() {
+            self.admit_tenant(function, call.tenant)
+        } else {
+            self.admit(function, traffic.alias)
+        };
+        let lease = match admitted {
             Ok(lease) => lease,
             Err(reason) => {
                 self.recorders[function].throttled(reason);

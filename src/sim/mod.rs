@@ -17,6 +17,7 @@ mod queues;
 mod run;
 pub mod services;
 mod streams;
+mod tenants;
 mod tournament;
 mod versions;
 mod world;

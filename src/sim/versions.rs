@@ -3,7 +3,9 @@
 use super::function::Course;
 use super::lifecycle::DrawnLives;
 use super::world::{Inner, Pending};
-use crate::engine::lambda::{AliasId, FunctionId, Lambda, Lease, Routing, VersionId};
+use crate::engine::lambda::{
+    AliasId, FunctionId, Lambda, Lease, Routing, ThrottleReason, VersionId,
+};
 use crate::engine::{Record, Span, Time};
 use crate::metrics::VersionRecorder;
 use crate::scenario::{Deployment, Function, Scenario};
@@ -14,6 +16,10 @@ pub(super) fn published(mut lambda: Lambda, scenario: &Scenario, seed: u64) -> L
         let count = function.versions.len() as u16;
         if count > 0 {
             lambda = lambda.with_versions(FunctionId(index), count, seed);
+        }
+        let mut callers = scenario.traffic.iter();
+        if callers.any(|caller| caller.function == index as usize && caller.tenants.is_some()) {
+            lambda = lambda.with_tenants(FunctionId(index));
         }
         if let Some(managed) = function.managed {
             lambda = lambda.with_managed(FunctionId(index), managed);
@@ -79,6 +85,18 @@ impl Inner<'_> {
         }
         self.invocations += 1;
         course
+    }
+
+    /// Admits a call of a tenant to a function that isolates them.
+    pub(super) fn admit_tenant(
+        &mut self,
+        function: usize,
+        tenant: u64,
+    ) -> Result<Lease, ThrottleReason> {
+        let id = FunctionId(function as u32);
+        let lease = self.lambda.admit_tenant(self.now, id, tenant)?;
+        self.level_changed(&lease);
+        Ok(lease)
     }
 
     pub(super) fn schedule_deployments(&mut self) {

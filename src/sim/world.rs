@@ -7,6 +7,7 @@ use super::direct::Call;
 use super::esm::SourceState;
 use super::filtering::Matching;
 use super::function::FunctionModel;
+use super::tenants::TenantDraw;
 use super::tournament::Tournament;
 use super::versions;
 use crate::engine::lambda::{
@@ -45,6 +46,8 @@ pub(super) struct Inner<'s> {
     pub(super) version_recorders: Vec<Vec<VersionRecorder>>,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
+    /// Whose calls each caller makes.
+    pub(super) tenants: Vec<Option<TenantDraw>>,
     pub(super) retries: engine::Rng,
     pub(super) sources: Vec<SourceState>,
     pub(super) destinations: Vec<Destination>,
@@ -207,6 +210,7 @@ impl<'s> World<'s> {
             first_alias: aliases::firsts(scenario),
             traffic,
             next_traffic,
+            tenants: TenantDraw::all(scenario, seed),
             retries: engine::Rng::stream(seed, "traffic/retries"),
             sources: SourceState::all(scenario, seed),
             destinations: Destination::all(scenario, seed),

@@ -125,3 +125,10 @@ fn managed_instances_beside_what_they_exclude() {
         "[[function]]\nname = \"g\"\nduration = \"1ms\"\nreserved_concurrency = 5\n[[function.version]]\nnumber = 1\n[function.managed_instances]\nPerExecutionEnvironmentMaxConcurrency = 2000\nMinExecutionEnvironments = 9\nMaxExecutionEnvironments = 5\ntarget_cpu = \"0%\"\nslots = 1\n"
     ));
 }
+
+#[test]
+fn tenants_beside_what_excludes_them() {
+    super::snapshot!(told(&format!(
+        "{VERSIONS}provisioned_concurrency = 5\n[[traffic]]\nfunction = \"f:1\"\nrate = 1\ntenants = {{ zipf = {{ n = 5, s = 1.0 }} }}\n{CALLED}"
+    )));
+}

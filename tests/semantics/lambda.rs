@@ -200,6 +200,7 @@ fn timeout_resets_environment() {
     scenario.traffic = vec![Traffic {
         function: 0,
         alias: None,
+        tenants: None,
         arrivals: Arrivals::Constant(support::constant_rate(1.0)),
         retry: None,
     }];

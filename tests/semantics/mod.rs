@@ -24,5 +24,6 @@ mod provisioned;
 mod queue;
 mod recorded;
 mod stream;
+mod tenants;
 mod versions;
 mod windows;

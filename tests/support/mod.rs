@@ -66,6 +66,7 @@ pub(crate) fn poisson(per_sec: f64) -> Traffic {
     Traffic {
         function: 0,
         alias: None,
+        tenants: None,
         arrivals: Arrivals::Poisson(constant_rate(per_sec)),
         retry: None,
     }
@@ -85,6 +86,7 @@ pub(crate) fn minutes(counts: &[u32]) -> Traffic {
     Traffic {
         function: 0,
         alias: None,
+        tenants: None,
         arrivals: Arrivals::Trace(trace.into()),
         retry: None,
     }

@@ -142,7 +142,21 @@ impl Pool {
         }
     }
 
-    fn retire(&mut self, idle: Idle, end: Time) {
+    pub(super) const fn keep_alive(&self) -> Span {
+        self.keep_alive
+    }
+
+    pub(super) const fn reuse(&self) -> Reuse {
+        self.reuse
+    }
+
+    /// A place below `count`, for random reuse.
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        self.rng.below(count as u64) as usize
+    }
+
+    /// Ends an environment that had no work.
+    pub(super) fn retire(&mut self, idle: Idle, end: Time) {
         self.expired += 1;
         self.lifespans += u128::from(end.since(idle.born).as_nanos());
         self.destroy(idle.id, idle.born, end);

@@ -8,6 +8,7 @@ mod lease;
 mod managed;
 mod provisioned;
 mod reason;
+mod tenants;
 mod varied;
 
 pub use alias::{AliasLimits, Routing};
@@ -130,6 +131,9 @@ pub struct Lambda {
     functions: Vec<Function>,
     aliases: Vec<alias::Alias>,
     allocation: Allocation,
+    account_concurrency: u32,
+    /// Environments of isolated tenants, over all functions.
+    tenant_environments: u32,
     /// What is left of the account's concurrency without reservations, provisioned concurrency included.
     unreserved_limit: u32,
     /// Provisioned concurrency of functions without a reservation.
@@ -157,6 +161,8 @@ struct Function {
     versions: Vec<Pool>,
     /// On managed instances it has nothing of the above.
     managed: Option<Box<managed::Managed>>,
+    /// Whose its environments are, if it isolates tenants.
+    tenants: Option<Box<tenants::Tenants>>,
 }
 
 impl Function {
@@ -211,6 +217,7 @@ impl Lambda {
                 ),
                 versions: Vec::new(),
                 managed: None,
+                tenants: None,
             })
             .collect();
         Ok(Self {
@@ -221,6 +228,8 @@ impl Lambda {
                 burst: u32::MAX,
                 per_minute: u32::MAX,
             },
+            account_concurrency: account.concurrency,
+            tenant_environments: 0,
             unreserved_limit: u32::try_from(unreserved).unwrap_or(0),
             unreserved_claimed: 0,
             unreserved_running: 0,
@@ -288,10 +297,43 @@ impl Lambda {
         alias: Option<AliasId>,
         version: Option<VersionId>,
     ) -> Result<Lease, ThrottleReason> {
-        let f = &mut self.functions[function.0 as usize];
-        if f.managed.is_some() {
+        if self.functions[function.0 as usize].managed.is_some() {
             return self.admit_managed(now, function);
         }
+        self.check_limits(now, function)?;
+        let f = &mut self.functions[function.0 as usize];
+        let (environment, born, start) = match f.pool(version).take(now) {
+            Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
+            Some(idle) => (idle.id, idle.born, Start::Warm),
+            None => {
+                let growth = if self.growth.regional {
+                    &mut self.regional
+                } else {
+                    &mut f.growth
+                };
+                if !growth.has_token(now) {
+                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
+                }
+                growth.take();
+                (f.pool(version).create(now), now, Start::Cold)
+            }
+        };
+        self.enter(function);
+        Ok(Lease {
+            function,
+            environment: EnvironmentId(environment),
+            alias,
+            version,
+            is_provisioned: false,
+            start,
+            born,
+        })
+    }
+
+    /// Whether the reservation or the account, and the request rates, have room for one more.
+    #[inline]
+    fn check_limits(&mut self, now: Time, function: FunctionId) -> Result<(), ThrottleReason> {
+        let f = &mut self.functions[function.0 as usize];
         match (f.reserved, &mut f.requests) {
             (Some(limit), Some(requests)) => {
                 // Rule `provisioned-takes-from-reserved`.
@@ -315,37 +357,19 @@ impl Lambda {
         if !self.requests.has_token(now) {
             return Err(ThrottleReason::FunctionInvocationRateLimitExceeded);
         }
-        let (environment, born, start) = match f.pool(version).take(now) {
-            Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
-            Some(idle) => (idle.id, idle.born, Start::Warm),
-            None => {
-                let growth = if self.growth.regional {
-                    &mut self.regional
-                } else {
-                    &mut f.growth
-                };
-                if !growth.has_token(now) {
-                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
-                }
-                growth.take();
-                (f.pool(version).create(now), now, Start::Cold)
-            }
-        };
+        Ok(())
+    }
+
+    /// Counts a request that runs on demand.
+    #[inline]
+    fn enter(&mut self, function: FunctionId) {
+        let f = &mut self.functions[function.0 as usize];
         f.running += 1;
         match &mut f.requests {
             Some(requests) => requests.take(),
             None => self.unreserved_running += 1,
         }
         self.count_request();
-        Ok(Lease {
-            function,
-            environment: EnvironmentId(environment),
-            alias,
-            version,
-            is_provisioned: false,
-            start,
-            born,
-        })
     }
 
     #[inline]
@@ -376,6 +400,10 @@ impl Lambda {
         if f.reserved.is_none() {
             self.unreserved_running -= 1;
         }
+        if f.tenants.is_some() {
+            self.finish_tenant(now, lease, fate);
+            return;
+        }
         let id = lease.environment.0;
         let pool = f.pool(lease.version);
         if fate == Fate::Destroy {
@@ -400,7 +428,11 @@ impl Lambda {
 
     /// Busy and idle environments of a function at `now`.
     pub fn environments(&mut self, now: Time, function: FunctionId) -> u32 {
+        self.expire_tenants(now, function);
         let f = &mut self.functions[function.0 as usize];
+        if let Some(tenants) = &f.tenants {
+            return f.running + tenants.idle_count() as u32;
+        }
         let idle = f.pools().map(|pool| {
             pool.expire(now);
             pool.idle_count() as u32
@@ -414,6 +446,7 @@ impl Lambda {
 
     /// Environment-nanoseconds of a function until `now`: the area under the curve of living environments.
     pub fn environment_area(&mut self, now: Time, function: FunctionId) -> u128 {
+        self.expire_tenants(now, function);
         let f = &mut self.functions[function.0 as usize];
         if let Some(managed) = &mut f.managed {
             return managed.area(now);

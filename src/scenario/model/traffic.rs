@@ -1,5 +1,6 @@
 //! Callers, and when things arrive.
 
+use super::Keys;
 use crate::engine::Span;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ pub struct Traffic {
     pub function: usize,
     /// Index into the function's aliases; `None` for the function itself.
     pub alias: Option<usize>,
+    /// Whose calls they are, for a function that isolates its tenants; keys stand for tenants.
+    pub tenants: Option<Keys>,
     /// When calls arrive.
     pub arrivals: Arrivals,
     /// Retries after a throttle or a function error.

@@ -3,7 +3,7 @@
 pub mod broker;
 mod feed;
 pub mod fifo;
-mod keys;
+pub(super) mod keys;
 mod legacy;
 mod limiter;
 pub mod queue;

@@ -75,6 +75,10 @@ impl FunctionSummary {
                 Total(&mut self.provisioned_concurrency_spillover_invocations),
             ),
             (
+                "SnapStartInvocations",
+                Total(&mut self.snap_start_invocations),
+            ),
+            (
                 "ProvisionedConcurrentExecutions",
                 Metric::MeanMax(&mut self.provisioned_concurrent_executions),
             ),

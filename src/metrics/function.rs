@@ -42,6 +42,7 @@ struct Totals {
     timeouts: u64,
     throttles: [u64; 5],
     cold_starts: u64,
+    snap_start: u64,
     crashes: u64,
     init_errors: u64,
     recycled: u64,
@@ -62,6 +63,8 @@ struct Totals {
 /// What few invocations have, beside [`Started`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extraordinary {
+    /// It runs on an environment that was restored.
+    pub is_snap_start: bool,
     /// Time of extensions after the response.
     pub post_runtime: Span,
     /// Its process ended.
@@ -177,6 +180,7 @@ impl FunctionRecorder {
     /// An invocation that just [`started`](Self::started) has more to tell.
     #[cold]
     pub fn extraordinary(&mut self, told: &Extraordinary) {
+        self.total.snap_start += u64::from(told.is_snap_start);
         self.total.crashes += u64::from(told.crashed);
         self.total.init_errors += u64::from(told.init_failed);
         if told.post_runtime > Span::ZERO {
@@ -321,6 +325,7 @@ impl FunctionRecorder {
             client_retries: Figure::count(total.client_retries),
             provisioned_concurrency_invocations: Figure::count(total.provisioned),
             provisioned_concurrency_spillover_invocations: Figure::count(total.spillover),
+            snap_start_invocations: Figure::count(total.snap_start),
             provisioned_concurrent_executions: self.provisioned.mean_max(nanos),
             allocated_provisioned_concurrent_executions: self.allocated.mean_max(nanos),
             provisioned_concurrency_utilization: Figure::new(

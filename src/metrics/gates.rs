@@ -200,7 +200,7 @@ mod tests {
             summary.functions.iter().map(|(name, _)| name.as_str()),
             summary.mappings.iter().map(|(name, _)| name.as_str()),
         );
-        assert_eq!(names.len(), 2 * 32 + 2 * 40);
+        assert_eq!(names.len(), 2 * 33 + 2 * 40);
         for (metric, statistics) in names {
             for (written, statistic) in Statistic::ALL {
                 assert_eq!(

@@ -173,6 +173,8 @@ pub struct FunctionSummary {
     pub provisioned_concurrency_invocations: Figure,
     /// Invocations of an alias beside its provisioned concurrency.
     pub provisioned_concurrency_spillover_invocations: Figure,
+    /// Invocations on environments that SnapStart restored.
+    pub snap_start_invocations: Figure,
     /// Busy provisioned environments.
     pub provisioned_concurrent_executions: MeanMax,
     /// Provisioned environments that serve requests.

@@ -53,7 +53,7 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
     const PROVISIONED: &str = "Provisioned concurrency";
-    let specs: [Spec<FunctionSummary>; 43] = [
+    let specs: [Spec<FunctionSummary>; 44] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
@@ -84,6 +84,7 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         may(HANDLER, "mean", 12, |f| millis(f.duration.mean)),
         may(INIT, "p50", 13, |f| millis(f.init_duration.p50)),
         may(INIT, "p99", 13, |f| millis(f.init_duration.p99)),
+        may(RESTORE, "invoked", 12, |f| count(f.snap_start_invocations)),
         may(RESTORE, "count", 12, |f| count(f.restores)),
         may(RESTORE, "p50", 13, |f| millis(f.restore_duration.p50)),
         may(RESTORE, "p99", 13, |f| millis(f.restore_duration.p99)),

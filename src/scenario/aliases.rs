@@ -1,5 +1,6 @@
 //! `[[function.alias]]`: aliases with their provisioned concurrency, and how Application Auto Scaling moves it.
 
+use super::behaviour::refuse_slow_init;
 use super::convert::{
     Named, boolean, choice, duration, duration_in, integer, name, number, text, unique,
 };
@@ -86,6 +87,7 @@ fn refuse_provisioned(
     numbers: &[(Alias, Provisioning)],
 ) {
     let Some(first) = alias.routing.version else {
+        refuse_slow_init(cx, function, place);
         if !function.versions.is_empty() {
             cx.push(
                 Diagnostic::new(
@@ -103,6 +105,7 @@ fn refuse_provisioned(
     for version in std::iter::once(first).chain(other) {
         let index = usize::from(version.0);
         refuse_snap_start(cx, function, alias, version, place);
+        refuse_slow_init(cx, &function.versions[index].code, place);
         if numbers.get(index).is_some_and(|(_, one)| one.is_any()) {
             cx.push(
                 Diagnostic::new(

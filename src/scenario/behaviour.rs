@@ -7,6 +7,7 @@ use super::functions::{MEMORY_MB, TIMEOUTS};
 use super::model::{Dist, Function};
 use super::read::{At, Cx, Table};
 use crate::engine::{Span, limits};
+use std::ops::Range;
 
 /// Restores of a function that says nothing of them. Ours: AWS promises less than a second.
 const RESTORE_DEFAULT: f64 = 200_000_000.0;
@@ -110,16 +111,8 @@ pub(super) fn lives(table: &mut Table<'_>, cx: &mut Cx, function: &mut Function)
 
 fn lifetime(at: At<'_>, cx: &mut Cx) -> Option<Dist> {
     let found = dist::time(at, cx)?;
-    let shortest = match &found {
-        Dist::Constant(value) => *value,
-        Dist::Uniform { min, .. } | Dist::Pareto { min, .. } => *min,
-        // Others have no shortest value: what falls below a minute is a minute.
-        Dist::Exponential { .. }
-        | Dist::Lognormal { .. }
-        | Dist::Gamma { .. }
-        | Dist::Empirical(_) => LIFETIME_MIN,
-    };
-    if shortest >= LIFETIME_MIN {
+    // Others have no shortest value: what falls below a minute is a minute.
+    if shortest(&found).unwrap_or(LIFETIME_MIN) >= LIFETIME_MIN {
         return Some(found);
     }
     cx.push(
@@ -130,4 +123,35 @@ fn lifetime(at: At<'_>, cx: &mut Cx) -> Option<Dist> {
             .help("`keep_alive` says how long one lives without work"),
     );
     None
+}
+
+/// The shortest time that a distribution gives, where it has one.
+fn shortest(dist: &Dist) -> Option<f64> {
+    match dist {
+        Dist::Constant(value) => Some(*value),
+        Dist::Uniform { min, .. } | Dist::Pareto { min, .. } => Some(*min),
+        Dist::Exponential { .. }
+        | Dist::Lognormal { .. }
+        | Dist::Gamma { .. }
+        | Dist::Empirical(_) => None,
+    }
+}
+
+/// Reports environments that are prepared ahead and never initialise in time.
+///
+/// Rule `prepared-init-limit`.
+pub(super) fn refuse_slow_init(cx: &mut Cx, function: &Function, place: &Range<usize>) {
+    let most = limits::PREPARED_INIT_MAX.max(function.timeout);
+    let init = Span::from_nanos(shortest(&function.init).unwrap_or(0.0) as u64);
+    if init > most {
+        cx.push(
+            Diagnostic::new(
+                "prepared-init-too-long",
+                "environments that are prepared ahead would never be ready: FUNCTION_ERROR_INIT_FAILURE",
+            )
+            .at(place)
+            .label(format!("`init` takes at least {init}"))
+            .allowed(format!("up to {most}: 130 s, or the function's timeout if that is longer")),
+        );
+    }
 }

@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 54] = [
+pub const CODES: [&str; 55] = [
     "alias-weights",
     "bad-arn",
     "bad-csv",
@@ -67,6 +67,7 @@ pub const CODES: [&str; 54] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "prepared-init-too-long",
     "provisioned-above-reserved",
     "provisioned-needs-alias",
     "provisioned-needs-version",

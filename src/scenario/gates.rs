@@ -23,7 +23,7 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 32] = [
+const FUNCTION: [(&str, Figure); 33] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -46,6 +46,7 @@ const FUNCTION: [(&str, Figure); 32] = [
     ("ClientRetries", Count),
     ("ProvisionedConcurrencyInvocations", Count),
     ("ProvisionedConcurrencySpilloverInvocations", Count),
+    ("SnapStartInvocations", Count),
     ("ProvisionedConcurrentExecutions", Level),
     ("AllocatedProvisionedConcurrentExecutions", Level),
     ("ProvisionedConcurrencyUtilization", Share),

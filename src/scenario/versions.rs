@@ -35,6 +35,9 @@ pub(super) fn versions(
         let mut code = behaviour::read(&mut table, cx, base);
         let snap_start = snap_start.read(&mut table, cx);
         code.lifecycle.restore = snap_start.restores();
+        if code.lifecycle.restore.is_some() {
+            behaviour::refuse_slow_init(cx, &code, &table.span);
+        }
         let provisioning = aliases::provisioning(&mut table, cx, clock);
         if let (Some(number), Some(entry)) = (number, table.entry("number")) {
             names.push(Named {

@@ -42,6 +42,8 @@ pub(super) struct Course {
     pub(super) init: Option<Span>,
     /// The initialisation was the restore of a snapshot.
     pub(super) is_restore: bool,
+    /// AWS_LAMBDA_INITIALIZATION_TYPE is `snap-start`.
+    pub(super) is_snap_start: bool,
     /// Time of extensions after the response.
     pub(super) post_runtime: Span,
     /// How long the environment stays taken after all that.
@@ -125,13 +127,15 @@ impl Course {
     /// Whether there is more to tell than most invocations have.
     #[inline]
     pub(super) fn is_out_of_the_ordinary(&self) -> bool {
-        self.post_runtime > Span::ZERO
+        self.is_snap_start
+            || self.post_runtime > Span::ZERO
             || matches!(self.end, End::Crash | End::InitError | End::RestoreTimeout)
     }
 
     /// What there is to tell then.
     pub(super) fn extraordinary(&self) -> Extraordinary {
         Extraordinary {
+            is_snap_start: self.is_snap_start,
             post_runtime: self.post_runtime,
             crashed: self.end == End::Crash,
             init_failed: matches!(self.end, End::InitError | End::RestoreTimeout),
@@ -257,6 +261,7 @@ impl FunctionModel {
             duration: duration.min(self.timeout),
             init: phase.before,
             is_restore: phase.is_restore,
+            is_snap_start: false,
             post_runtime: Span::ZERO,
             shutdown: Span::ZERO,
             cut_off: false,

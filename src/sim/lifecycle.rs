@@ -85,6 +85,7 @@ impl Lifecycle {
 
     /// What comes after the response: extensions if the function came to its end, or the shutdown of what is torn down.
     pub(super) fn after(&mut self, course: &mut Course, timeout: Span) {
+        course.is_snap_start = self.restore.is_some();
         if let Some(post) = &self.post_runtime
             && course.fate() == Fate::Keep
         {

@@ -132,3 +132,10 @@ fn tenants_beside_what_excludes_them() {
         "{VERSIONS}provisioned_concurrency = 5\n[[traffic]]\nfunction = \"f:1\"\nrate = 1\ntenants = {{ zipf = {{ n = 5, s = 1.0 }} }}\n{CALLED}"
     )));
 }
+
+#[test]
+fn prepared_init_limit() {
+    super::snapshot!(told(&format!(
+        "{VERSIONS}init = \"131s\"\n[[function.alias]]\nname = \"live\"\nversion = \"2\"\nprovisioned_concurrency = 5\n[[function.version]]\nnumber = 3\ninit = \"131s\"\nsnap_start = true\n[[function.version]]\nnumber = 4\ninit = \"131s\"\nsnap_start = true\ntimeout = \"131s\"\n{CALLED}"
+    )));
+}

@@ -136,6 +136,7 @@ fn snap_start_restores() {
     let f = summary(&outcome);
     assert_eq!((f.cold_starts.value, f.restores.value), (1.0, 1.0));
     assert_eq!(f.init_duration.max.value, 0.0);
+    assert_eq!(f.snap_start_invocations, f.invocations);
     close(f.restore_duration.max.value, 300.0);
     close(f.latency.max.value, 400.0);
     // $LATEST has no snapshot.

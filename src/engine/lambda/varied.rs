@@ -116,3 +116,79 @@ impl Varied {
         self.expiries.first().map(|(end, _)| *end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keep-alives in the order in which they are asked for, and a lifetime of a minute.
+    #[derive(Clone, Debug)]
+    struct Scripted(Vec<u64>);
+
+    impl Lives for Scripted {
+        fn keep_alive(&mut self) -> Span {
+            Span::from_secs(self.0.remove(0))
+        }
+
+        fn lifetime(&mut self) -> Span {
+            Span::from_secs(60)
+        }
+
+        fn copy(&self) -> Box<dyn Lives> {
+            Box::new(self.clone())
+        }
+    }
+
+    fn idle(id: u32, since: u64) -> Idle {
+        Idle {
+            since: Time::from_secs(since),
+            born: Time::ZERO,
+            id,
+            reset: false,
+        }
+    }
+
+    /// Four that are released at 1, 2, 3 and 4 s and expire at 31, 7, 13 and 60 s.
+    fn varied() -> Varied {
+        let mut varied = Varied::new(Box::new(Scripted(vec![30, 5, 10, 100, 1])));
+        for id in 0..5 {
+            varied.born(Time::ZERO, id);
+        }
+        for (id, since) in (0..4).zip(1..) {
+            assert!(varied.put(idle(id, since)));
+        }
+        varied
+    }
+
+    #[test]
+    fn what_expires_first_may_have_been_released_last() {
+        let mut varied = varied();
+        let mut ended = Vec::new();
+        while let Some((idle, end)) = varied.pop_due(Time::from_secs(60)) {
+            ended.push((idle.id, end.since(Time::ZERO).as_millis() / 1_000));
+        }
+        // The last one's lifetime ends before its keep-alive.
+        assert_eq!(ended, [(1, 7), (2, 13), (0, 31), (3, 60)]);
+        assert!(!varied.put(idle(4, 60)), "its lifetime is over");
+    }
+
+    #[test]
+    fn the_order_of_reuse_is_that_of_release() {
+        let mut rng = Rng::stream(1, "varied");
+        let mut order = |reuse| {
+            let mut varied = varied();
+            assert_eq!(
+                varied.pop_due(Time::from_secs(10)).map(|(idle, _)| idle.id),
+                Some(1)
+            );
+            let taken = std::iter::from_fn(|| varied.take(reuse, &mut rng));
+            taken.map(|idle| idle.id).collect::<Vec<_>>()
+        };
+        assert_eq!(order(Reuse::MostRecent), [3, 2, 0]);
+        assert_eq!(order(Reuse::LeastRecent), [0, 2, 3]);
+        let mut random = order(Reuse::Random);
+        random.sort_unstable();
+        assert_eq!(random, [0, 2, 3]);
+        assert_eq!(varied().next_end(), Some(Time::from_secs(7)));
+    }
+}

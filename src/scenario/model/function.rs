@@ -41,6 +41,14 @@ pub struct Function {
     pub aliases: Vec<Alias>,
 }
 
+impl Function {
+    /// The longest time that an invocation of the function or of one of its versions may take.
+    pub fn longest_timeout(&self) -> Span {
+        let versions = self.versions.iter().map(|version| version.code.timeout);
+        versions.fold(self.timeout, Span::max)
+    }
+}
+
 /// What happens to environments beside ordinary work; nothing by default.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {

@@ -27,7 +27,7 @@ pub(super) struct FunctionModel {
     /// What most functions never do.
     lifecycle: Option<Box<Lifecycle>>,
     /// Its published versions.
-    versions: Vec<FunctionModel>,
+    versions: Vec<Self>,
     /// Faults in force: chance of an extra error, and how many times as long everything takes.
     fault_error_rate: Ratio,
     slow_factor: f64,

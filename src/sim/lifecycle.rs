@@ -116,7 +116,7 @@ impl DrawnLives {
         }
         let fixed = scenario::Dist::Constant(function.keep_alive.as_nanos() as f64);
         let keep_alive = drawn.keep_alive.as_ref().unwrap_or(&fixed);
-        Some(Self::new(&function.name, keep_alive, drawn, seed))
+        Some(Self::boxed(&function.name, keep_alive, drawn, seed))
     }
 
     /// Lives of provisioned environments: they wait for ever, and are recycled at the end of their lifetimes.
@@ -129,10 +129,10 @@ impl DrawnLives {
         drawn.lifetime.as_ref()?;
         let name = format!("{}/alias/{alias}", function.name);
         let for_ever = scenario::Dist::Constant(Span::MAX.as_nanos() as f64);
-        Some(Self::new(&name, &for_ever, drawn, seed))
+        Some(Self::boxed(&name, &for_ever, drawn, seed))
     }
 
-    fn new(
+    fn boxed(
         name: &str,
         keep_alive: &scenario::Dist,
         drawn: &scenario::Lifecycle,

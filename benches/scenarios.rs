@@ -16,8 +16,8 @@ mod support;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
 use support::{
-    backlogged_fifo, backlogged_queue, full_stream, lognormal, many_functions, parallel_stream,
-    single_messages, traffic,
+    backlogged_fifo, backlogged_queue, full_stream, full_topic, lognormal, many_functions,
+    parallel_stream, single_messages, traffic,
 };
 use tidegate::engine::Profile;
 use tidegate::scenario::{Dist, Scenario};
@@ -135,5 +135,21 @@ fn stream(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, calls, queue, fifo, stream);
+fn kafka(criterion: &mut Criterion) {
+    let unit = Unit::Records { batch_mean: 99.0 };
+    for (name, size) in [
+        (
+            "Kafka, batches of 100, constant size",
+            Dist::Constant(500.0),
+        ),
+        (
+            "Kafka, batches of 100, lognormal size",
+            lognormal(500.0, 1.0),
+        ),
+    ] {
+        run(criterion, name, &full_topic(40, size), unit);
+    }
+}
+
+criterion_group!(benches, calls, queue, fifo, stream, kafka);
 criterion_main!(benches);

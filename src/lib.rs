@@ -71,9 +71,12 @@
 #![warn(unreachable_pub)]
 
 pub mod cli;
+pub mod cost;
 #[cfg(feature = "poller")]
 pub mod destination;
 pub mod engine;
+#[cfg(feature = "poller")]
+pub mod invoke;
 pub mod metrics;
 #[cfg(feature = "poller")]
 pub mod poll;

@@ -148,6 +148,8 @@ fn poll(script: &Script) -> Vec<String> {
         hash: String::new(),
         profile: Profile::Current,
         aws: Aws::default(),
+        region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::ZERO,
@@ -180,6 +182,7 @@ fn poll(script: &Script) -> Vec<String> {
             concurrency: None,
             timeout: Span::from_secs(900),
             memory_mb: 128,
+            limits: tidegate::scenario::TargetLimits::default(),
         }],
         mappings: vec![PollerMapping {
             config: script.config.clone(),

@@ -8,18 +8,29 @@ use std::path::{Path, PathBuf};
 /// and `poll`, never import each other.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("engine", &[]),
-    ("scenario", &["engine"]),
+    // Prices are read by scenario, and applied by cost.
+    ("scenario", &["cost", "engine"]),
     ("metrics", &["engine"]),
+    ("cost", &["engine", "metrics"]),
     ("report", &["engine", "metrics"]),
-    ("sim", &["engine", "metrics", "scenario"]),
+    ("sim", &["cost", "engine", "metrics", "scenario"]),
     // Sources make the messages that poll::encode knows how to write; targets tell the time by poll::Clock.
     ("source", &["engine", "poll", "scenario"]),
     ("target", &["engine", "poll", "scenario", "source"]),
     // Destinations write JSON with poll::encode and make connections as sources do.
     ("destination", &["engine", "poll", "scenario", "source"]),
+    // Callers come in beside the mappings.
+    ("invoke", &["engine", "poll", "scenario", "target"]),
     (
         "poll",
-        &["destination", "engine", "scenario", "source", "target"],
+        &[
+            "destination",
+            "engine",
+            "invoke",
+            "scenario",
+            "source",
+            "target",
+        ],
     ),
     (
         "cli",

@@ -47,8 +47,9 @@ pub(crate) async fn run(function: &str) {
                 let poller = poller(&servers, &topic, &group, function, records);
                 rounds.poller.push(Measured::of(records, poller).await);
             }
+            let [poller, bare] = rounds.medians().map(|speed| speed * bytes as f64 / 1e6);
             rounds.print(&format!(
-                "Kafka, batches of {BATCH}, {bytes} B, {partitions} partitions"
+                "Kafka, batches of {BATCH}, {bytes} B, {partitions} partitions, {poller:.1} MB/s (bare {bare:.1})"
             ));
         }
     }
@@ -92,6 +93,11 @@ async fn bare(servers: &str, topic: &str, group: &str, function: &str, records: 
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("partition.assignment.strategy", "cooperative-sticky")
+        // As the poller's consumers fetch.
+        .set("isolation.level", "read_committed")
+        .set("queued.max.messages.kbytes", "4096")
+        .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.wait.max.ms", "100")
         .create()
         .expect("a consumer");
     consumer.subscribe(&[topic]).expect("subscribed");
@@ -164,6 +170,8 @@ async fn poller(
         hash: String::new(),
         profile: Profile::Current,
         aws: Aws::default(),
+        region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(30),
@@ -179,6 +187,7 @@ async fn poller(
             concurrency: None,
             timeout: Span::from_secs(30),
             memory_mb: 128,
+            limits: tidegate::scenario::TargetLimits::default(),
         }],
         mappings: vec![PollerMapping {
             config,

@@ -33,6 +33,12 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
+    /// Medians of records per second: the poller's and the bare loop's.
+    pub(crate) fn medians(&self) -> [f64; 2] {
+        [&self.poller, &self.bare]
+            .map(|rounds| spread(rounds.iter().map(|round| round.records_per_s))[1])
+    }
+
     /// Prints a row of the table: medians, with the range of the rounds.
     pub(crate) fn print(&self, name: &str) {
         let speed = |rounds: &[Measured]| spread(rounds.iter().map(|round| round.records_per_s));

@@ -247,6 +247,8 @@ impl World {
                 region: Some("us-east-1".to_owned()),
                 ..Aws::default()
             },
+            region: None,
+            invoke_api: None,
             poller: PollerSettings {
                 store: None,
                 drain_timeout: Span::from_secs(30),
@@ -262,6 +264,7 @@ impl World {
                 concurrency: None,
                 timeout: Span::from_secs(30),
                 memory_mb: 128,
+                limits: tidegate::scenario::TargetLimits::default(),
             }],
             mappings: vec![PollerMapping {
                 config,

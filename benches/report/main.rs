@@ -126,7 +126,7 @@ fn target(name: &str) -> Option<f64> {
         name if name.starts_with("SQS fifo") || name.starts_with("SQS, batches of 1,") => Some(1e6),
         name if name.starts_with("SQS") => Some(3e6),
         name if name.starts_with("Kinesis, 10 lanes") => Some(5e6),
-        name if name.starts_with("Kinesis") => Some(20e6),
+        name if name.starts_with("Kinesis") || name.starts_with("Kafka") => Some(20e6),
         _ => None,
     }
 }

@@ -4,10 +4,10 @@
 mod built;
 
 pub(crate) use built::*;
-use tidegate::engine::{MappingConfig, SourceKind, Span, Tuning};
+use tidegate::engine::{MappingConfig, SourceKind, Span, Tuning, limits};
 use tidegate::scenario::{
     Arrivals, Dist, Keys, Mapping, OnThrottle, Producer, Scenario, Source, SourceModel, Stream,
-    Traffic,
+    Topic, Traffic,
 };
 
 /// Poisson calls at `per_sec` of one function.
@@ -109,6 +109,21 @@ pub(crate) fn parallel_stream(secs: u64, size: Dist) -> Scenario {
     scenario
 }
 
+/// Partitions that bring more than 25 provisioned pollers can work on, four for each of them. A window is long enough for
+/// every batch to fill.
+pub(crate) fn full_topic(secs: u64, size: Dist) -> Scenario {
+    let kind = SourceModel::Kafka(Topic {
+        kind: SourceKind::SelfManagedKafka,
+        partitions: 100,
+        retention: limits::KAFKA_RETENTION_DEFAULT,
+        rebalance: Dist::Constant(0.0),
+    });
+    let mut config = MappingConfig::new("m", SourceKind::SelfManagedKafka);
+    config.window = Span::from_secs(10);
+    config.provisioned_pollers = Some((25, 25));
+    event_source(secs, kind, 100_000.0, size, config)
+}
+
 fn event_source(
     secs: u64,
     kind: SourceModel,
@@ -118,7 +133,7 @@ fn event_source(
 ) -> Scenario {
     let duration = Dist::Exponential { mean: 100e6 };
     let mut built = scenario(Span::from_secs(secs), function(duration));
-    let tuning = Tuning::new(built.profile);
+    let tuning = Tuning::for_source(built.profile, config.source);
     built.sources = vec![Source {
         name: "s".to_owned(),
         kind,

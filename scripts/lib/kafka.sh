@@ -3,13 +3,13 @@
 #
 # shellcheck shell=bash
 
-kafka_version() { sed -n 's/.* kafka_2\.13-\(.*\)\.jar$/\1/p' "$servers_lib/kafka.lock"; }
+servers_version_kafka() { sed -n 's/.* kafka_2\.13-\(.*\)\.jar$/\1/p' "$servers_lib/kafka.lock"; }
 
 servers_install_kafka() {
     local dir=$servers_root/kafka pins
     pins=$(cat "$servers_lib/kafka.lock")
     if ! servers_stamped kafka "$pins"; then
-        servers_say "installing Apache Kafka $(kafka_version)"
+        servers_say "installing Apache Kafka $(servers_version_kafka)"
         servers_need_java with-maven || return 1
         rm -rf "$dir"
         mkdir -p "$dir"
@@ -39,7 +39,7 @@ servers_install_kafka() {
 }
 
 # Expects `clean` from servers_exec. Five ports: see kafka-broker.
-kafka_exec() {
+servers_exec_kafka() {
     # Every start has ports of its own, which the kept state would contradict.
     rm -rf "$servers_run/kafka"
     mkdir -p "$servers_run/kafka"
@@ -47,7 +47,7 @@ kafka_exec() {
 }
 
 # It listens before it is ready, and its own tools take a second to ask.
-kafka_ready() {
+servers_ready_kafka() {
     grep -q 'Kafka Server started' "$servers_run/kafka.log" && ! servers_port_is_free "$1"
 }
 

@@ -146,8 +146,23 @@ fn text(summary: &RunSummary) -> String {
             summary.empty_receives
         ),
     };
+    let kafka = match summary.committed + summary.polling_errors + summary.commit_errors {
+        0 => String::new(),
+        _ => format!(
+            "Kafka        {:>12}   committed; {} polling, {} invoke, {} commit errors; largest lag {}\n",
+            summary.committed,
+            summary.polling_errors,
+            summary.invoke_errors,
+            summary.commit_errors,
+            summary.offset_lag_max
+        ),
+    };
+    let states = match summary.error_states {
+        0 => String::new(),
+        some => format!("error states {some:>12}\n"),
+    };
     format!(
-        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{sqs_calls}{secs:.1} s, {drained}\n",
+        "records      {:>12}   {:.0}/s\npolled       {:>12}\n{filtered}invocations  {:>12}\nerrors       {:>12}\nthrottles    {:>12}\ndiscarded    {:>12}   {} diverted, {} destination failures\n{sqs_calls}{kafka}{states}{secs:.1} s, {drained}\n",
         summary.records,
         summary.records as f64 / secs,
         summary.polled,

@@ -11,6 +11,7 @@ fn mapping() -> MappingFacts {
         name: "clicks".into(),
         source_arn: STREAM.into(),
         function_arn: function_arn("count", STREAM).into(),
+        cluster: None,
     }
 }
 
@@ -37,6 +38,7 @@ fn record() -> InvocationRecord {
                 last_arrival: arrival,
                 count: 1,
             }),
+            kafka: None,
         },
         window: None,
         payload: Bytes::from_static(b"{\"Records\":[]}"),

@@ -6,14 +6,21 @@
 //! | SNS topic | Publish | the invocation record |
 //! | S3 bucket | PutObject | the invocation record with the event as a text in it |
 //! | `file://` | a line appended and on the disk | as S3 |
+//! | `kafka://` | a message for each record, with its key | the record with the head of the invocation record |
 
+mod asynchronous;
 mod bucket;
+mod kafka;
+mod kafka_record;
 mod lines;
 mod queue;
 mod record;
 mod topic;
 mod uuid;
 
+pub use asynchronous::{AsyncRecord, AsyncResponse, BusEntry, DeadLetterAttributes, qualified_arn};
+pub use kafka::Cluster;
+pub use kafka_record::{GivenUp, KafkaBatch};
 pub use record::{BatchInfo, InvocationRecord, RecordRange, ResponseContext};
 
 use crate::scenario::{Aws, DestinationName, DestinationNameError};
@@ -31,6 +38,9 @@ pub enum DestinationError {
         /// What is wrong with it.
         cause: DestinationNameError,
     },
+    /// A topic of no cluster.
+    #[error("on-failure destination `{0}`: only mappings of Kafka have topics beside their own")]
+    NoCluster(String),
     /// Region or credentials.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -45,6 +55,8 @@ pub struct MappingFacts {
     pub source_arn: Arc<str>,
     /// Its function, from [`function_arn`].
     pub function_arn: Arc<str>,
+    /// Its cluster, if it reads Kafka.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 /// Where the invocation records of one mapping go.
@@ -60,6 +72,7 @@ enum Kind {
     Topic(topic::Topic),
     Bucket(bucket::Bucket),
     File(lines::Lines),
+    KafkaTopic(kafka::Topic),
 }
 
 impl Destination {
@@ -77,6 +90,7 @@ impl Destination {
     ///     name: "clicks".into(),
     ///     source_arn: source_arn.into(),
     ///     function_arn: function_arn("count", source_arn).into(),
+    ///     cluster: None,
     /// };
     /// let bucket = Destination::open("arn:aws:s3:::failed-clicks", &mapping, &Aws::default()).await?;
     /// assert!(bucket.wants_payload());
@@ -103,6 +117,12 @@ impl Destination {
         };
         let kind = match name {
             DestinationName::File(path) => Kind::File(lines::Lines::new(path)),
+            DestinationName::KafkaTopic(topic) => {
+                let cluster = mapping.cluster.clone();
+                let cluster =
+                    cluster.ok_or_else(|| DestinationError::NoCluster(text.to_owned()))?;
+                Kind::KafkaTopic(kafka::Topic::new(topic, cluster, aws))
+            }
             DestinationName::Queue {
                 region,
                 account,
@@ -142,8 +162,12 @@ impl Destination {
     /// # Errors
     /// When the destination did not take it, as far as is known.
     pub async fn deliver(&self, record: &InvocationRecord) -> Result<(), CallError> {
+        if let Kind::KafkaTopic(topic) = &self.kind {
+            return topic.send(record).await;
+        }
         let json = record.json(self.wants_payload());
         match &self.kind {
+            Kind::KafkaTopic(_) => Ok(()),
             Kind::Queue(queue) => {
                 queue
                     .send(String::from_utf8_lossy(&json).into_owned())

@@ -1,5 +1,6 @@
 //! The invocation record: what a destination is told of records that are given up.
 
+use super::kafka_record::KafkaBatch;
 use crate::engine::{Condition, FailedAnswer, Seq, SourceKind, Time, WindowCall};
 use crate::poll::encode::{Calendar, Precision, push_decimal, push_instant, push_text};
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub struct BatchInfo {
     pub stream_arn: Arc<str>,
     /// First and last record; `None` for a window's final call without records.
     pub records: Option<RecordRange>,
+    /// Kafka: what is told instead of all of that.
+    pub kafka: Option<KafkaBatch>,
 }
 
 /// The ends of a batch.
@@ -77,19 +80,7 @@ impl InvocationRecord {
             0
         };
         let mut out = Vec::with_capacity(1_024 + room);
-        out.extend_from_slice(b"{\"requestContext\":{\"requestId\":");
-        quoted(&mut out, &self.request_id);
-        out.extend_from_slice(b",\"functionArn\":");
-        quoted(&mut out, &self.function_arn);
-        out.extend_from_slice(b",\"condition\":");
-        quoted(&mut out, self.condition.name());
-        out.extend_from_slice(b",\"approximateInvokeCount\":");
-        push_decimal(&mut out, u64::from(self.invoke_count));
-        out.push(b'}');
-        if let Some(response) = &self.response {
-            response.encode(&mut out);
-        }
-        out.extend_from_slice(b",\"version\":\"1.0\"");
+        self.push_head(&mut out, self.condition.name());
         if with_payload {
             // Rule `destination-s3-payload-is-text`: the event is a JSON string inside the record, and comes before the
             // time.
@@ -99,12 +90,37 @@ impl InvocationRecord {
         }
         out.extend_from_slice(b",\"timestamp\":");
         instant(&mut out, self.at, Precision::Millis);
-        self.batch.encode(&mut out);
+        match &self.batch.kafka {
+            Some(kafka) => kafka.encode(&mut out, self.payload.len()),
+            None => self.batch.encode(&mut out),
+        }
         if let Some(window) = &self.window {
             encode_window(&mut out, window);
         }
         out.push(b'}');
         out
+    }
+
+    /// Everything before the time, and before a payload.
+    pub(super) fn push_head(&self, out: &mut Vec<u8>, condition: &str) {
+        out.extend_from_slice(b"{\"requestContext\":{\"requestId\":");
+        quoted(out, &self.request_id);
+        out.extend_from_slice(b",\"functionArn\":");
+        quoted(out, &self.function_arn);
+        out.extend_from_slice(b",\"condition\":");
+        quoted(out, condition);
+        out.extend_from_slice(b",\"approximateInvokeCount\":");
+        push_decimal(out, u64::from(self.invoke_count));
+        out.push(b'}');
+        match &self.response {
+            Some(response) => response.encode(out),
+            // Rule `kafka-destination-response-null`: only Kafka's records say that there is none.
+            None if self.batch.kafka.is_some() => {
+                out.extend_from_slice(b",\"responseContext\":null");
+            }
+            None => {}
+        }
+        out.extend_from_slice(b",\"version\":\"1.0\"");
     }
 
     /// Rule `destination-s3-key`: the name of the object that holds this record.
@@ -190,13 +206,13 @@ fn encode_window(out: &mut Vec<u8>, window: &WindowCall) {
     out.push(b'}');
 }
 
-fn quoted(out: &mut Vec<u8>, text: &str) {
+pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     push_text(out, text);
     out.push(b'"');
 }
 
-fn instant(out: &mut Vec<u8>, time: Time, precision: Precision) {
+pub(super) fn instant(out: &mut Vec<u8>, time: Time, precision: Precision) {
     out.push(b'"');
     push_instant(out, time, precision);
     out.push(b'"');

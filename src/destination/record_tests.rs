@@ -36,6 +36,7 @@ fn exhausted() -> InvocationRecord {
                 last_arrival: time(1_767_607_381, 999),
                 count: 3,
             }),
+            kafka: None,
         },
         window: None,
         payload: Bytes::from_static(br#"{"Records":[{"kinesis":{"partitionKey":"a\"b"}}]}"#),
@@ -145,6 +146,7 @@ fn of_table() -> InvocationRecord {
                 last_arrival: time(1_767_607_381, 999),
                 count: 2,
             }),
+            kafka: None,
         },
         ..exhausted()
     }

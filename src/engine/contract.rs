@@ -267,6 +267,16 @@ impl Outcome {
         }
     }
 
+    /// Whether the function could not be given its batch, or failed on it (InvokeErrorCount).
+    ///
+    /// Rule `kafka-error-counts`: an answer that reports some of the records is no error.
+    pub const fn is_invoke_error(self) -> bool {
+        !matches!(
+            self,
+            Self::Success | Self::StateTooLarge | Self::Partial { .. }
+        )
+    }
+
     /// Why the messages of a queue's batch come back after this; `None` if they do not, or not all of them.
     pub const fn return_cause(self) -> Option<ReturnCause> {
         match self {

@@ -95,6 +95,8 @@ pub const ACTIVEMQ_REDELIVERIES_MAX: u32 = 6;
 pub const KAFKA_POLLER_CONCURRENCY: u32 = 5;
 /// Bytes per second of one provisioned Kafka poller (5 MB; developer guide, "Provisioned mode").
 pub const KAFKA_POLLER_BYTES_PER_SEC_MAX: u64 = 5_000_000;
+/// How long Kafka keeps records unless told otherwise (`log.retention.hours`).
+pub const KAFKA_RETENTION_DEFAULT: Span = Span::from_secs(7 * 24 * 3_600);
 /// Retries of a Kafka batch that would be retried for ever, once an on-failure destination can take it (developer guide,
 /// "Kafka error handling").
 pub const KAFKA_DESTINATION_RETRIES: u32 = 10;
@@ -126,3 +128,15 @@ pub const RESTORE_MAX: Span = Span::from_secs(10);
 pub const SHUTDOWN_INTERNAL: Span = Span::from_millis(500);
 /// Shutdown of an environment with external extensions (developer guide, "Lambda execution environment").
 pub const SHUTDOWN_EXTERNAL: Span = Span::from_secs(2);
+
+/// Most further tries of an asynchronous event whose function failed, and what AWS takes unless told otherwise (developer
+/// guide, "Asynchronous invocation").
+pub const ASYNC_RETRIES_MAX: u8 = 2;
+/// Longest time that an asynchronous event stays in its queue, and what AWS takes unless told otherwise (developer guide).
+pub const ASYNC_EVENT_AGE_MAX: Span = Span::from_secs(21_600);
+/// Largest event of an asynchronous invocation, in bytes, in 2021 (Lambda quotas of that time: 256 KB).
+pub const ASYNC_PAYLOAD_BYTES_MAX_2021: u64 = 262_144;
+/// The same today (Lambda quotas: 1 MB).
+pub const ASYNC_PAYLOAD_BYTES_MAX: u64 = 1_048_576;
+/// What a dead-letter queue is shown of an error's message, in bytes (developer guide, "Dead-letter queues").
+pub const DEAD_LETTER_MESSAGE_BYTES_MAX: usize = 1_024;

@@ -25,6 +25,13 @@ pub const ACTIVEMQ_MESSAGE_AROUND_LEN: u64 = 415;
 /// Bytes of a typical RabbitMQ message around its base64 data, without headers.
 pub const RABBITMQ_MESSAGE_AROUND_LEN: u64 = 370;
 
+/// Bytes of a typical event of a self-managed cluster around its partitions: source and servers.
+pub const KAFKA_ENVELOPE_LEN: u32 = 90;
+/// Bytes that a typical partition takes around its records: `"orders-":[]`, the comma behind it, and its number.
+pub const KAFKA_PARTITION_LEN: u32 = 20;
+/// Bytes of a typical Kafka record around its base64 value: names, numbers, and a key of eight bytes.
+pub const KAFKA_RECORD_AROUND_LEN: u64 = 151;
+
 /// Length of `bytes` bytes in base64 with padding.
 pub const fn base64_len(bytes: u64) -> u64 {
     bytes.div_ceil(3) * 4
@@ -118,6 +125,11 @@ mod tests {
             r#""expiration":0,"priority":4,"data":"","brokerInTime":1789651658001,"#,
             r#""brokerOutTime":1789651658002,"properties":{}}"#,
         );
+        let kafka = concat!(
+            r#"{"topic":"orders","partition":12,"offset":1234567,"timestamp":1789651658000,"#,
+            r#""timestampType":"CREATE_TIME","key":"MTIzNDU2Nzg=","value":"","headers":[]}"#,
+        );
+        let around_kafka = r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"kafka-1:9092,kafka-2:9092","records":{}}"#;
         let around_rabbitmq = format!(
             r#"{{"eventSource":"aws:rmq","eventSourceArn":"{BROKER}","rmqMessagesByQueue":{{"orders::/":[]}}}}"#
         );
@@ -128,6 +140,9 @@ mod tests {
         };
         near(rabbitmq, RABBITMQ_MESSAGE_AROUND_LEN);
         near(activemq, ACTIVEMQ_MESSAGE_AROUND_LEN);
+        near(kafka, KAFKA_RECORD_AROUND_LEN);
+        near(around_kafka, u64::from(KAFKA_ENVELOPE_LEN));
+        near(r#""orders-12":[],"#, u64::from(KAFKA_PARTITION_LEN));
         near(&around_rabbitmq, u64::from(RABBITMQ_ENVELOPE_LEN));
         near(&around_activemq, u64::from(ACTIVEMQ_ENVELOPE_LEN));
     }

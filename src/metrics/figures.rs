@@ -1,7 +1,7 @@
 //! One list of every metric, from which names, statistics and visits of all figures follow.
 
 use super::{
-    Backlog, Figure, FunctionSummary, MappingSummary, MeanMax, Percentiles, Summary,
+    Backlog, Figure, FunctionSummary, KafkaFigures, MappingSummary, MeanMax, Percentiles, Summary,
     ThrottleReasons,
 };
 
@@ -12,6 +12,8 @@ pub enum Metric<'a> {
     Total(&'a mut Figure),
     /// A share or a mean: has an average.
     Level(&'a mut Figure),
+    /// A largest value: has a maximum.
+    Largest(&'a mut Figure),
     /// A distribution.
     Distribution(&'a mut Percentiles),
     /// A level over time.
@@ -22,9 +24,9 @@ pub enum Metric<'a> {
 
 impl Metric<'_> {
     /// Visits the figures of this metric with the key each has in JSON, empty for a bare number.
-    fn visit(self, visit: &mut dyn FnMut(&str, &mut Figure)) {
+    pub(super) fn visit(self, visit: &mut dyn FnMut(&str, &mut Figure)) {
         match self {
-            Self::Total(figure) | Self::Level(figure) => visit("", figure),
+            Self::Total(figure) | Self::Level(figure) | Self::Largest(figure) => visit("", figure),
             Self::Distribution(parts) => {
                 visit("p50", &mut parts.p50);
                 visit("p90", &mut parts.p90);
@@ -66,6 +68,12 @@ impl FunctionSummary {
             ("ColdStarts", Total(&mut self.cold_starts)),
             ("ColdStartShare", Level(&mut self.cold_start_share)),
             ("ClientRetries", Total(&mut self.client_retries)),
+            ("Calls", Total(&mut self.calls)),
+            ("CallsAnswered", Total(&mut self.calls_answered)),
+            ("CallsAnsweredShare", Level(&mut self.calls_answered_share)),
+            ("CallsAbandoned", Total(&mut self.calls_abandoned)),
+            ("ClientTimeouts", Total(&mut self.client_timeouts)),
+            ("AttemptsPerCall", Level(&mut self.attempts_per_call)),
             (
                 "ProvisionedConcurrencyInvocations",
                 Total(&mut self.provisioned_concurrency_invocations),
@@ -88,7 +96,7 @@ impl FunctionSummary {
             ),
             (
                 "ProvisionedConcurrencyUtilization",
-                Level(&mut self.provisioned_concurrency_utilization),
+                Metric::MeanMax(&mut self.provisioned_concurrency_utilization),
             ),
             ("ScalingsRefused", Total(&mut self.scalings_refused)),
             ("ProvisionedRecycled", Total(&mut self.provisioned_recycled)),
@@ -113,6 +121,7 @@ impl FunctionSummary {
                 Level(&mut self.environment_lifespan_s),
             ),
         ]);
+        list.extend(self.asynchronous.metrics());
         list
     }
 }
@@ -146,9 +155,9 @@ impl ThrottleReasons {
 
 impl MappingSummary {
     /// Every metric with its name, in the order of the JSON document.
-    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 40] {
+    pub fn metrics(&mut self) -> Vec<(&'static str, Metric<'_>)> {
         use Metric::{Distribution, Total};
-        [
+        let mut list = vec![
             ("IncomingRecords", Total(&mut self.incoming_records)),
             ("PolledEventCount", Total(&mut self.polled_event_count)),
             ("InvokedEventCount", Total(&mut self.invoked_event_count)),
@@ -237,7 +246,9 @@ impl MappingSummary {
             ("TrimmedRecords", Total(&mut self.trimmed_records)),
             ("ReadThrottles", Total(&mut self.read_throttles)),
             ("OverLimitReceives", Total(&mut self.over_limit_receives)),
-        ]
+        ];
+        list.extend(self.kafka.iter_mut().flat_map(KafkaFigures::metrics));
+        list
     }
 }
 
@@ -258,6 +269,14 @@ pub fn for_each_figure(summary: &mut Summary, visit: &mut dyn FnMut(&str, &mut F
             shape.visit(&mut |key, figure| visit(&path("mappings", name, metric, key), figure));
         }
     }
+    account(summary, visit);
+}
+
+fn account(summary: &mut Summary, visit: &mut dyn FnMut(&str, &mut Figure)) {
+    for (metric, shape) in summary.account.metrics() {
+        shape.visit(&mut |_, figure| visit(&format!("account.{metric}"), figure));
+    }
+    summary.cost.visit(visit);
 }
 
 fn path(section: &str, subject: &str, metric: &str, key: &str) -> String {
@@ -277,6 +296,11 @@ mod tests {
                     leaves(&format!("{prefix}.{key}"), value, found);
                 }
             }
+            serde_json::Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    leaves(&format!("{prefix}.{index}"), value, found);
+                }
+            }
             serde_json::Value::Number(_) | serde_json::Value::Null => {
                 found.push(prefix.to_owned());
             }
@@ -289,11 +313,14 @@ mod tests {
         let mut summary = fixture::flash_sale().0;
         let version = ("checkout:2".to_owned(), Default::default());
         summary.versions.push(version);
+        summary.mappings[1].1.kafka = Some(KafkaFigures::default());
         let document = serde_json::to_value(&summary).expect("a document");
         let mut expected = Vec::new();
         leaves("functions", &document["functions"], &mut expected);
         leaves("versions", &document["versions"], &mut expected);
         leaves("mappings", &document["mappings"], &mut expected);
+        leaves("account", &document["account"], &mut expected);
+        leaves("cost", &document["cost"], &mut expected);
         let mut visited = Vec::new();
         for_each_figure(&mut summary, &mut |path, _| visited.push(path.to_owned()));
         assert_eq!(visited, expected);

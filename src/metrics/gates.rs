@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Figure, FunctionSummary, GateResult, MappingSummary, Metric, Percentiles, Summary};
+use super::{
+    Figure, FunctionSummary, GateResult, KafkaFigures, MappingSummary, Metric, Percentiles, Summary,
+};
 
 /// A way of turning a metric into one number, with CloudWatch's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl Metric<'_> {
         match self {
             Self::Total(_) => &[Sum],
             Self::Level(_) => &[Average],
+            Self::Largest(_) => &[Maximum],
             Self::Distribution(_) => &[Average, Maximum, P50, P90, P95, P99, P999],
             Self::MeanMax(_) => &[Average, Maximum],
             Self::Backlog(_) => &[Maximum, End],
@@ -71,6 +74,7 @@ impl Metric<'_> {
             (Self::Total(figure), Statistic::Sum) | (Self::Level(figure), Statistic::Average) => {
                 Some(**figure)
             }
+            (Self::Largest(figure), Statistic::Maximum) => Some(**figure),
             (Self::Distribution(parts), statistic) => percentile(parts, statistic),
             (Self::MeanMax(parts), Statistic::Average) => Some(parts.mean),
             (Self::MeanMax(parts), Statistic::Maximum) => Some(parts.max),
@@ -122,11 +126,16 @@ pub fn lookup(summary: &Summary, metric: &str, statistic: &str) -> Option<f64> {
         let mut versions = summary.versions.iter();
         versions.find_map(|(name, one)| pick(&one.clone().metrics(), of(name)?, statistic))
     };
-    functions.or_else(versions).or_else(|| {
-        summary
-            .mappings
-            .iter()
-            .find_map(|(name, mapping)| pick(&mapping.clone().metrics(), of(name)?, statistic))
+    let subjects = functions.or_else(versions).or_else(|| {
+        summary.mappings.iter().find_map(|(name, mapping)| {
+            let mut mapping = mapping.clone();
+            mapping.kafka.get_or_insert_with(KafkaFigures::unknown);
+            pick(&mapping.metrics(), of(name)?, statistic)
+        })
+    });
+    subjects.or_else(|| {
+        let mut account = summary.account.clone();
+        pick(&account.metrics(), of("account")?, statistic)
     })
 }
 
@@ -140,7 +149,11 @@ pub fn metric_names<'a>(
     functions: impl IntoIterator<Item = &'a str>,
     mappings: impl IntoIterator<Item = &'a str>,
 ) -> Vec<(String, &'static [Statistic])> {
-    let (mut function, mut mapping) = (FunctionSummary::default(), MappingSummary::default());
+    let mut function = FunctionSummary::default();
+    let mut mapping = MappingSummary {
+        kafka: Some(KafkaFigures::default()),
+        ..MappingSummary::default()
+    };
     let of_functions = function.metrics();
     let of_mappings = mapping.metrics();
     let mut names = Vec::new();
@@ -200,7 +213,7 @@ mod tests {
             summary.functions.iter().map(|(name, _)| name.as_str()),
             summary.mappings.iter().map(|(name, _)| name.as_str()),
         );
-        assert_eq!(names.len(), 2 * 33 + 2 * 40);
+        assert_eq!(names.len(), 2 * 55 + 2 * 52);
         for (metric, statistics) in names {
             for (written, statistic) in Statistic::ALL {
                 assert_eq!(
@@ -244,6 +257,14 @@ mod tests {
         assert_eq!(shown, [("<= 10", false), (">= 1", true)]);
         summary.functions[0].1.latency.p99.value = f64::NAN;
         assert!(evaluate(&summary, &threshold).iter().all(|r| !r.pass));
+        // No mapping of Kafka: it has no such number.
+        let lag = Threshold {
+            metric: "clicks-to-checkout.MaxOffsetLag".to_owned(),
+            statistic: "End".to_owned(),
+            ..threshold.clone()
+        };
+        assert_eq!(evaluate(&summary, &lag).len(), 2);
+        assert!(evaluate(&summary, &lag).iter().all(|r| !r.pass));
         threshold.metric = "nobody.Latency".to_owned();
         assert!(evaluate(&summary, &threshold).is_empty());
     }

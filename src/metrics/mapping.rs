@@ -1,12 +1,13 @@
 //! Folds the facts of one mapping into its series and its summary.
 
 use super::histogram::Histogram;
-use super::shards::ShardAges;
+use super::kafka::KafkaRecorder;
+use super::shards::ShardLevels;
 use super::{
-    Backlog, DeadLetterReasons, DeadLetters, Figure, LastResult, MappingRow, MappingSeries,
-    MappingSummary, MeanMax, Percentiles,
+    Backlog, DeadLetterReasons, DeadLetters, Figure, GroupEnd, LastResult, MappingRow,
+    MappingSeries, MappingSummary, MeanMax, Percentiles,
 };
-use crate::engine::{Delivery, Fact, Outcome, SourceKind, Span, Time, limits};
+use crate::engine::{Delivery, Fact, Outcome, ShardId, SourceKind, Span, Time, limits};
 
 /// Counts and ages of one mapping. Bins are rolled by whoever owns the clock.
 #[derive(Debug, Default)]
@@ -17,7 +18,8 @@ pub struct MappingRecorder {
     last_result: LastResult,
     total: Totals,
     rows: Vec<MappingRow>,
-    shards: ShardAges,
+    shards: ShardLevels,
+    kafka: KafkaRecorder,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +89,8 @@ pub struct BinEnd {
     pub trimmed: u64,
     /// Reads that the source refused.
     pub reads_throttled: u64,
+    /// Kafka: what the group did.
+    pub group: GroupEnd,
 }
 
 impl MappingRecorder {
@@ -94,6 +98,7 @@ impl MappingRecorder {
     #[inline]
     pub fn observe(&mut self, now: Time, fact: Fact) {
         self.last_result.observe(&fact);
+        self.kafka.observe(&fact);
         let bin = &mut self.bin;
         match fact {
             Fact::Polled {
@@ -122,7 +127,7 @@ impl MappingRecorder {
                     self.age_max = self.age_max.max(Some(age));
                     if let Some(shard) = shard {
                         let first = if attempt == 1 { records } else { 0 };
-                        self.shards.sent(shard, age, first);
+                        self.shards.show(shard, age, u64::from(first));
                     }
                 }
             }
@@ -183,6 +188,13 @@ impl MappingRecorder {
         self.bin.reads_throttled += 1;
     }
 
+    /// How far a partition's committed offset is behind its end when the bin ends, and how many records the bin brought it.
+    #[inline]
+    pub fn lag(&mut self, shard: ShardId, lag: u64, records: u64) {
+        self.shards
+            .show(shard, lag.saturating_mul(1_000_000), records);
+    }
+
     /// A receive found as many messages in flight as the queue allows.
     pub fn over_limit(&mut self) {
         self.bin.over_limit += 1;
@@ -212,6 +224,7 @@ impl MappingRecorder {
             reads_throttled: self.bin.reads_throttled + end.reads_throttled,
             age_max: self.age_max.map_or(f64::NAN, |age| age as f64 / 1e6),
             concurrency_limit: self.limit,
+            kafka: self.kafka.roll(end.group),
             ..self.bin
         };
         self.rows.push(row);
@@ -269,6 +282,7 @@ impl MappingRecorder {
         self.total.row.backlog = backlog;
         self.total.row.in_hand = in_hand;
         self.total.row.in_flight = in_flight;
+        self.kafka.end_warm_up();
     }
 
     /// The series so far of the mapping `name`.
@@ -276,7 +290,9 @@ impl MappingRecorder {
         let (shards, other_shards) = std::mem::take(&mut self.shards).into_series();
         MappingSeries {
             name: name.to_owned(),
+            function: String::new(),
             stream: source.is_stream(),
+            kafka: source.is_kafka(),
             in_flight_limit: match source {
                 SourceKind::Sqs => limits::SQS_IN_FLIGHT_MAX,
                 _ => 0,
@@ -346,6 +362,7 @@ impl MappingRecorder {
             trimmed_records: Figure::count(total.row.trimmed),
             read_throttles: Figure::count(total.row.reads_throttled),
             over_limit_receives: Figure::count(total.row.over_limit),
+            kafka: source.is_kafka().then(|| self.kafka.figures()),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Iterator ages shard by shard, in bounded memory: the shards with the largest ages are kept apart, the others together.
+//! Iterator ages shard by shard and lags partition by partition, in bounded memory: the shards with the largest ones are
+//! kept apart, the others together.
 
 use super::ShardSeries;
 use crate::engine::ShardId;
@@ -10,9 +11,9 @@ const TRACKED_MAX: usize = 32;
 pub(super) const SHOWN_MAX: usize = 12;
 const NOT_TRACKED: u32 = u32::MAX;
 
-/// Ages of the shards of one mapping.
+/// Ages or lags of the shards of one mapping, in millionths of what is shown: nanoseconds of milliseconds.
 #[derive(Debug, Default)]
-pub(super) struct ShardAges {
+pub(super) struct ShardLevels {
     /// Place of each shard among the tracked ones, by its number.
     places: Vec<u32>,
     tracked: Vec<Tracked>,
@@ -41,12 +42,12 @@ struct Ages {
     closed: Vec<f32>,
 }
 
-impl ShardAges {
-    /// A batch was sent, with `records` records that were never sent before.
+impl ShardLevels {
+    /// A batch was sent, with `records` records that were never sent before; or a lag is known, and `records` arrived.
     #[inline]
-    pub(super) fn sent(&mut self, shard: ShardId, age: u64, records: u32) {
+    pub(super) fn show(&mut self, shard: ShardId, age: u64, records: u64) {
         let index = shard.0 as usize;
-        self.records += u64::from(records);
+        self.records += records;
         if index >= self.places.len() {
             self.places.resize(index + 1, NOT_TRACKED);
         }
@@ -57,7 +58,7 @@ impl ShardAges {
             return;
         }
         let tracked = &mut self.tracked[self.places[index] as usize];
-        tracked.records += u64::from(records);
+        tracked.records += records;
         tracked.largest = tracked.largest.max(age);
         tracked.ages.bin = tracked.ages.bin.max(Some(age));
     }
@@ -123,7 +124,7 @@ impl ShardAges {
         let shown = self.tracked.into_iter().map(|tracked| ShardSeries {
             number: tracked.shard,
             share: tracked.records as f64 / all,
-            ages: tracked.ages.closed,
+            levels: tracked.ages.closed,
         });
         (shown.collect(), others.map(|others| others.closed))
     }
@@ -154,31 +155,31 @@ mod tests {
 
     #[test]
     fn few_shards_are_all_shown() {
-        let mut ages = ShardAges::default();
-        ages.sent(ShardId(1), 3 * MS, 3);
+        let mut ages = ShardLevels::default();
+        ages.show(ShardId(1), 3 * MS, 3);
         ages.roll();
-        ages.sent(ShardId(0), 5 * MS, 1);
-        ages.sent(ShardId(0), 4 * MS, 0);
+        ages.show(ShardId(0), 5 * MS, 1);
+        ages.show(ShardId(0), 4 * MS, 0);
         ages.roll();
         let (shards, others) = ages.into_series();
         assert_eq!(others, None);
         let shape: Vec<(u32, f64)> = shards.iter().map(|one| (one.number, one.share)).collect();
         assert_eq!(shape, [(0, 0.25), (1, 0.75)]);
-        assert!(shards[0].ages[0].is_nan() && shards[1].ages[1].is_nan());
-        assert_eq!((shards[0].ages[1], shards[1].ages[0]), (5.0, 3.0));
+        assert!(shards[0].levels[0].is_nan() && shards[1].levels[1].is_nan());
+        assert_eq!((shards[0].levels[1], shards[1].levels[0]), (5.0, 3.0));
     }
 
     #[test]
     fn of_many_shards_those_with_the_largest_ages_are_shown() {
-        let mut ages = ShardAges::default();
+        let mut ages = ShardLevels::default();
         for bin in 0..3 {
             for shard in 0..100u32 {
                 let age = u64::from(shard) + 1 + bin;
-                ages.sent(ShardId(shard), age * MS, 1);
+                ages.show(ShardId(shard), age * MS, 1);
             }
             // One that was fine falls behind late.
             if bin == 2 {
-                ages.sent(ShardId(7), 5_000 * MS, 1);
+                ages.show(ShardId(7), 5_000 * MS, 1);
             }
             ages.roll();
         }
@@ -187,8 +188,8 @@ mod tests {
         let mut expected = vec![7];
         expected.extend(89..100);
         assert_eq!(numbers, expected);
-        assert_eq!(shards[11].ages, [100.0, 101.0, 102.0]);
-        assert_eq!(shards[0].ages[2], 5_000.0);
+        assert_eq!(shards[11].levels, [100.0, 101.0, 102.0]);
+        assert_eq!(shards[0].levels[2], 5_000.0);
         assert_eq!(others, Some(vec![89.0, 90.0, 91.0]));
     }
 }

@@ -1,15 +1,19 @@
 //! Telling a destination of records that are given up.
 
 use crate::destination::{
-    BatchInfo, Destination, InvocationRecord, MappingFacts, RecordRange, ResponseContext,
+    BatchInfo, Cluster, Destination, GivenUp, InvocationRecord, KafkaBatch, MappingFacts,
+    RecordRange, ResponseContext,
 };
 use crate::engine::{
-    BatchId, Event, Failure, FailureClass, Mapping, Record, SourceKind, Time, Token,
+    BatchId, Event, Failure, FailureClass, Mapping, Record, ShardId, SourceKind, Time, Token,
 };
 use crate::poll::effects::{Input, Io};
 use crate::poll::encode;
+use crate::poll::feed::Feed;
+use crate::poll::shards::ShardBook;
 use crate::source::Payload;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// A mapping's way out for records that are given up.
 #[derive(Debug)]
@@ -62,7 +66,14 @@ impl Io {
     ) -> InvocationRecord {
         let metas = records.iter().map(|record| &record.meta);
         let request = self.request_id(metas, failure.window);
-        let payload = if outlet.destination.wants_payload() {
+        let kafka = match &self.feed {
+            Feed::Kafka(kafka) => Some(kafka),
+            _ => None,
+        };
+        // Every record of Kafka says how large the event was.
+        let payload = if let Some(kafka) = kafka {
+            kafka.shape().event(records)
+        } else if outlet.destination.wants_payload() {
             let shard = self.book.name(failure.shard);
             let frame = failure.window.map(|call| self.windows.frame(call, shard));
             encode::event(records, frame.as_ref())
@@ -86,10 +97,38 @@ impl Io {
                 shard: self.book.name(failure.shard).clone(),
                 stream_arn: outlet.facts.source_arn.clone(),
                 records: range(records),
+                kafka: kafka
+                    .map(|_| kafka_batch(&self.book, outlet.facts.cluster.as_deref(), records)),
             },
             window: failure.window,
             payload,
         }
+    }
+}
+
+/// The records of each partition together, which stand side by side.
+fn kafka_batch(
+    book: &ShardBook,
+    cluster: Option<&Cluster>,
+    records: &[Record<Payload>],
+) -> KafkaBatch {
+    let runs = records.chunk_by(|a, b| a.meta.group == b.meta.group);
+    let partitions = runs.filter_map(|run| {
+        let shard = ShardId(u32::try_from(run[0].meta.group).unwrap_or(u32::MAX));
+        Some((book.name(shard).clone(), range(run)?))
+    });
+    let given_up = records.iter().map(|record| GivenUp {
+        offset: record.meta.seq.low_u64(),
+        at: record.meta.arrival,
+        json: record.payload.json.clone(),
+    });
+    let source = cluster.map(|cluster| &cluster.source);
+    let arn = source.and_then(|source| source.arn.as_ref());
+    KafkaBatch {
+        cluster_arn: arn.map(|arn| Arc::from(arn.text.as_str())),
+        bootstrap: source.map_or_else(|| Arc::from(""), |it| Arc::from(it.servers.join(","))),
+        partitions: partitions.collect(),
+        records: given_up.collect(),
     }
 }
 

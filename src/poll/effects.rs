@@ -77,6 +77,8 @@ pub(crate) struct Tally {
     pub(crate) last_records: Time,
     /// Unanswered listings of shards.
     pub(crate) listings: u32,
+    /// Kafka: this mapping's part of the lag of all.
+    pub(crate) lag: u64,
 }
 
 impl Effects<Payload> for Io {
@@ -154,6 +156,7 @@ impl Effects<Payload> for Io {
                 fact,
             });
         }
+        self.count_kafka(&fact);
         let counters = &self.counters;
         match fact {
             Fact::Polled {
@@ -436,7 +439,10 @@ impl Io {
             self.windows.judge(mapping, batch, window, reply)
         } else {
             let answer = match &self.feed {
-                Feed::Kafka(_) => self.judge_kafka(mapping, batch, reply),
+                Feed::Kafka(_) => {
+                    self.note_function(reply);
+                    self.judge_kafka(mapping, batch, reply)
+                }
                 _ => judge_queue(mapping, batch, reply),
             };
             match answer {

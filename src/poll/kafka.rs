@@ -1,13 +1,18 @@
 //! Kafka: what its mappings ask of their consumers, and what comes back.
 
 use crate::engine::response::{QueueAnswer, read_kafka};
-use crate::engine::{Action, BatchId, Control, Event, Mapping, Outcome, ShardId, Time};
+use crate::engine::{
+    Action, BatchId, Control, Delivery, Event, Fact, Mapping, Outcome, ShardId, Time,
+};
+use crate::poll::Witness;
+use crate::poll::counters::add;
 use crate::poll::effects::{Input, Io};
 use crate::poll::feed::Feed;
 use crate::source::Payload;
 use crate::source::kafka::Events;
 use crate::target::Reply;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::JoinError;
 
 /// The next thing that the consumers have to say; never ends for other sources.
@@ -49,6 +54,56 @@ impl Io {
         if let Some(last) = last {
             self.book
                 .name_partitions(kafka.topic(), last.saturating_add(1));
+        }
+    }
+
+    /// Counts what only Kafka has. Rule `kafka-error-counts`.
+    pub(crate) fn count_kafka(&mut self, fact: &Fact) {
+        if !matches!(self.feed, Feed::Kafka(_)) {
+            return;
+        }
+        let counters = &self.counters;
+        match *fact {
+            Fact::InvokeEnded { outcome, .. } if outcome.is_invoke_error() => {
+                add(&counters.invoke_errors, 1);
+            }
+            Fact::Discarded {
+                destination: Delivery::Refused,
+                ..
+            } => add(&counters.delivery_errors, 1),
+            Fact::Committed { records, .. } => add(&counters.committed, records),
+            Fact::PollFailed => add(&counters.polling_errors, 1),
+            Fact::CommitFailed { .. } => add(&counters.commit_errors, 1),
+            Fact::Lag { max, sum } => {
+                counters.offset_lag_max.fetch_max(max, Relaxed);
+                let before = std::mem::replace(&mut self.tally.lag, sum);
+                // In this order the total never goes below zero.
+                counters.offset_lag_sum.fetch_add(sum, Relaxed);
+                counters.offset_lag_sum.fetch_sub(before, Relaxed);
+                tracing::debug!(
+                    mapping = %self.name, MaxOffsetLag = max, SumOffsetLag = sum, "lag was measured"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Rule `kafka-function-config-error`: a function that is not there, or may not be called, makes the mapping unable to
+    /// work until it answers; it is called again all the while, with the back-off of a failed call.
+    pub(crate) fn note_function(&self, reply: &Reply) {
+        const REASON: &str = "FUNCTION_CONFIG_NOT_VALID";
+        let (states, mapping) = (&self.counters.states, &self.name);
+        if reply.is_misconfigured {
+            if states.enter(mapping, Witness::Function, REASON) {
+                add(&self.counters.error_states, 1);
+                tracing::error!(
+                    mapping = %mapping, function = %self.function_name, StateTransitionReason = REASON,
+                    "the function cannot be invoked"
+                );
+            }
+        } else if reply.outcome != Outcome::ServiceError && states.leave(mapping, Witness::Function)
+        {
+            tracing::info!(mapping = %mapping, was = REASON, "the function can be invoked again");
         }
     }
 

@@ -27,6 +27,7 @@ mod record;
 mod replay;
 mod shards;
 mod signals;
+mod states;
 mod store;
 mod windows;
 
@@ -36,12 +37,14 @@ pub use driver::MappingFailed;
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
 pub use replay::{Difference, Replay, ReplayError, replay};
+pub use states::{States, Witness};
 pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
 
 use crate::engine::Span;
 use crate::scenario::PollerFile;
 use driver::Phase;
 use open::Opened;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +69,8 @@ pub struct RunOptions {
     pub signals: bool,
     /// Drains when it becomes true, or when its sender is gone. For callers that are not a terminal.
     pub stop: Option<watch::Receiver<bool>>,
+    /// Told where the Invoke API listens, if the file has one: its port may be any that is free.
+    pub listening: Option<watch::Sender<Option<SocketAddr>>>,
     /// How often a line of totals is logged; zero for never.
     pub status_interval: Span,
     /// Shown to functions as `invokeIdentityArn` in Kinesis events. `None` makes it
@@ -84,6 +89,7 @@ impl Default for RunOptions {
             observer: None,
             signals: true,
             stop: None,
+            listening: None,
             status_interval: Span::from_secs(10),
             role_arn: None,
         }
@@ -111,6 +117,18 @@ pub struct RunSummary {
     pub diverted: u64,
     /// Invocation records that an on-failure destination did not take.
     pub destination_failures: u64,
+    /// Kafka: records that stored offsets are beyond (CommittedEventCount).
+    pub committed: u64,
+    /// Kafka: failed fetches (PollingErrorCount).
+    pub polling_errors: u64,
+    /// Kafka: invocations that failed or were refused (InvokeErrorCount).
+    pub invoke_errors: u64,
+    /// Kafka: offsets that could not be stored (CommitErrorCount).
+    pub commit_errors: u64,
+    /// Kafka: the largest lag of a partition that was measured (OffsetLag, MaxOffsetLag).
+    pub offset_lag_max: u64,
+    /// Times that a mapping came to be unable to work (StateTransitionReason).
+    pub error_states: u64,
     /// Calls of ReceiveMessage to SQS.
     pub receives: u64,
     /// Of these, calls that returned no message.
@@ -157,13 +175,15 @@ pub(crate) fn rng_label(mapping: &str) -> String {
 ///     hash: String::new(),
 ///     profile: Profile::Current,
 ///     aws: Aws::default(),
+///     region: None,
+///     invoke_api: None,
 ///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1 },
 ///     sources: vec![LocalSource {
 ///         name: "clicks".into(), kind: SourceKind::Kinesis, shards: 2, visibility_timeout: Span::ZERO,
 ///         max_receive_count: None, content: LocalContent::Generated(content),
 ///     }],
 ///     targets: vec![Target {
-///         function: "count".into(), concurrency: None, timeout: Span::from_secs(3), memory_mb: 128,
+///         function: "count".into(), concurrency: None, timeout: Span::from_secs(3), memory_mb: 128, limits: TargetLimits::default(),
 ///         kind: TargetKind::Mock { duration: Dist::Constant(0.0), error_rate: Ratio::ZERO },
 ///     }],
 ///     mappings: vec![PollerMapping {
@@ -184,13 +204,31 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
     let clock = Clock::start();
     let (phase, phases) = watch::channel(Phase::Run);
     let phase = Arc::new(phase);
-    let Opened { drivers, targets } = open::open(&file, &options, clock, &phase, phases).await?;
+    let Opened {
+        drivers,
+        targets,
+        api,
+    } = open::open(&file, &options, clock, &phase, phases).await?;
     let mut signals = signals::Signals::listen(options.signals).map_err(PollError::Signals)?;
     tracing::info!(mappings = drivers.len(), "polling");
 
     let mut mappings = JoinSet::new();
     for driver in drivers {
         mappings.spawn(driver.run());
+    }
+    if let Some(api) = api {
+        if let Some(listening) = &options.listening {
+            listening.send_replace(Some(api.address()));
+        }
+        tracing::info!(address = %api.address(), "the Invoke API is served");
+        let mut phases = phase.subscribe();
+        mappings.spawn(async move {
+            let drained = async move {
+                let _ = phases.wait_for(|phase| *phase == Phase::Drain).await;
+            };
+            api.serve(drained).await;
+            Ok(())
+        });
     }
     let result = oversee(&mut mappings, &phase, &options, &mut signals, &file).await;
     // Whatever is still running ends here: calls are cancelled with the tasks that wait for them.
@@ -210,6 +248,12 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
         discarded: counters::get(&counters.discarded),
         diverted: counters::get(&counters.diverted),
         destination_failures: counters::get(&counters.destination_failures),
+        committed: counters::get(&counters.committed),
+        polling_errors: counters::get(&counters.polling_errors),
+        invoke_errors: counters::get(&counters.invoke_errors),
+        commit_errors: counters::get(&counters.commit_errors),
+        offset_lag_max: counters::get(&counters.offset_lag_max),
+        error_states: counters::get(&counters.error_states),
         receives: counters::get(&counters.receives),
         empty_receives: counters::get(&counters.empty_receives),
         delete_calls: counters::get(&counters.delete_calls),
@@ -308,6 +352,8 @@ mod tests_divert;
 mod tests_fifo;
 #[cfg(test)]
 mod tests_filters;
+#[cfg(test)]
+mod tests_invoke;
 #[cfg(test)]
 mod tests_lineage;
 #[cfg(test)]

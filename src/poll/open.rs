@@ -1,9 +1,11 @@
 //! Opening everything that a run needs, before anything is read.
 
-use crate::destination::{Destination, DestinationError, MappingFacts, function_arn};
+use crate::destination::{Cluster, Destination, DestinationError, MappingFacts, function_arn};
 use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
+use crate::engine::lambda::LimitError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::invoke::InvokeApi;
 use crate::poll::advice;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
@@ -14,7 +16,7 @@ use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
-use crate::scenario::{Arn, MappingSource, PollerFile, PollerMapping};
+use crate::scenario::{Arn, KafkaSource, MappingSource, PollerFile, PollerMapping};
 use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
 use crate::source::kafka::{Events, Kafka, KafkaError, Subscription};
@@ -22,7 +24,8 @@ use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
 use crate::source::{AwsError, CallError, Keep};
-use crate::target::{Surroundings, Target, TargetError};
+use crate::target::{Region, Surroundings, Target, TargetError};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -37,6 +40,9 @@ pub enum OpenError {
     /// A target.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Limits on targets that AWS refuses.
+    #[error(transparent)]
+    Limits(#[from] LimitError),
     /// A local source.
     #[error(transparent)]
     Content(#[from] ContentError),
@@ -45,6 +51,14 @@ pub enum OpenError {
     Log {
         /// The log.
         path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The Invoke API.
+    #[error("the Invoke API cannot listen on {address}: {source}")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
         /// Why not.
         source: std::io::Error,
     },
@@ -99,6 +113,7 @@ impl From<PatternError> for SourceCause {
 pub(crate) struct Opened {
     pub(crate) drivers: Vec<Driver>,
     pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) api: Option<InvokeApi>,
 }
 
 /// Local sources, shared by the mappings that read them.
@@ -141,7 +156,7 @@ pub(crate) async fn open(
         aws: file.aws.clone(),
         clock,
         seed: file.poller.seed,
-        profile: file.profile,
+        region: Arc::new(Region::open(file, clock)?),
     };
     let mut targets = Vec::new();
     for target in &file.targets {
@@ -179,8 +194,22 @@ pub(crate) async fn open(
     }
     Ok(Opened {
         drivers,
+        api: shared.invoke_api().await?,
         targets: shared.targets,
     })
+}
+
+impl Shared<'_> {
+    async fn invoke_api(&self) -> Result<Option<InvokeApi>, OpenError> {
+        let Some(address) = self.file.invoke_api else {
+            return Ok(None);
+        };
+        let region = self.file.aws.region.as_deref().unwrap_or("us-east-1");
+        let seed = self.file.poller.seed;
+        let api = InvokeApi::bind(address, self.targets.clone(), region, seed, self.clock).await;
+        let api = api.map_err(|source| OpenError::Listen { address, source })?;
+        Ok(Some(api))
+    }
 }
 
 enum Cause {
@@ -273,6 +302,7 @@ impl Shared<'_> {
                 access: &mapping.access,
                 aws: &self.file.aws,
                 keep: keep.clone(),
+                counters: self.options.counters.clone(),
             })?;
             tuning.envelope_len = kafka.shape().envelope_len();
             tuning.partition_len = kafka.shape().partition_len_max();
@@ -364,6 +394,13 @@ impl Shared<'_> {
             name: Arc::from(config.name.as_str()),
             function_arn: Arc::from(function_arn(&config.function_name, &source_arn)),
             source_arn,
+            cluster: match &mapping.source {
+                MappingSource::Kafka(source) => Some(Arc::new(Cluster {
+                    source: KafkaSource::clone(source),
+                    access: mapping.access.clone(),
+                })),
+                _ => None,
+            },
         };
         let destination = Destination::open(text, &facts, &self.file.aws).await?;
         Ok(Some(Arc::new(Outlet {

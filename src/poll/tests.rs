@@ -8,7 +8,7 @@ use crate::scenario::{
 };
 use std::path::Path;
 
-fn content(count: u64) -> LocalContent {
+pub(super) fn content(count: u64) -> LocalContent {
     LocalContent::Generated(Generated {
         per_sec: 1e9,
         size: Dist::Constant(200.0),
@@ -27,6 +27,8 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
         hash: String::new(),
         profile: Profile::Current,
         aws: Aws::default(),
+        region: None,
+        invoke_api: None,
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(20),
@@ -46,6 +48,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
             concurrency: None,
             timeout: Span::from_secs(3),
             memory_mb: 128,
+            limits: crate::scenario::TargetLimits::default(),
         }],
         mappings: vec![PollerMapping {
             config,

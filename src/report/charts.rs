@@ -1,10 +1,14 @@
 //! Which charts a run gets, and the lines in them.
 
+mod callers;
+mod kafka;
+
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
-use super::{numbers, sample, versions};
+use super::{asynchronous, numbers, sample, versions};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
-    DeadLetterReason, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+    DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
+    Series, ShardSeries,
 };
 
 /// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
@@ -24,10 +28,17 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// The charts of every function and mapping, in file order.
-pub(super) fn subjects(series: &Series) -> Vec<Subject> {
-    let functions = series.functions.iter().map(|one| function(series, one));
+pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> Vec<Subject> {
+    // Both lists are in file order, so that one walk finds the series of those that are shown.
+    let mut names = shown.iter().map(|(name, _)| name).peekable();
+    let functions = series
+        .functions
+        .iter()
+        .filter(|one| names.next_if(|name| **name == one.name).is_some());
+    let functions = functions.map(|one| function(series, one));
     let mappings = series.mappings.iter().map(|one| mapping(series, one));
     functions
+        .chain(callers::account(series))
         .chain(mappings)
         .filter(|subject| subject.charts.iter().any(|chart| chart.end_s > 0.0))
         .collect()
@@ -66,7 +77,12 @@ impl<R> Draft<'_, R> {
     }
 
     /// Values that scatter around something: means are drawn, and the values faint behind them.
-    fn noisy(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> f64) -> Line {
+    pub(super) fn noisy(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        value: impl Fn(&R) -> f64,
+    ) -> Line {
         let points = self.points(At::Middle, value);
         let stretch = sample::stretch(points.len());
         Line {
@@ -94,12 +110,22 @@ impl<R> Draft<'_, R> {
             .collect()
     }
 
-    fn noisy_rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+    pub(super) fn noisy_rate(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        value: impl Fn(&R) -> u64,
+    ) -> Line {
         let bin = self.series.bin.as_secs_f64();
         self.noisy(label, colour, |row| value(row) as f64 / bin)
     }
 
-    fn rate(&self, label: &'static str, colour: Colour, value: impl Fn(&R) -> u64) -> Line {
+    pub(super) fn rate(
+        &self,
+        label: &'static str,
+        colour: Colour,
+        value: impl Fn(&R) -> u64,
+    ) -> Line {
         let bin = self.series.bin.as_secs_f64();
         self.line(label, colour, At::Middle, |row| value(row) as f64 / bin)
     }
@@ -158,7 +184,7 @@ impl Chart {
         self
     }
 
-    fn filled(mut self) -> Self {
+    pub(super) fn filled(mut self) -> Self {
         if let [line] = self.lines.as_mut_slice() {
             line.filled = true;
         }
@@ -207,6 +233,10 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
         charts.insert(3, provisioned(&draft));
     }
+    if function.rows.iter().any(|row| row.client_retries > 0) {
+        charts.insert(1, callers::calls(&draft));
+    }
+    charts.extend(asynchronous::charts(series, &function.asynchronous));
     charts.extend(versions::charts(series, &function.name));
     Subject {
         name: function.name.clone(),
@@ -215,16 +245,23 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     }
 }
 
-/// Provisioned against used, and what ran beside it.
+/// Provisioned against used, and what ran beside it: the picture by which the developer guide explains scaling.
 fn provisioned(draft: &Draft<'_, FunctionRow>) -> Chart {
     let lines = vec![
-        draft.line("provisioned", Colour::Green, At::Middle, |row| {
-            row.allocated_mean
+        draft.line("function instances", Colour::Sky, At::End, |row| {
+            f64::from(row.environments)
         }),
-        draft.noisy("provisioned, in use", Colour::Blue, |row| {
+        draft.line(
+            "provisioned concurrency",
+            Colour::Green,
+            At::Middle,
+            |row| row.allocated_mean,
+        ),
+        draft.noisy("open requests", Colour::Blue, |row| row.concurrency_mean),
+        draft.noisy("of these on provisioned", Colour::Purple, |row| {
             row.provisioned_mean
         }),
-        draft.noisy("on demand, in use", Colour::Orange, |row| {
+        draft.noisy("of these on standard", Colour::Orange, |row| {
             (row.concurrency_mean - row.provisioned_mean).max(0.0)
         }),
     ];
@@ -330,7 +367,11 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
         losses(&draft),
     ];
     if mapping.shards.len() > 1 {
-        charts.insert(2, ages_by_shard(&draft, mapping));
+        let by_shard = match mapping.kafka {
+            false => ages_by_shard(&draft, mapping),
+            true => kafka::lag_by_partition(&draft, mapping),
+        };
+        charts.insert(2, by_shard);
     }
     // Most streams are within their limits, and a chart of nothing says little.
     let refuses = |row: &MappingRow| {
@@ -339,8 +380,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     if mapping.rows.iter().any(refuses) {
         charts.push(refusals(&draft));
     }
-    // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
-    if !mapping.stream {
+    if mapping.kafka {
+        kafka::replace(&draft, mapping, &mut charts);
+    } else if !mapping.stream {
+        // Only queue mappings decide how many batches they work on; a stream's shards decide for it.
         charts.insert(3, pollers(&draft));
         charts.insert(4, in_flight(&draft, mapping.in_flight_limit));
     }
@@ -349,10 +392,10 @@ fn mapping(series: &Series, mapping: &MappingSeries) -> Subject {
     }
     Subject {
         name: mapping.name.clone(),
-        kind: if mapping.stream {
-            "stream mapping"
-        } else {
-            "queue mapping"
+        kind: match (mapping.stream, mapping.kafka) {
+            (true, _) => "stream mapping",
+            (_, true) => "Kafka mapping",
+            _ => "queue mapping",
         },
         charts,
     }
@@ -415,8 +458,21 @@ fn dead_letters(draft: &Draft<'_, MappingRow>) -> Chart {
         .or_empty("Nothing was dead-lettered in this run")
 }
 
-/// The shards that were furthest behind each have a line; the largest age of all others is one more.
 fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Chart {
+    let lines = by_shard(draft, mapping, "shard", At::Middle);
+    draft
+        .chart("Iterator age by shard", Axis::Time, lines)
+        .or_empty("Nothing was sent in this run")
+        .log_if_wide()
+}
+
+/// The shards that were furthest behind each have a line; the largest level of all others is one more.
+fn by_shard(
+    draft: &Draft<'_, MappingRow>,
+    mapping: &MappingSeries,
+    name: &str,
+    at: At,
+) -> Vec<Line> {
     const APART: [Colour; 5] = [
         Colour::Vermilion,
         Colour::Blue,
@@ -426,13 +482,13 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
     ];
     let largest = |ages: &[f32]| ages.iter().copied().fold(0.0, f32::max);
     let mut shards: Vec<&ShardSeries> = mapping.shards.iter().collect();
-    shards.sort_by(|a, b| largest(&b.ages).total_cmp(&largest(&a.ages)));
+    shards.sort_by(|a, b| largest(&b.levels).total_cmp(&largest(&a.levels)));
     let (apart, rest) = shards.split_at(APART.len().min(shards.len()));
     let line = |label: String, colour, ages: &[f32]| Line {
         label: label.into(),
         colour,
         filled: false,
-        points: sample::thin(draft.at(At::Middle, ages.iter().map(|age| f64::from(*age)))),
+        points: sample::thin(draft.at(at, ages.iter().map(|age| f64::from(*age)))),
         means: Vec::new(),
     };
     let mut lines: Vec<Line> = apart
@@ -441,13 +497,13 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
         .map(|(shard, colour)| {
             let share = numbers::percent(shard.share);
             line(
-                format!("shard {}, {share} of records", shard.number),
+                format!("{name} {}, {share} of records", shard.number),
                 colour,
-                &shard.ages,
+                &shard.levels,
             )
         })
         .collect();
-    let others = rest.iter().map(|shard| shard.ages.as_slice());
+    let others = rest.iter().map(|shard| shard.levels.as_slice());
     let others: Vec<&[f32]> = others.chain(mapping.other_shards.as_deref()).collect();
     if !others.is_empty() {
         let bins = others.iter().map(|ages| ages.len()).max().unwrap_or(0);
@@ -460,10 +516,7 @@ fn ages_by_shard(draft: &Draft<'_, MappingRow>, mapping: &MappingSeries) -> Char
             .collect();
         lines.push(line("all others, largest".to_owned(), Colour::Sky, &ages));
     }
-    draft
-        .chart("Iterator age by shard", Axis::Time, lines)
-        .or_empty("Nothing was sent in this run")
-        .log_if_wide()
+    lines
 }
 
 fn throughput(draft: &Draft<'_, MappingRow>) -> Chart {

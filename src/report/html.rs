@@ -24,8 +24,11 @@ pub(super) fn render(view: &View) -> String {
         ("Functions", &view.functions),
         ("Versions", &view.versions),
         ("Throttles by reason", &view.throttles),
+        ("Asynchronous events", &view.asynchronous),
+        ("Account", &view.account),
         ("Mappings", &view.mappings),
         ("Dead-lettered by reason", &view.dead_letters),
+        ("Cost", &view.cost),
     ] {
         if let Some(table) = table {
             let _ = writeln!(

@@ -5,6 +5,7 @@ use super::convert::{
     Named, boolean, choice, duration, duration_in, integer, name, number, text, unique,
 };
 use super::diagnostic::Diagnostic;
+use super::event_invoke::{Owner, event_invoke};
 use super::inside;
 use super::model::{Alias, Function, ScalableTarget, ScheduledAction, Version};
 use super::read::{At, Cx, Table};
@@ -53,7 +54,8 @@ pub(super) fn aliases(
     let mut names = Vec::new();
     let mut found = Vec::new();
     for table in table.tables(cx, "alias", "[[function.alias]]") {
-        let (named, alias, provisioning) = alias(table, cx, clock, &function.versions);
+        let (named, alias, provisioning) =
+            alias(table, cx, &function.name, clock, &function.versions);
         names.extend(named);
         found.push((alias, provisioning));
     }
@@ -138,7 +140,7 @@ pub(super) fn refuse_unaliased(function: &mut Table<'_>, cx: &mut Cx) {
 }
 
 /// Rule `provisioned-within-reserved`.
-fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
+pub(super) fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u32) -> Diagnostic {
     Diagnostic::new(
         "provisioned-above-reserved",
         "AWS refuses it: Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
@@ -175,6 +177,7 @@ pub(super) fn refuse_snap_start(
 fn alias(
     mut table: Table<'_>,
     cx: &mut Cx,
+    function: &str,
     clock: WallClock,
     versions: &[Version],
 ) -> (Option<Named>, Alias, Provisioning) {
@@ -193,12 +196,16 @@ fn alias(
     }
     let routing = routing::routing(&mut table, cx, versions);
     let provisioning = provisioning(&mut table, cx, clock);
+    let events = table.opt(cx, "event_invoke", |at, cx| {
+        event_invoke(at, cx, function, Owner::Alias)
+    });
     table.finish(cx);
     let alias = Alias {
         name: text.to_owned(),
         routing,
         provisioned_concurrency: provisioning.count,
         autoscaling: provisioning.autoscaling.clone(),
+        event_invoke: events,
     };
     (named, alias, provisioning)
 }
@@ -217,7 +224,7 @@ pub(super) fn provisioning(table: &mut Table<'_>, cx: &mut Cx, clock: WallClock)
 }
 
 /// Versions are numbers, and `$LATEST` is neither an alias nor a version of its own.
-fn wrong_name(name: &str) -> Option<String> {
+pub(super) fn wrong_name(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name == "$LATEST" {
         Some("`$LATEST` cannot be an alias".to_owned())

@@ -20,13 +20,15 @@ pub(crate) const SOURCES: [SourceKind; 3] =
     [SourceKind::Kinesis, SourceKind::Sqs, SourceKind::SqsFifo];
 
 /// Sources that scenarios can model.
-pub(crate) const MODELS: [SourceKind; 6] = [
+pub(crate) const MODELS: [SourceKind; 8] = [
     SourceKind::Kinesis,
     SourceKind::DynamoDb,
     SourceKind::Sqs,
     SourceKind::SqsFifo,
     SourceKind::RabbitMq,
     SourceKind::ActiveMq,
+    SourceKind::Msk,
+    SourceKind::SelfManagedKafka,
 ];
 
 /// A finding that names what is missing and what to do.

@@ -41,17 +41,26 @@ pub enum DestinationName {
     },
     /// `file://PATH`: a file of lines. Not known to AWS.
     File(PathBuf),
+    /// `kafka://TOPIC`: a topic of the cluster that the mapping reads.
+    KafkaTopic(String),
 }
 
 /// Why a text does not name a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationNameError {
     /// Neither an ARN nor `file://`.
-    #[error("a destination is the ARN of a queue, topic or bucket, or file://PATH")]
+    #[error(
+        "a destination is the ARN of a queue, topic or bucket, file://PATH, or on Kafka kafka://TOPIC"
+    )]
     Shape,
     /// `file://` and nothing.
     #[error("file:// needs a path behind it")]
     Path,
+    /// `kafka://` and no name that Kafka allows.
+    #[error(
+        "kafka:// needs a topic behind it: 1 to 249 letters, digits, dots, hyphens and underscores"
+    )]
+    KafkaTopic,
     /// An empty or malformed region.
     #[error("the ARN has no valid region, such as us-east-1")]
     Region,
@@ -67,6 +76,7 @@ pub enum DestinationNameError {
 }
 
 const FILE: &str = "file://";
+const KAFKA: &str = "kafka://";
 
 impl DestinationName {
     /// Takes `text` apart.
@@ -78,6 +88,16 @@ impl DestinationName {
             return match path {
                 "" => Err(DestinationNameError::Path),
                 path => Ok(Self::File(PathBuf::from(path))),
+            };
+        }
+        if let Some(topic) = text.strip_prefix(KAFKA) {
+            let byte = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+            let fits = (1..=249).contains(&topic.len())
+                && topic.bytes().all(byte)
+                && !matches!(topic, "." | "..");
+            return match fits {
+                true => Ok(Self::KafkaTopic(topic.to_owned())),
+                false => Err(DestinationNameError::KafkaTopic),
             };
         }
         let parts: Vec<&str> = text.split(':').collect();
@@ -171,15 +191,20 @@ mod tests {
         assert_eq!(DestinationName::parse(topic), Ok(expected));
         let file = DestinationName::File(PathBuf::from("out/failed.jsonl"));
         assert_eq!(DestinationName::parse("file://out/failed.jsonl"), Ok(file));
+        let topic = DestinationName::KafkaTopic("failed.orders-1".to_owned());
+        assert_eq!(DestinationName::parse("kafka://failed.orders-1"), Ok(topic));
     }
 
     #[test]
     fn each_part_is_checked() {
-        use DestinationNameError::{Account, Fifo, Path, Region, Resource, Shape};
+        use DestinationNameError::{Account, Fifo, KafkaTopic, Path, Region, Resource, Shape};
         for (text, error) in [
             ("failed", Shape),
             ("http://failed", Shape),
             ("file://", Path),
+            ("kafka://", KafkaTopic),
+            ("kafka://b1:9092/t", KafkaTopic),
+            ("kafka://..", KafkaTopic),
             ("arn:aws:sqs:us-east-1:123456789012", Shape),
             ("arn:aws:lambda:us-east-1:123456789012:f", Shape),
             (

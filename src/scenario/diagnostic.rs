@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 55] = [
+pub const CODES: [&str; 56] = [
     "alias-weights",
     "bad-arn",
     "bad-csv",
@@ -68,6 +68,7 @@ pub const CODES: [&str; 55] = [
     "out-of-range",
     "path-escapes",
     "prepared-init-too-long",
+    "provisioned-above-account",
     "provisioned-above-reserved",
     "provisioned-needs-alias",
     "provisioned-needs-version",
@@ -100,6 +101,7 @@ impl Diagnostic {
             CODES.contains(&code)
                 || config::RULES
                     .iter()
+                    .chain(&config::EVENT_INVOKE_RULES)
                     .chain(filter::RULES)
                     .any(|rule| rule.id == code),
             "{code} is in no list of codes"

@@ -9,11 +9,12 @@ use super::read::{At, Cx, Table, single};
 use super::{convert, traffic};
 use crate::engine::Span;
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "function_errors",
     "function_slow",
     "source_throttled",
     "deletions_fail",
+    "commits_fail",
     "connections_lost",
     "destination_refuses",
 ];
@@ -25,8 +26,10 @@ pub(crate) struct Subjects<'a> {
     pub(crate) sources: &'a [&'a Named],
     /// Those of the sources that messages are deleted from.
     pub(crate) queues: &'a [&'a Named],
-    /// Those of the sources that consumers connect to.
+    /// Those of the sources that are queues of brokers.
     pub(crate) brokers: &'a [&'a Named],
+    /// Those of the sources that are topics of Kafka.
+    pub(crate) clusters: &'a [&'a Named],
     /// All names, also of mappings that are wrong or left out.
     pub(crate) mapping_names: &'a [Named],
     pub(crate) mappings: &'a [Mapping],
@@ -86,7 +89,8 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
         "connections_lost" => {
             let source = table.req(cx, "source", "\"orders\"", |at, cx| {
                 let found = convert::text(at, cx)?;
-                resolve(at, found, subjects.brokers, cx)?;
+                let connected = [subjects.brokers, subjects.clusters].concat();
+                resolve(at, found, &connected, cx)?;
                 subjects.sources.iter().position(|one| one.name == found)
             });
             source.map(|source| FaultKind::ConnectionsLost { source })
@@ -119,18 +123,21 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
                 })
             })()
         }
-        "destination_refuses" => {
-            let mapping = table.req(cx, "mapping", "\"clicks\"", |at, cx| {
-                mapping(at, cx, subjects)
+        "commits_fail" => {
+            let source = table.req(cx, "source", "\"orders\"", |at, cx| {
+                let found = convert::text(at, cx)?;
+                resolve(at, found, subjects.clusters, cx)?;
+                subjects.sources.iter().position(|one| one.name == found)
             });
             let rate = table.req(cx, "rate", "\"100%\"", ratio);
             (|| {
-                Some(FaultKind::DestinationRefuses {
-                    mapping: mapping?,
+                Some(FaultKind::CommitsFail {
+                    source: source?,
                     rate: rate?,
                 })
             })()
         }
+        "destination_refuses" => refused(&mut table, cx, subjects),
         other => {
             let function = table.req(cx, "function", "\"checkout\"", |at, cx| {
                 traffic::function(at, cx, subjects.functions)
@@ -156,6 +163,36 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
     };
     table.finish(cx);
     kind
+}
+
+/// The destinations of a mapping, or of a function's asynchronous events.
+fn refused(table: &mut Table<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
+    let rate = table.req(cx, "rate", "\"100%\"", ratio);
+    if let Some(entry) = table.entry("function") {
+        if let Some(other) = table.entry("mapping") {
+            cx.push(
+                Diagnostic::new(
+                    "conflicting-keys",
+                    "`function` and `mapping` exclude each other",
+                )
+                .at(&other.key_span)
+                .label("this fault is about one of them")
+                .help("write a fault for each"),
+            );
+        }
+        let function = traffic::function(entry.into(), cx, subjects.functions);
+        return Some(FaultKind::EventDestinationRefuses {
+            function: function?,
+            rate: rate?,
+        });
+    }
+    let mapping = table.req(cx, "mapping", "\"clicks\"", |at, cx| {
+        mapping(at, cx, subjects)
+    });
+    Some(FaultKind::DestinationRefuses {
+        mapping: mapping?,
+        rate: rate?,
+    })
 }
 
 /// A mapping with a destination; none without a finding if it was found to be wrong, or is left out.

@@ -18,12 +18,13 @@ enum Figure {
     Level,
     Backlog,
     Age,
+    Peak,
 }
 
-use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
+use Figure::{Age, Backlog, Count, Level, Peak, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 33] = [
+const FUNCTION: [(&str, Figure); 55] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -44,12 +45,18 @@ const FUNCTION: [(&str, Figure); 33] = [
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
+    ("Calls", Count),
+    ("CallsAnswered", Count),
+    ("CallsAnsweredShare", Share),
+    ("CallsAbandoned", Count),
+    ("ClientTimeouts", Count),
+    ("AttemptsPerCall", Share),
     ("ProvisionedConcurrencyInvocations", Count),
     ("ProvisionedConcurrencySpilloverInvocations", Count),
     ("SnapStartInvocations", Count),
     ("ProvisionedConcurrentExecutions", Level),
     ("AllocatedProvisionedConcurrentExecutions", Level),
-    ("ProvisionedConcurrencyUtilization", Share),
+    ("ProvisionedConcurrencyUtilization", Level),
     ("ScalingsRefused", Count),
     ("ProvisionedRecycled", Count),
     ("Crashes", Count),
@@ -63,6 +70,29 @@ const FUNCTION: [(&str, Figure); 33] = [
     ("ConcurrentExecutions", Level),
     ("Environments", Level),
     ("EnvironmentLifespanS", Share),
+    ("AsyncEventsReceived", Count),
+    ("AsyncEventAge", Times),
+    ("AsyncEventsDropped", Count),
+    ("AsyncEventsLost", Count),
+    ("AsyncConditions.Success", Count),
+    ("AsyncConditions.RetriesExhausted", Count),
+    ("AsyncConditions.EventAgeExceeded", Count),
+    ("AsyncConditions.ZeroReservedConcurrency", Count),
+    ("AsyncRetries", Count),
+    ("AsyncDuplicates", Count),
+    ("DestinationDeliveries.OnSuccess", Count),
+    ("DestinationDeliveries.OnFailure", Count),
+    ("DestinationDeliveryFailures", Count),
+    ("DeadLettersDelivered", Count),
+    ("DeadLetterErrors", Count),
+    ("AsyncBacklog", Backlog),
+];
+
+/// Figures of all functions together, named as in the summary.
+const ACCOUNT: [(&str, Figure); 3] = [
+    ("ConcurrentExecutions", Peak),
+    ("UnreservedConcurrentExecutions", Peak),
+    ("ClaimedAccountConcurrency", Peak),
 ];
 
 /// Figures of versions, named as in the summary.
@@ -78,7 +108,7 @@ const VERSION: [(&str, Figure); 8] = [
 ];
 
 /// Figures of mappings, named as in the summary.
-const MAPPING: [(&str, Figure); 40] = [
+const MAPPING: [(&str, Figure); 52] = [
     ("IncomingRecords", Count),
     ("PolledEventCount", Count),
     ("InvokedEventCount", Count),
@@ -119,6 +149,18 @@ const MAPPING: [(&str, Figure); 40] = [
     ("TrimmedRecords", Count),
     ("ReadThrottles", Count),
     ("OverLimitReceives", Count),
+    ("CommittedEventCount", Count),
+    ("PollingErrorCount", Count),
+    ("InvokeErrorCount", Count),
+    ("OnFailureDestinationDeliveryErrorCount", Count),
+    ("CommitErrorCount", Count),
+    ("OffsetLag", Level),
+    ("MaxOffsetLag", Backlog),
+    ("SumOffsetLag", Backlog),
+    ("Consumers", Level),
+    ("Rebalances", Count),
+    ("PartitionsMoved", Count),
+    ("ReturnedEventCount", Count),
 ];
 
 impl Figure {
@@ -129,6 +171,7 @@ impl Figure {
             Times | Sizes => &["p50", "p90", "p95", "p99", "p99.9", "Maximum", "Average"],
             Level | Age => &["Maximum", "Average"],
             Backlog => &["Maximum", "End"],
+            Peak => &["Maximum"],
         }
     }
 }
@@ -204,11 +247,13 @@ fn metric(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<(String, Fi
     let is_function = functions.iter().any(|named| named.name == subject);
     let is_mapping = mappings.iter().any(|named| named.name == subject);
     let is_version = versions.contains(&subject);
-    if !is_function && !is_mapping && !is_version {
+    let is_account = !is_function && !is_mapping && subject == "account";
+    if !is_function && !is_mapping && !is_version && !is_account {
         let known = || {
             let functions = functions.iter().map(|named| named.name.as_str());
             let functions = functions.chain(versions.iter().copied());
-            functions.chain(mappings.iter().map(|named| named.name.as_str()))
+            let mappings = mappings.iter().map(|named| named.name.as_str());
+            functions.chain(mappings).chain(["account"])
         };
         cx.push(unknown_name(at.key, subject, &at.node.span, known));
         return None;
@@ -216,19 +261,18 @@ fn metric(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<(String, Fi
     let known = || {
         let functions = FUNCTION.iter().filter(move |_| is_function);
         let versions = VERSION.iter().filter(move |_| is_version);
-        functions
-            .chain(versions)
-            .chain(MAPPING.iter().filter(move |_| is_mapping))
+        let mappings = MAPPING.iter().filter(move |_| is_mapping);
+        let account = ACCOUNT.iter().filter(move |_| is_account);
+        functions.chain(versions).chain(mappings).chain(account)
     };
     if let Some((_, figure)) = known().find(|(metric, _)| *metric == name) {
         return Some((written.to_owned(), *figure));
     }
-    let what = if is_function {
-        "a function"
-    } else if is_version {
-        "a version"
-    } else {
-        "a mapping"
+    let what = match (is_function, is_mapping) {
+        (true, _) => "a function",
+        (_, true) => "a mapping",
+        _ if is_version => "a version",
+        _ => "the account",
     };
     let diagnostic = Diagnostic::new(
         "unknown-metric",

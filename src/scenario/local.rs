@@ -6,15 +6,19 @@ use super::convert::{
 };
 use super::diagnostic::Diagnostic;
 use super::dist;
-use super::functions::{MEMORY_MB, TIMEOUTS};
+use super::functions::{MEMORY_MB, TIMEOUTS, reserved_sum};
 use super::load::seed;
 use super::mapping_keys::pairs;
-use super::model::{Dist, Keys};
+use super::model::{Dist, Keys, Region};
 use super::poller::url;
-use super::poller_model::{ErrorSign, Generated, LocalContent, LocalSource, Target, TargetKind};
+use super::poller_model::{
+    ErrorSign, Generated, LocalContent, LocalSource, Target, TargetKind, TargetLimits,
+};
 use super::read::{At, Cx, Table};
 use super::sources::{RECEIVES, SHARDS, VISIBILITY, record};
+use super::target_limits::{provisioned_sum, target_limits};
 use crate::engine::{Ratio, SourceKind, Span, limits};
+use std::ops::Range;
 use std::path::PathBuf;
 
 const GENERATED_SIZE: f64 = 256.0;
@@ -141,13 +145,30 @@ fn existing(at: At<'_>, cx: &mut Cx) -> Option<PathBuf> {
 }
 
 /// The targets with the places of their functions' names; `None` for one that has errors.
-pub(crate) fn targets(root: &mut Table<'_>, cx: &mut Cx) -> (Vec<Named>, Vec<Option<Target>>) {
-    let mut names = Vec::new();
-    let mut found = Vec::new();
+///
+/// Without a `region`, reservations are held against nothing.
+pub(crate) fn targets(
+    root: &mut Table<'_>,
+    cx: &mut Cx,
+    region: Option<Region>,
+) -> (Vec<Named>, Vec<Option<Target>>) {
+    let mut names: Vec<Named> = Vec::new();
+    let mut found: Vec<Option<Target>> = Vec::new();
+    let mut reserved = Vec::new();
     for table in root.tables(cx, "target", "[[target]]") {
-        let (named, target) = target(table, cx);
+        let (named, target, place) = target(table, cx);
+        let share = target.as_ref().and_then(|t| t.limits.reserved_concurrency);
+        reserved.extend(share.map(u64::from).zip(place));
         names.push(named);
         found.push(target);
+    }
+    if let Some(region) = region {
+        reserved_sum(&reserved, cx, region);
+        let limits = names.iter().zip(&found).filter_map(|(named, target)| {
+            let target = target.as_ref()?;
+            Some((&target.limits, named.span.clone()))
+        });
+        provisioned_sum(&limits.collect::<Vec<_>>(), cx, region);
     }
     if root.entry("target").is_none() {
         root.missing(
@@ -172,7 +193,7 @@ enum Kind {
     Mock,
 }
 
-fn target(mut table: Table<'_>, cx: &mut Cx) -> (Named, Option<Target>) {
+fn target(mut table: Table<'_>, cx: &mut Cx) -> (Named, Option<Target>, Option<Range<usize>>) {
     let unnamed = Named {
         name: String::new(),
         span: table.span.clone(),
@@ -188,7 +209,7 @@ fn target(mut table: Table<'_>, cx: &mut Cx) -> (Named, Option<Target>) {
     ];
     // Without a type the other keys cannot be judged.
     let Some(kind) = table.req(cx, "type", "\"lambda\"", choice(&known)) else {
-        return (named, None);
+        return (named, None, None);
     };
     // A function of AWS has a timeout of its own: waiting longer than it can last is what it takes to see it.
     let timeout = match kind {
@@ -202,19 +223,22 @@ fn target(mut table: Table<'_>, cx: &mut Cx) -> (Named, Option<Target>) {
     let memory_mb = table
         .opt(cx, "memory_mb", integer(MEMORY_MB))
         .unwrap_or(128);
+    let (limits, place) = match kind {
+        Kind::Process => target_limits(&mut table, cx),
+        Kind::Lambda | Kind::Http | Kind::Mock => (TargetLimits::default(), None),
+    };
     let kind = kind_of(&mut table, cx, kind);
     table.finish(cx);
     let function = named.name.clone();
-    (
-        named,
-        kind.map(|kind| Target {
-            function,
-            kind,
-            concurrency,
-            timeout,
-            memory_mb,
-        }),
-    )
+    let target = kind.map(|kind| Target {
+        function,
+        kind,
+        concurrency,
+        timeout,
+        memory_mb,
+        limits,
+    });
+    (named, target, place)
 }
 
 fn kind_of(table: &mut Table<'_>, cx: &mut Cx, kind: Kind) -> Option<TargetKind> {

@@ -163,7 +163,7 @@ pub(crate) fn instant(at: At<'_>, cx: &mut Cx, clock: Clock) -> Option<Time> {
 }
 
 /// Opens a structure of AWS's, reads it and reports what it does not know.
-fn structure<'n, T>(
+pub(crate) fn structure<'n, T>(
     at: At<'n>,
     what: &'static str,
     cx: &mut Cx,
@@ -175,7 +175,7 @@ fn structure<'n, T>(
     Some(value)
 }
 
-fn destinations(at: At<'_>, cx: &mut Cx) -> Option<DestinationConfig> {
+pub(crate) fn destinations(at: At<'_>, cx: &mut Cx) -> Option<DestinationConfig> {
     let target = |at: At<'_>, cx: &mut Cx| {
         structure(at, "a destination", cx, |table, cx| {
             table.opt(cx, "Destination", string)

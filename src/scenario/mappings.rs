@@ -9,6 +9,7 @@ use super::model::{Function, Mapping, MappingChange, MappingEvent};
 use super::read::{Cx, Table};
 use super::readers::{Readers, fan_out};
 use super::sources::{SourceInfo, VISIBILITY};
+use super::topics;
 use super::traffic;
 use crate::engine::config::{MappingParameters, ShortVisibility, conflict_text};
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning, check};
@@ -29,7 +30,7 @@ pub(crate) struct Declared {
     pub(crate) kind: Option<SourceKind>,
     pub(crate) written: MappingParameters,
     /// Where its name stands.
-    span: Range<usize>,
+    pub(crate) span: Range<usize>,
 }
 
 /// The mappings, with the places of their names.
@@ -49,6 +50,7 @@ pub(crate) fn mappings(
     }
     unique("mappings", &names, cx);
     readers.check(world.sources, cx);
+    topics::own_groups(&found, cx);
     (names, found)
 }
 
@@ -100,7 +102,9 @@ fn mapping(
     let matching = matching(&mut table, cx, &written);
     if let Some(info) = info {
         brokers::complete(&mut written, info);
+        topics::complete(&mut written, info);
     }
+    topics::refuse_share_groups(&table, &written, cx);
     let config = checked(&table, cx, kind, &written);
     if let (Some(info), Some(function)) = (info, function) {
         let function_info = &world.functions[function].1;

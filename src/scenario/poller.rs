@@ -6,7 +6,7 @@ use super::broker::{broker_source, broker_url, is_broker};
 use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
-use super::functions::resolve;
+use super::functions::{self, resolve};
 use super::kafka;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
@@ -21,6 +21,7 @@ use super::secret::source_access;
 use super::text::{SourceText, open};
 use crate::engine::config::MappingParameters;
 use crate::engine::{FunctionName, Profile, Span};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// A poller file and what is odd about it.
@@ -96,8 +97,11 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
     let aws = aws(&mut root, cx);
     let poller = settings(&mut root, cx);
     let (source_names, sources) = local_sources(&mut root, cx, poller.seed);
-    let (target_names, targets) = targets(&mut root, cx);
-    if root.entry("mapping").is_none() {
+    let region = root.peek("region").is_some();
+    let region = region.then(|| functions::region(&mut root, cx));
+    let (target_names, targets) = targets(&mut root, cx, region);
+    let invoke_api = invoke_api(&mut root, cx);
+    if root.entry("mapping").is_none() && root.peek("invoke_api").is_none() {
         root.missing(cx, "mapping", "[ { name = \"orders\", … } ]");
     }
     let world = World {
@@ -124,10 +128,12 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
         hash: String::new(),
         profile,
         aws,
+        region,
         poller,
         sources,
         targets,
         mappings,
+        invoke_api: invoke_api.flatten(),
     })
 }
 
@@ -142,6 +148,29 @@ fn aws(root: &mut Table<'_>, cx: &mut Cx) -> Aws {
     };
     table.finish(cx);
     aws
+}
+
+/// Where the Invoke API listens.
+fn invoke_api(root: &mut Table<'_>, cx: &mut Cx) -> Option<Option<SocketAddr>> {
+    let mut table = root.opt(cx, "invoke_api", |at, cx| {
+        Table::open(at, "[invoke_api]", cx)
+    })?;
+    let listen = table.req(cx, "listen", "\"127.0.0.1:9001\"", |at, cx| {
+        let found = text(at, cx)?;
+        let address = found.parse::<SocketAddr>().ok();
+        if address.is_none() {
+            cx.push(
+                Diagnostic::new("bad-name", "`listen` is not an address with a port")
+                    .at(&at.node.span)
+                    .label("cannot be understood")
+                    .allowed("\"127.0.0.1:9001\", \"[::1]:9001\", or port 0 for any that is free")
+                    .help("write numbers: names are not looked up"),
+            );
+        }
+        address
+    });
+    table.finish(cx);
+    Some(listen)
 }
 
 fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
@@ -309,7 +338,7 @@ fn on_failure(table: &Table<'_>, cx: &mut Cx, found: &str) -> Option<String> {
                     .label(error.to_string())
                     .allowed(
                         "arn:aws:sqs:REGION:ACCOUNT:QUEUE, arn:aws:sns:REGION:ACCOUNT:TOPIC, arn:aws:s3:::BUCKET, \
-                         or file://PATH",
+                         file://PATH, or on Kafka kafka://TOPIC",
                     ),
             );
             None

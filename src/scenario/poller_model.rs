@@ -1,7 +1,8 @@
 //! A checked poller file: plain data in which bad values cannot exist.
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
-use crate::scenario::{Arn, BrokerUrl, Dist, Keys, SourceAccess};
+use crate::scenario::{Arn, BrokerUrl, Dist, Keys, Region, SourceAccess};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A poller file that passed every check, ready to run.
@@ -13,14 +14,18 @@ pub struct PollerFile {
     pub profile: Profile,
     /// Where AWS is (`[aws]`).
     pub aws: Aws,
+    /// AWS's limits on the account of the `process` targets (`[region]`); `None` for none.
+    pub region: Option<Region>,
     /// The poller's own settings (`[poller]`).
     pub poller: PollerSettings,
     /// Sources that need no server (`[[source]]`), in file order.
     pub sources: Vec<LocalSource>,
     /// Whoever is invoked (`[[target]]`), in file order.
     pub targets: Vec<Target>,
-    /// Event source mappings (`[[mapping]]`), in file order; at least one.
+    /// Event source mappings (`[[mapping]]`), in file order; at least one, unless there is an Invoke API.
     pub mappings: Vec<PollerMapping>,
+    /// Where callers invoke the targets (`[invoke_api]`); `None` for nowhere.
+    pub invoke_api: Option<SocketAddr>,
 }
 
 /// How AWS or a server that speaks its interfaces is reached.
@@ -103,6 +108,39 @@ pub struct Target {
     pub timeout: Span,
     /// Told to processes as `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, 128 to 10,240.
     pub memory_mb: u32,
+    /// AWS's limits on a `process`.
+    pub limits: TargetLimits,
+}
+
+/// What the Lambda service would be told of a function that runs here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetLimits {
+    /// Reserved concurrency; 0 refuses everything.
+    pub reserved_concurrency: Option<u32>,
+    /// How long an environment lives without work.
+    pub keep_alive: Span,
+    /// Its aliases, in file order.
+    pub aliases: Vec<TargetAlias>,
+}
+
+impl Default for TargetLimits {
+    /// No reservation, no aliases, and the ten minutes that are commonly seen on AWS.
+    fn default() -> Self {
+        Self {
+            reserved_concurrency: None,
+            keep_alive: Span::from_secs(600),
+            aliases: Vec::new(),
+        }
+    }
+}
+
+/// An alias of a function that runs here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetAlias {
+    /// Unique among the aliases of its function.
+    pub name: String,
+    /// Environments that are started before anything is polled, and kept.
+    pub provisioned_concurrency: u32,
 }
 
 /// The kinds of target.

@@ -8,12 +8,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// The types whose URI names a secret; the others carry their meaning in the URI itself.
-pub const SECRET_TYPES: [&str; 5] = [
+pub const SECRET_TYPES: [&str; 6] = [
     "BASIC_AUTH",
     "SASL_SCRAM_256_AUTH",
     "SASL_SCRAM_512_AUTH",
     "CLIENT_CERTIFICATE_TLS_AUTH",
     "SERVER_ROOT_CA_CERTIFICATE",
+    "OAUTHBEARER_AUTH",
 ];
 
 /// Where a secret is kept; never the secret itself.

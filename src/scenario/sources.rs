@@ -11,6 +11,7 @@ use super::model::{Dist, Keys, OnThrottle, Producer, Source, SourceModel, Stream
 use super::node::Value;
 use super::read::{At, Cx, Table, single};
 use super::reshard::reshards;
+use super::topics;
 use crate::engine::{SourceKind, Span, limits};
 use std::ops::RangeInclusive;
 
@@ -75,8 +76,7 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     if !MODELS.contains(&kind) {
         // Its own keys are not known yet: naming them unknown would mislead.
         if let Some(entry) = table.entry("type") {
-            let advice =
-                "use a source of type kinesis, dynamodb, sqs, sqs-fifo, rabbitmq or activemq";
+            let advice = "use a source of type kinesis, dynamodb, sqs, sqs-fifo, kafka, msk, rabbitmq or activemq";
             cx.push(not_yet(
                 &format!("a source of type {kind}"),
                 &entry.node.span,
@@ -133,6 +133,7 @@ fn model(
         SourceKind::Kinesis => SourceModel::Stream(kinesis(table, cx, duration)),
         SourceKind::DynamoDb => SourceModel::Stream(dynamodb(table, cx, duration)),
         _ if kind.is_broker() => brokers::queue(table, cx, kind),
+        _ if kind.is_kafka() => topics::topic(table, cx, kind),
         _ => {
             let visibility_timeout = table.opt(cx, "visibility_timeout", duration_in(VISIBILITY));
             let visibility_timeout = visibility_timeout.unwrap_or(limits::SQS_VISIBILITY_DEFAULT);

@@ -2,13 +2,18 @@
 
 use super::convert::Named;
 use super::diagnostic::Diagnostic;
-use super::model::{Function, Mapping, Traffic};
+use super::model::{Function, Invocation, Mapping, Traffic};
 use super::node::{Node, Value};
 use super::read::{Cx, Table};
 use std::ops::Range;
 
 /// Reports what excludes isolated tenants in the function that is called.
-pub(super) fn refuse(cx: &mut Cx, function: &Function, alias: Option<usize>, place: &Range<usize>) {
+pub(super) fn refuse(
+    cx: &mut Cx,
+    function: &Function,
+    (alias, invocation): (Option<usize>, Invocation),
+    place: &Range<usize>,
+) {
     let is_provisioned = function
         .aliases
         .iter()
@@ -26,6 +31,10 @@ pub(super) fn refuse(cx: &mut Cx, function: &Function, alias: Option<usize>, pla
             function.lifecycle.keep_alive.is_some() || function.lifecycle.lifetime.is_some(),
         ),
         ("aliases or versions in calls", alias.is_some()),
+        (
+            "asynchronous calls in this model",
+            invocation == Invocation::Event,
+        ),
     ];
     for (what, _) in clashes.into_iter().filter(|(_, is_there)| *is_there) {
         cx.push(refused(place, &format!("has no {what}")).help("remove one of the two"));
@@ -42,12 +51,13 @@ pub(super) fn consistent(
 ) {
     let isolates = |function: usize| {
         let mut callers = traffic.iter();
-        callers.any(|caller| caller.function == function && caller.tenants.is_some())
+        callers.any(|caller| caller.tenants.is_some() && caller.calls(function))
     };
     // Callers that could not be read are not in the list: then places are not known, and there are errors anyway.
     let places = nodes(root, "traffic", traffic.len());
     for (caller, place) in traffic.iter().zip(places) {
-        if caller.tenants.is_none() && isolates(caller.function) {
+        let mut called = caller.function..caller.function + caller.spread as usize;
+        if caller.tenants.is_none() && called.any(isolates) {
             let name = &functions[caller.function].1.name;
             let told = refused(&place.span, "takes no call without a tenant");
             cx.push(told.help(format!(

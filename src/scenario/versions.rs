@@ -55,6 +55,7 @@ pub(super) fn versions(
             },
             provisioned_concurrency: provisioning.count,
             autoscaling: provisioning.autoscaling.clone(),
+            event_invoke: None,
         };
         qualifiers.push((alias, provisioning));
         found.push(Version { number, code });

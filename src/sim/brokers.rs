@@ -26,6 +26,7 @@ impl Inner<'_> {
                 self.schedule_queue_wake(index as u32);
             }
         }
+        self.connect_clusters(lost);
     }
 }
 

@@ -4,14 +4,15 @@ use super::control::begins_disabled;
 use super::dist::Sampler;
 use super::services::broker::BrokerModel;
 use super::services::fifo::{FifoModel, FifoSettings};
+use super::services::kafka::{Group, Topic, Wait};
 use super::services::queue::{Queue, Standing};
 use super::services::reader::StreamReader;
 use super::services::sqs::SqsModel;
 use super::services::stream::{Counted, StreamModel};
 use super::world::{Inner, Pending, Traced, World};
 use crate::engine::{
-    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Outcome, Page, Position, Ratio,
-    Record, Rng, ShardId, Span, Time, Token, pump,
+    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, MappingConfig, Outcome, Page,
+    Position, Ratio, Record, Rng, ShardId, Span, Time, Token, pump,
 };
 use crate::metrics::BinEnd;
 use crate::scenario::{Scenario, SourceModel};
@@ -25,7 +26,7 @@ pub(super) struct SourceState {
     /// Chance that a read is throttled by a fault in force.
     pub(super) fault_throttle_rate: Ratio,
     pub(super) deletions: Rng,
-    /// Chance that a deletion fails by a fault in force.
+    /// Chance that a deletion or commit fails by a fault in force.
     pub(super) fault_deletion_rate: Ratio,
     /// What arrived by the end of this bin, once somebody asked, and by the end of the one before.
     arrived: Option<Counted>,
@@ -43,12 +44,17 @@ enum Model {
         readers: Vec<Option<StreamReader>>,
     },
     Queue(Box<dyn Queue>),
+    Kafka {
+        topic: Box<Topic>,
+        /// One per mapping of the scenario; `None` for those that read another source.
+        groups: Vec<Option<Box<Group>>>,
+    },
 }
 
 impl SourceState {
     pub(super) fn all(scenario: &Scenario, seed: u64) -> Vec<Self> {
         let build = |(index, source): (usize, &crate::scenario::Source)| {
-            let rng = |what| Rng::stream(seed, &format!("source/{}/{what}", source.name));
+            let rng = |what: &str| Rng::stream(seed, &format!("source/{}/{what}", source.name));
             let model = match &source.kind {
                 SourceModel::Stream(stream) => {
                     let stream = StreamModel::new(&source.name, stream, &source.producers, seed);
@@ -63,6 +69,26 @@ impl SourceState {
                     Model::Stream {
                         stream: Box::new(stream),
                         readers,
+                    }
+                }
+                SourceModel::Kafka(settings) => {
+                    let topic = Topic::new(&source.name, settings, &source.producers, seed);
+                    let groups = scenario.mappings.iter().map(|mapping| {
+                        let MappingConfig {
+                            name,
+                            starting_position,
+                            ..
+                        } = &mapping.config;
+                        let group = || {
+                            let pauses = rng(&format!("rebalance/{name}"));
+                            let pause = &settings.rebalance;
+                            Box::new(Group::new(&topic, *starting_position, pause, pauses))
+                        };
+                        (mapping.source == index).then(group)
+                    });
+                    Model::Kafka {
+                        groups: groups.collect(),
+                        topic: Box::new(topic),
                     }
                 }
                 SourceModel::Sqs {
@@ -113,24 +139,51 @@ impl SourceState {
         scenario.sources.iter().enumerate().map(build).collect()
     }
 
-    /// The stream and the place of `mapping` in it; `None` for a queue.
+    /// The stream and the place of `mapping` in it; `None` for other sources.
     pub(super) fn stream(
         &mut self,
         mapping: usize,
     ) -> Option<(&mut StreamModel, &mut StreamReader)> {
         match &mut self.model {
             Model::Stream { stream, readers } => Some((stream, readers[mapping].as_mut()?)),
-            Model::Queue(_) => None,
+            Model::Queue(_) | Model::Kafka { .. } => None,
         }
     }
 
-    /// `None` for a stream.
+    #[inline]
+    pub(super) const fn is_kafka(&self) -> bool {
+        matches!(self.model, Model::Kafka { .. })
+    }
+
+    /// The topic and the group of `mapping`; `None` for other sources.
+    #[inline]
+    pub(super) fn kafka(&mut self, mapping: usize) -> Option<(&mut Topic, &mut Group)> {
+        match &mut self.model {
+            Model::Kafka { topic, groups } => Some((topic, groups[mapping].as_mut()?)),
+            Model::Stream { .. } | Model::Queue(_) => None,
+        }
+    }
+
+    /// Takes the connections of a Kafka cluster away, or gives them back. Returns whether that changes anything.
+    pub(super) fn connect_cluster(&mut self, is_connected: bool, now: Time) -> bool {
+        match &mut self.model {
+            Model::Kafka { topic, .. } => topic.connect(is_connected, now),
+            Model::Stream { .. } | Model::Queue(_) => false,
+        }
+    }
+
+    /// `None` for a stream and for Kafka.
     #[inline]
     pub(super) fn queue(&mut self) -> Option<&mut dyn Queue> {
         match &mut self.model {
-            Model::Stream { .. } => None,
+            Model::Stream { .. } | Model::Kafka { .. } => None,
             Model::Queue(queue) => Some(queue.as_mut()),
         }
+    }
+
+    /// How long the next read or receive takes.
+    pub(super) fn draw_latency(&mut self) -> Span {
+        Span::from_nanos(self.latency.draw(&mut self.latencies))
     }
 
     /// What the bin that ends now brought, as seen by `mapping`. All mappings of a source see the same arrivals.
@@ -138,6 +191,7 @@ impl SourceState {
         let arrived = match (self.arrived, &mut self.model) {
             (Some(counted), _) => counted,
             (None, Model::Stream { stream, .. }) => stream.arrived(now),
+            (None, Model::Kafka { topic, .. }) => topic.arrived(now),
             (None, Model::Queue(queue)) => Counted {
                 records: self.arrived_before.records + queue.arrived(now),
                 ..Counted::default()
@@ -157,6 +211,11 @@ impl SourceState {
                     bin.backlog = arrived.records.saturating_sub(reader.passed());
                     bin.trimmed = reader.take_trimmed();
                     bin.reads_throttled = reader.take_throttled();
+                }
+            }
+            Model::Kafka { groups, .. } => {
+                if let Some(group) = &mut groups[mapping] {
+                    bin.of_group(group, arrived.records);
                 }
             }
             Model::Queue(queue) => {
@@ -223,6 +282,9 @@ impl World<'_> {
         batch: BatchId,
         outcome: Outcome,
     ) {
+        if self.mappings[mapping as usize].config().source.is_kafka() {
+            return self.kafka_batch_ended(mapping, token, batch, outcome);
+        }
         if let Outcome::Partial { .. } = outcome
             && self.mappings[mapping as usize].config().source.is_queue()
         {
@@ -287,6 +349,16 @@ impl Effects<()> for SimEffects<'_, '_> {
             } => self.read(machine, token, shard, from, records_max),
             Action::Receive {
                 token,
+                poller,
+                records_max,
+                wait,
+                held,
+            } if self.source().is_kafka() => {
+                let wait = Wait::new(token, (records_max, held), self.inner.now, wait);
+                self.receive_kafka(machine, poller, wait)
+            }
+            Action::Receive {
+                token,
                 records_max,
                 wait,
                 ..
@@ -294,11 +366,15 @@ impl Effects<()> for SimEffects<'_, '_> {
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
             Action::Acknowledge { token, batch } => self.delete(machine, token, batch),
             Action::Release { token, batch } => Some(self.give_back(machine, token, batch)),
-            Action::Yield { token, .. }
-            | Action::Leave { token, .. }
-            | Action::Measure { token } => {
-                panic!("{token:?}: this source has no consumer groups")
-            }
+            Action::Yield { token, shards, .. } => Some(self.give_up(token, &shards)),
+            Action::Leave { token, poller } => Some(self.leave(token, poller)),
+            Action::Measure { token } => Some(self.measure(token)),
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+                ..
+            } if self.source().is_kafka() => Some(self.commit(token, shard, delta)),
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {
@@ -309,6 +385,11 @@ impl Effects<()> for SimEffects<'_, '_> {
     }
 
     fn observe(&mut self, now: Time, fact: Fact) {
+        if let Fact::Discarded { first, last, .. } = &fact
+            && let Some((_, group)) = self.inner.group(self.mapping)
+        {
+            group.given_up(first, last);
+        }
         self.inner.mapping_recorders[self.mapping as usize].observe(now, fact);
         if let Some(trace) = &mut self.inner.trace {
             trace.push(Traced {
@@ -367,8 +448,7 @@ impl SimEffects<'_, '_> {
 
     /// Gives a page back after the source's latency.
     pub(super) fn answer(&mut self, token: Token, page: Page<()>) -> Option<Event<()>> {
-        let source = self.source();
-        let latency = Span::from_nanos(source.latency.draw(&mut source.latencies));
+        let latency = self.source().draw_latency();
         if latency == Span::ZERO {
             self.inner.shard_ended |= page.shard_end;
             return Some(Event::Fetched { token, page });
@@ -384,6 +464,9 @@ impl SimEffects<'_, '_> {
 
     fn invoke(&mut self, machine: &Mapping<()>, token: Token, batch: BatchId) -> Option<Event<()>> {
         let inner = &mut *self.inner;
+        if let Some((_, group)) = inner.group(self.mapping) {
+            group.sent(batch, machine.batch(batch));
+        }
         let called = &inner.scenario.mappings[self.mapping as usize];
         let function = called.function;
         let lease = match inner.admit(function, called.alias) {
@@ -403,7 +486,7 @@ impl SimEffects<'_, '_> {
         if let Some(queue) = source.queue() {
             queue.work(inner.now, records);
         }
-        let course = inner.begin(&lease, Span::ZERO, records, reported);
+        let course = inner.begin(&lease, Span::ZERO, None, records, reported);
         let (ends, lingers) = (inner.now + course.busy(), course.lingers());
         if lingers > Span::ZERO {
             let fate = course.fate();

@@ -33,6 +33,25 @@ impl Matching {
         page
     }
 
+    /// What a mapping of Kafka sees of a page. The ends of its partitions cover all of it.
+    pub(super) fn of_kafka(&self, mut page: Page<()>) -> Page<()> {
+        let ends = &mut page.ends;
+        let mut at = 0;
+        page.records.retain(|record| {
+            let passes = self.passes(&record.meta, record.meta.seq.mixed());
+            if !passes {
+                // Records and ends stand in one order, and each partition with records has an end.
+                while u64::from(ends[at].shard.0) != record.meta.group {
+                    at += 1;
+                }
+                ends[at].filtered += 1;
+            }
+            passes
+        });
+        page.filtered += page.ends.iter().map(|end| end.filtered).sum::<u32>();
+        page
+    }
+
     /// What a mapping of a queue sees of a receive. What is left out is to be deleted.
     pub(super) fn of_queue(&self, mut page: Page<()>) -> Page<()> {
         // The sequence number of a message is that of its receipt, so it says nothing here.

@@ -31,6 +31,10 @@ pub(super) struct FunctionModel {
     /// Faults in force: chance of an extra error, and how many times as long everything takes.
     fault_error_rate: Ratio,
     slow_factor: f64,
+    /// Invocations that a dependency works on at full speed.
+    dependency: Option<u32>,
+    /// How many times as long the next invocation takes because of the others.
+    crowd_factor: f64,
 }
 
 /// How an invocation goes, decided when it begins.
@@ -149,6 +153,7 @@ impl Course {
             duration: self.duration,
             init: self.init,
             is_restore: self.is_restore,
+            post_runtime: self.post_runtime,
             waited,
             failed: self.end.is_error(),
             timed_out: self.end == End::Timeout,
@@ -183,6 +188,18 @@ impl FunctionModel {
             faults: rng("faults"),
             fault_error_rate: Ratio::ZERO,
             slow_factor: 1.0,
+            dependency: function.dependency_concurrency,
+            crowd_factor: 1.0,
+        }
+    }
+
+    /// So many invocations run, the one that begins now among them.
+    ///
+    /// Rule `dependency-shares-its-speed`.
+    #[inline]
+    pub(super) fn crowd(&mut self, running: impl FnOnce() -> u32) {
+        if let Some(dependency) = self.dependency {
+            self.crowd_factor = (f64::from(running()) / f64::from(dependency)).max(1.0);
         }
     }
 
@@ -214,7 +231,9 @@ impl FunctionModel {
         match lease.version {
             None => self.own_course(lease.start, records, reported),
             Some(version) => {
+                let crowd_factor = self.crowd_factor;
                 let version = &mut self.versions[usize::from(version.0)];
+                version.crowd_factor = crowd_factor;
                 version.own_course(lease.start, records, reported)
             }
         }
@@ -249,8 +268,9 @@ impl FunctionModel {
         } else if failed.is_some() {
             duration = Span::ZERO;
         }
-        if self.slow_factor != 1.0 {
-            duration = Span::from_nanos((duration.as_nanos() as f64 * self.slow_factor) as u64);
+        let factor = self.slow_factor * self.crowd_factor;
+        if factor != 1.0 {
+            duration = Span::from_nanos((duration.as_nanos() as f64 * factor) as u64);
         }
         let end = match failed {
             _ if duration > self.timeout => End::Timeout,

@@ -2,8 +2,11 @@
 
 mod aliases;
 pub mod arrivals;
+mod asynchronous;
+mod bill;
 mod brokers;
 pub mod calendar;
+mod clients;
 mod control;
 mod destination;
 mod direct;
@@ -12,6 +15,7 @@ mod esm;
 mod exp;
 mod filtering;
 mod function;
+mod kafka;
 mod lifecycle;
 mod queues;
 mod run;

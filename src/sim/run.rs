@@ -4,7 +4,9 @@ use super::versions;
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{MappingConfig, Ratio, Span, Time};
-use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary, VersionRecorder};
+use crate::metrics::{
+    EngineSummary, FunctionSeries, MappingSeries, Series, Summary, VersionRecorder,
+};
 use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
@@ -32,6 +34,8 @@ impl Progress for () {
 
 /// Scenarios up to this length get bins of a second, longer ones bins of a minute.
 const SECOND_BINS_MAX: Span = Span::from_secs(2 * 3_600);
+/// And so do those of many functions, as soon as they would have more rows than this.
+const ROWS_MAX: u64 = 2_000_000;
 
 /// Runs `scenario` under `seed` from time zero to its end.
 ///
@@ -43,7 +47,9 @@ pub fn run(
     progress: &mut impl Progress,
 ) -> Result<Outcome, LimitError> {
     let mut world = World::new(scenario, seed, None)?;
-    let bin = if scenario.duration <= SECOND_BINS_MAX {
+    let subjects = (scenario.functions.len() + scenario.mappings.len()) as u64;
+    let rows = scenario.duration.as_nanos() / 1_000_000_000 * subjects;
+    let bin = if scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX {
         Span::from_secs(1)
     } else {
         Span::from_secs(60)
@@ -77,11 +83,13 @@ pub fn run(
                 .for_each(|recorder| recorder.end_warm_up());
             let versions = world.inner.version_recorders.iter_mut().flatten();
             versions.for_each(VersionRecorder::end_warm_up);
+            world.inner.asynchronous.end_warm_up();
             world
                 .inner
                 .mapping_recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            world.inner.account.end_warm_up();
         }
         bin_start = bin_end;
         progress.advance(bin_start.since(Time::ZERO), scenario.duration);
@@ -112,6 +120,9 @@ fn gather(
     let mut series = Series {
         bin,
         warm_up,
+        start: scenario.start.since(Time::ZERO),
+        account: world.inner.account.take_rows(),
+        account_limit: scenario.region.account_concurrency,
         functions: Vec::new(),
         versions: Vec::new(),
         mappings: Vec::new(),
@@ -136,12 +147,17 @@ fn gather(
         let (expired, lived) = lambda.lifespans(id);
         let since = (expired - lifespans[index].0, lived - lifespans[index].1);
         let recorder = &mut world.inner.recorders[index];
-        let summary = recorder.summary(measured, area, baseline[index].1, since);
+        recorder.check_little(world.inner.end);
+        let mut summary = recorder.summary(measured, area, baseline[index].1, since);
+        let (figures, rows) = world.inner.asynchronous.results(index);
+        summary.asynchronous = figures;
         functions.push((function.name.clone(), summary));
         series.functions.push(FunctionSeries {
             name: function.name.clone(),
             concurrency_limit: lambda.concurrency_limit(id),
             rows: recorder.take_rows(),
+            minutes: recorder.take_minutes(),
+            asynchronous: rows,
         });
     }
     let mut versions = Vec::new();
@@ -161,7 +177,10 @@ fn gather(
         let recorder = &mut world.inner.mapping_recorders[index];
         let MappingConfig { name, source, .. } = &mapping.config;
         mappings.push((name.clone(), recorder.summary(*source)));
-        series.mappings.push(recorder.take_series(name, *source));
+        series.mappings.push(MappingSeries {
+            function: scenario.functions[mapping.function].name.clone(),
+            ..recorder.take_series(name, *source)
+        });
     }
     let inner = &world.inner;
     let summary = Summary {
@@ -172,9 +191,11 @@ fn gather(
         seed,
         replications: 1,
         measured_s: measured.as_secs_f64(),
+        cost: super::bill::cost(inner, (warm_up, measured), &mappings, &series),
         functions,
         versions,
         mappings,
+        account: inner.account.summary(),
         gates: Vec::new(),
         engine: EngineSummary {
             events: inner.calendar.scheduled() + inner.arrivals_used,
@@ -245,8 +266,22 @@ fn fault_name(scenario: &Scenario, what: &FaultKind) -> String {
                 percent(*rate)
             )
         }
+        FaultKind::CommitsFail { source, rate } => {
+            format!(
+                "{} commits fail at {}%",
+                scenario.sources[*source].name,
+                percent(*rate)
+            )
+        }
         FaultKind::ConnectionsLost { source } => {
             format!("{} out of reach", scenario.sources[*source].name)
+        }
+        FaultKind::EventDestinationRefuses { function, rate } => {
+            format!(
+                "destinations of {} refuse {}%",
+                scenario.functions[*function].name,
+                percent(*rate)
+            )
         }
         FaultKind::DestinationRefuses { mapping, rate } => {
             format!(

@@ -8,7 +8,7 @@ use crate::engine::lambda::{
 };
 use crate::engine::{Record, Span, Time};
 use crate::metrics::VersionRecorder;
-use crate::scenario::{Deployment, Function, Scenario};
+use crate::scenario::{Deployment, Function, Scenario, Traffic};
 
 /// Gives the functions of a service their versions, or the instances that are managed for them.
 pub(super) fn published(mut lambda: Lambda, scenario: &Scenario, seed: u64) -> Lambda {
@@ -18,7 +18,8 @@ pub(super) fn published(mut lambda: Lambda, scenario: &Scenario, seed: u64) -> L
             lambda = lambda.with_versions(FunctionId(index), count, seed);
         }
         let mut callers = scenario.traffic.iter();
-        if callers.any(|caller| caller.function == index as usize && caller.tenants.is_some()) {
+        let is_called = |caller: &Traffic| caller.calls(index as usize);
+        if callers.any(|caller| caller.tenants.is_some() && is_called(caller)) {
             lambda = lambda.with_tenants(FunctionId(index));
         }
         if let Some(managed) = function.managed {
@@ -63,20 +64,26 @@ pub(super) fn recorders(scenario: &Scenario) -> Vec<Vec<VersionRecorder>> {
 }
 
 impl Inner<'_> {
-    /// An admitted request begins to run, `waited` after its caller's first attempt: how it goes is decided now.
+    /// An admitted request begins to run, `waited` after its caller's first attempt: how it goes is decided now. Its
+    /// caller waits for as long as its `patience`, if that has an end.
     #[inline]
     pub(super) fn begin(
         &mut self,
         lease: &Lease,
         waited: Span,
+        patience: Option<Span>,
         records: &[Record<()>],
         reported: bool,
     ) -> Course {
         let function = lease.function.0 as usize;
+        self.functions[function].crowd(|| self.lambda.running(lease.function));
         let course = self.functions[function].course(lease, records, reported);
         let started = course.started(waited, lease);
         let recorder = &mut self.recorders[function];
-        recorder.started(&started);
+        match patience.filter(|patience| course.busy() > *patience) {
+            Some(patience) => recorder.started_in_vain(&started, patience),
+            None => recorder.started(&started),
+        }
         if course.is_out_of_the_ordinary() {
             recorder.extraordinary(&course.extraordinary());
         }
@@ -95,7 +102,7 @@ impl Inner<'_> {
     ) -> Result<Lease, ThrottleReason> {
         let id = FunctionId(function as u32);
         let lease = self.lambda.admit_tenant(self.now, id, tenant)?;
-        self.level_changed(&lease);
+        self.occupied(&lease);
         Ok(lease)
     }
 

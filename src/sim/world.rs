@@ -1,7 +1,9 @@
 //! The event loop and everything that it moves.
 
 use super::aliases::{self, AliasModel};
+use super::asynchronous::Asynchronous;
 use super::calendar::{Calendar, EventSet};
+use super::clients::Caller;
 use super::destination::Destination;
 use super::direct::Call;
 use super::esm::SourceState;
@@ -11,10 +13,10 @@ use super::tenants::TenantDraw;
 use super::tournament::Tournament;
 use super::versions;
 use crate::engine::lambda::{
-    AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
+    AccountLimits, Attempt, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
-use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder, VersionRecorder};
+use crate::metrics::{AccountRecorder, BinEnd, FunctionRecorder, MappingRecorder, VersionRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -44,11 +46,14 @@ pub(super) struct Inner<'s> {
     pub(super) recorders: Vec<FunctionRecorder>,
     /// Of each function's versions.
     pub(super) version_recorders: Vec<Vec<VersionRecorder>>,
+    pub(super) account: AccountRecorder,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
+    pub(super) callers: Vec<Caller>,
     /// Whose calls each caller makes.
     pub(super) tenants: Vec<Option<TenantDraw>>,
     pub(super) retries: engine::Rng,
+    pub(super) asynchronous: Asynchronous,
     pub(super) sources: Vec<SourceState>,
     pub(super) destinations: Vec<Destination>,
     /// The filters of each mapping, if it has any.
@@ -85,16 +90,40 @@ pub(super) enum Pending {
     Free,
     /// A direct call ends, and its caller is content.
     CallEnds { lease: Lease, fate: Fate },
+    /// A call of a closed loop ends, and its client is content.
+    CallAnswered {
+        lease: Lease,
+        fate: Fate,
+        call: Call,
+    },
+    /// A caller stops waiting; its invocation goes on.
+    CallGivenUp(Call),
     /// A direct call ends in an error, and its caller may try again.
     CallFails {
         lease: Lease,
         fate: Fate,
         call: Call,
     },
-    /// A direct call failed, and its environment goes on without it.
-    CallAnswered(Call),
-    /// A caller tries again.
+    /// A direct call has its answer, and its environment goes on without it.
+    CallServed(Call),
+    /// A caller tries again, or a client makes its next call.
     Retry(Call),
+    /// The invocation of an asynchronous event ends.
+    EventEnds {
+        lease: Lease,
+        fate: Fate,
+        queue: u32,
+        attempt: Attempt<()>,
+        failed: bool,
+    },
+    /// The invocation of an event has come to its end, and its environment goes on without it.
+    EventAnswered {
+        queue: u32,
+        attempt: Attempt<()>,
+        failed: bool,
+    },
+    /// The reader of a queue of asynchronous events wakes up.
+    ReaderDue(u32),
     /// A mapping's invocation ends.
     BatchEnds {
         lease: Lease,
@@ -138,6 +167,10 @@ pub(super) enum Pending {
     MappingWake(u32),
     /// A queue has something for its waiting receivers.
     QueueWake(u32),
+    /// A consumer group has something to tell its mapping.
+    GroupDue(u32),
+    /// A receive from Kafka is looked at.
+    ReceiveDue { mapping: u32, poller: u32 },
     /// Provisioned concurrency of an alias is ready.
     Provisioned(u32),
     /// A minute of an alias with autoscaling is over.
@@ -170,7 +203,10 @@ impl<'s> World<'s> {
                 reuse: function.reuse,
             })
             .collect();
-        let growth = scenario.profile.growth(scenario.region.burst_concurrency);
+        let growth = engine::Growth {
+            shape: scenario.region.growth_refill,
+            ..scenario.profile.growth(scenario.region.burst_concurrency)
+        };
         let allocation = scenario
             .profile
             .allocation(scenario.region.burst_concurrency);
@@ -198,6 +234,7 @@ impl<'s> World<'s> {
             pending: Vec::new(),
             free: Vec::new(),
             lambda,
+            account: AccountRecorder::default(),
             recorders: functions
                 .clone()
                 .map(|function| FunctionRecorder::new(function.managed.is_some()))
@@ -210,8 +247,10 @@ impl<'s> World<'s> {
             first_alias: aliases::firsts(scenario),
             traffic,
             next_traffic,
+            callers: Caller::all(scenario, seed),
             tenants: TenantDraw::all(scenario, seed),
             retries: engine::Rng::stream(seed, "traffic/retries"),
+            asynchronous: Asynchronous::new(scenario, &aliases::firsts(scenario), seed),
             sources: SourceState::all(scenario, seed),
             destinations: Destination::all(scenario, seed),
             matching: scenario
@@ -254,6 +293,13 @@ impl<'s> World<'s> {
         loop {
             let due = self.inner.calendar.peek();
             let (source, arrival) = self.inner.next_traffic.first();
+            if self.inner.asynchronous.is_due() {
+                let next = due.map_or(arrival, |entry| entry.time().min(arrival));
+                if next > self.inner.now {
+                    self.inner.read_queues();
+                    continue;
+                }
+            }
             match due {
                 // At one instant what ends comes before what begins: a freed environment can serve.
                 Some(entry) if entry.time() <= arrival => {
@@ -289,10 +335,31 @@ impl<'s> World<'s> {
             Pending::CallEnds { lease, fate } => inner.release(lease, fate),
             Pending::CallFails { lease, fate, call } => {
                 inner.release(lease, fate);
-                inner.retry(call);
+                inner.unanswered(call);
             }
-            Pending::CallAnswered(call) => inner.retry(call),
+            Pending::CallAnswered { lease, fate, call } => {
+                inner.release(lease, fate);
+                inner.client_free(call);
+            }
+            Pending::CallGivenUp(call) => inner.unanswered(call),
+            Pending::CallServed(call) => inner.client_free(call),
             Pending::Retry(call) => inner.call(call),
+            Pending::EventEnds {
+                lease,
+                fate,
+                queue,
+                attempt,
+                failed,
+            } => {
+                inner.release(lease, fate);
+                inner.event_ended(queue, attempt, failed);
+            }
+            Pending::EventAnswered {
+                queue,
+                attempt,
+                failed,
+            } => inner.event_ended(queue, attempt, failed),
+            Pending::ReaderDue(queue) => inner.reader_due(queue),
             Pending::BatchEnds {
                 lease,
                 fate,
@@ -333,6 +400,8 @@ impl<'s> World<'s> {
             Pending::Control(index) => self.control(index),
             Pending::MappingWake(mapping) => self.mapping_due(mapping),
             Pending::QueueWake(source) => self.queue_due(source),
+            Pending::GroupDue(mapping) => self.group_due(mapping),
+            Pending::ReceiveDue { mapping, poller } => self.receive_due(mapping, poller),
             Pending::Provisioned(alias) => inner.allocation_due(alias),
             Pending::AliasMinute(alias) => inner.alias_minute(alias),
             Pending::ScheduledAction(alias) => inner.scheduled_action(alias),
@@ -369,7 +438,10 @@ impl Inner<'_> {
     #[inline]
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
-        self.level_changed(&lease);
+        let running = self.lambda.running(lease.function);
+        self.recorders[lease.function.0 as usize].freed(self.now, running);
+        self.provisioned_changed(&lease);
+        self.freed(lease.function);
     }
 
     /// Recomputes what the faults in force do; called when one begins or ends.
@@ -382,6 +454,7 @@ impl Inner<'_> {
         for destination in &mut self.destinations {
             destination.fault_refuse_rate = Ratio::ZERO;
         }
+        self.asynchronous.forget_faults();
         let mut lost = Vec::new();
         for fault in &self.scenario.faults {
             let begins = Time::ZERO + fault.at;
@@ -398,12 +471,16 @@ impl Inner<'_> {
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
                 }
-                FaultKind::DeletionsFail { source, rate } => {
+                FaultKind::DeletionsFail { source, rate }
+                | FaultKind::CommitsFail { source, rate } => {
                     self.sources[source].fault_deletion_rate = rate;
                 }
                 FaultKind::ConnectionsLost { source } => lost.push(source),
                 FaultKind::DestinationRefuses { mapping, rate } => {
                     self.destinations[mapping].fault_refuse_rate = rate;
+                }
+                FaultKind::EventDestinationRefuses { function, rate } => {
+                    self.asynchronous.set_refusals(function, rate);
                 }
             }
         }
@@ -422,9 +499,17 @@ impl Inner<'_> {
         }
         let versions = self.version_recorders.iter_mut().flatten();
         versions.for_each(VersionRecorder::roll);
+        self.account.roll(self.lambda.account());
+        self.asynchronous.roll();
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
+            let recorder = &mut self.mapping_recorders[index];
+            if let Some((topic, group)) = self.sources[mapping.source].kafka(index) {
+                group.lags(topic, now, |shard, lag, records| {
+                    recorder.lag(shard, lag, records);
+                });
+            }
             let source = self.sources[mapping.source].roll(index, now);
-            self.mapping_recorders[index].roll(BinEnd {
+            recorder.roll(BinEnd {
                 in_hand: in_hand[index],
                 ..source
             });

@@ -255,6 +255,15 @@ impl Secret {
         self.member(&self.object(FORM)?, "certificate", FORM)
     }
 
+    /// As a token of SASL/OAUTHBEARER.
+    ///
+    /// # Errors
+    /// When it is not `{"token": …}`.
+    pub fn token(&self) -> Result<Hidden, SecretError> {
+        const FORM: &str = "{\"token\": text}";
+        self.member(&self.object(FORM)?, "token", FORM)
+    }
+
     fn object(
         &self,
         expected: &'static str,

@@ -197,7 +197,7 @@ impl Signed {
     clippy::disallowed_methods,
     reason = "services check signatures against the time of day"
 )]
-fn wall_clock() -> SystemTime {
+pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 

@@ -92,7 +92,7 @@ impl Http {
         );
         if outcome != Outcome::Success {
             tracing::warn!(function = self.function, status = head.status.as_u16(), ?outcome, error = %excerpt(&body), "the invocation failed");
-            return Ok(Reply::from(outcome));
+            return Ok(Reply::failed(outcome, body).of_status(head.status.as_u16()));
         }
         Ok(Reply::success(body))
     }

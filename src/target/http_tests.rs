@@ -13,6 +13,7 @@ fn target(timeout: Span) -> scenario::Target {
         concurrency: Some(1),
         timeout,
         memory_mb: 128,
+        limits: scenario::TargetLimits::default(),
     }
 }
 

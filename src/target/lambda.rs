@@ -53,7 +53,7 @@ impl Lambda {
             .send();
         match tokio::time::timeout(self.timeout.to_std(), call).await {
             Ok(Ok(output)) => self.answered(name, request, output),
-            Ok(Err(error)) => Reply::from(self.refused(name, request, &error)),
+            Ok(Err(error)) => self.refused(name, request, &error),
             Err(_) => {
                 tracing::warn!(function = name, %request, "no answer within the function's timeout");
                 Reply::from(Outcome::ServiceError)
@@ -79,7 +79,7 @@ impl Lambda {
             Reply::success(Bytes::from(payload))
         } else {
             tracing::warn!(function, %request, ?outcome, error = %excerpt(body), "the invocation failed");
-            Reply::from(outcome)
+            Reply::failed(outcome, Bytes::from(payload))
         };
         reply.executed_version = output.executed_version;
         reply
@@ -90,10 +90,10 @@ impl Lambda {
         function: &str,
         request: RequestId,
         error: &SdkError<InvokeError, HttpResponse>,
-    ) -> Outcome {
+    ) -> Reply {
         let Some(response) = error.raw_response() else {
             tracing::warn!(function, %request, error = %DisplayErrorContext(error), "the service was not reached");
-            return Outcome::ServiceError;
+            return Reply::from(Outcome::ServiceError);
         };
         let answer = Answer {
             status: response.status().as_u16(),
@@ -103,7 +103,7 @@ impl Lambda {
         };
         let outcome = judge(self.errors, &answer);
         tracing::warn!(function, %request, status = answer.status, ?outcome, error = %DisplayErrorContext(error), "the service refused");
-        outcome
+        Reply::from(outcome).of_status(answer.status)
     }
 }
 

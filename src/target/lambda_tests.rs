@@ -35,6 +35,7 @@ async fn open(url: &str, errors: ErrorSign) -> Lambda {
         concurrency: None,
         timeout: Span::from_secs(3),
         memory_mb: 128,
+        limits: scenario::TargetLimits::default(),
     };
     let aws = Aws {
         region: Some("us-east-1".to_owned()),
@@ -74,6 +75,9 @@ async fn each_answer_has_its_meaning_and_none_is_tried_again() {
     ];
     let outcomes: Vec<Outcome> = replies.iter().map(|reply| reply.outcome).collect();
     assert_eq!(outcomes, expected);
+    // Only a function that is not there is a matter of configuration.
+    let misfits: Vec<bool> = replies.iter().map(|reply| reply.is_misconfigured).collect();
+    assert_eq!(misfits, [false, false, false, false, false, true]);
     let version = |n: usize| replies[n].executed_version.as_deref();
     assert_eq!(
         (&replies[0].body[..], version(0)),

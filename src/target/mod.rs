@@ -5,13 +5,18 @@ mod judge;
 mod lambda;
 mod mock;
 pub mod process;
+mod region;
 
-use crate::engine::{Outcome, Profile, Span};
+pub use region::Region;
+
+use crate::engine::lambda::ThrottleReason;
+use crate::engine::{Outcome, Span};
 use crate::poll::Clock;
 use crate::scenario::{self, Aws, TargetKind};
 use crate::source::AwsError;
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 
 /// Largest answer that is read, in bytes; a larger one is the function's error.
 const RESPONSE_BYTES_MAX: usize = 6_291_556;
@@ -43,10 +48,15 @@ impl fmt::Display for RequestId {
 pub struct Reply {
     /// How it ended. That a success may report failed records is not judged here.
     pub outcome: Outcome,
-    /// What the function returned, at most 6,291,556 bytes; empty unless it succeeded.
+    /// What the function returned, at most 6,291,556 bytes, or its error as the target tells it. Empty where there is no
+    /// answer of the function.
     pub body: Bytes,
+    /// Why the request was refused, where the target tells it.
+    pub refused: Option<ThrottleReason>,
     /// The version that ran (`X-Amz-Executed-Version`), where the target tells it.
     pub executed_version: Option<String>,
+    /// The function is not there, or may not be called: nothing of what it is told will change that.
+    pub is_misconfigured: bool,
 }
 
 impl Reply {
@@ -54,7 +64,31 @@ impl Reply {
         Self {
             outcome: Outcome::Success,
             body,
+            refused: None,
             executed_version: None,
+            is_misconfigured: false,
+        }
+    }
+}
+
+impl Reply {
+    /// Sees in the status of an answer whether the function cannot be called at all.
+    fn of_status(self, status: u16) -> Self {
+        Self {
+            is_misconfigured: self.outcome == Outcome::ServiceError && matches!(status, 403 | 404),
+            ..self
+        }
+    }
+
+    /// Of an invocation that was answered with something else than a success. Only a function's own error is passed on.
+    fn failed(outcome: Outcome, body: Bytes) -> Self {
+        let body = match outcome {
+            Outcome::FunctionError => body,
+            _ => Bytes::new(),
+        };
+        Self {
+            body,
+            ..Self::from(outcome)
         }
     }
 }
@@ -65,7 +99,21 @@ impl From<Outcome> for Reply {
         Self {
             outcome,
             body: Bytes::new(),
+            refused: None,
             executed_version: None,
+            is_misconfigured: false,
+        }
+    }
+}
+
+impl From<ThrottleReason> for Reply {
+    /// Of a request that was refused.
+    fn from(reason: ThrottleReason) -> Self {
+        Self {
+            refused: Some(reason),
+            ..Self::from(Outcome::Throttled {
+                retry_after: Span::ZERO,
+            })
         }
     }
 }
@@ -97,8 +145,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Root of every random stream.
     pub seed: u64,
-    /// Which generation of scaling rules applies.
-    pub profile: Profile,
+    /// Who admits requests to processes.
+    pub region: Arc<Region>,
 }
 
 /// A function, wherever it lives.
@@ -176,8 +224,17 @@ impl Target {
         match &self.kind {
             Kind::Lambda(lambda) => lambda.invoke(name, request, event).await,
             Kind::Http(http) => http.invoke(request, event).await,
-            Kind::Process(process) => process.invoke(request, event).await,
+            Kind::Process(process) => process.invoke(name, request, event).await,
             Kind::Mock(mock) => mock.invoke().await,
+        }
+    }
+
+    /// Whether there is a function that mappings and callers name as `name`, as far as that is known here: remote targets
+    /// know their own versions and aliases.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.kind {
+            Kind::Process(process) => process.has(name),
+            Kind::Lambda(_) | Kind::Http(_) | Kind::Mock(_) => true,
         }
     }
 

@@ -12,7 +12,9 @@ macro_rules! snapshot {
 }
 use snapshot;
 
+mod asynchronous;
 mod brokers;
+mod callers;
 mod examples;
 mod formats;
 mod poller;

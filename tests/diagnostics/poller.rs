@@ -227,6 +227,36 @@ fn destinations_are_checked_part_by_part() {
 }
 
 #[test]
+fn topics_are_destinations_of_kafka_alone() {
+    let with = |destination: &str, lines: &str| {
+        poller_told(&format!(
+            r#"
+[[target]]
+function = "f"
+type = "mock"
+[[mapping]]
+name = "m"
+Topics = ["orders"]
+FunctionName = "f"
+StartingPosition = "LATEST"
+SelfManagedEventSource = {{ Endpoints = {{ KAFKA_BOOTSTRAP_SERVERS = ["b1:9092"] }} }}
+SourceAccessConfigurations = [{{ Type = "VPC_SUBNET", URI = "subnet:subnet-1" }}]
+DestinationConfig = {{ OnFailure = {{ Destination = "{destination}" }} }}
+{lines}
+"#
+        ))
+    };
+    let provisioned = "ProvisionedPollerConfig = { MinimumPollers = 1 }";
+    let told = [
+        with("kafka://orders-failed", ""),
+        with("kafka://orders", provisioned),
+        with("kafka://b1:9092/failed", provisioned),
+        poller_told(&with_destination("kafka://failed")),
+    ];
+    super::snapshot!(told.join("\n"));
+}
+
+#[test]
 fn the_path_of_a_destination_starts_from_the_folder_of_its_file() {
     for (written, resolved) in [
         (
@@ -241,4 +271,49 @@ fn the_path_of_a_destination_starts_from_the_folder_of_its_file() {
         let mapping = &loaded.expect("a sound file").file.mappings[0];
         assert_eq!(mapping.config.on_failure.as_deref(), Some(resolved));
     }
+}
+
+#[test]
+fn limits_on_processes_are_checked_together() {
+    let text = r#"
+[region]
+account_concurrency = 500
+[invoke_api]
+listen = "localhost"
+[[target]]
+function = "a"
+type = "process"
+command = ["./a"]
+reserved_concurrency = 300
+[[target.alias]]
+name = "live"
+provisioned_concurrency = 301
+[[target]]
+function = "b"
+type = "process"
+command = ["./b"]
+reserved_concurrency = 101
+[[target]]
+function = "c"
+type = "process"
+command = ["./c"]
+[[target.alias]]
+name = "$LATEST"
+provisioned_concurrency = 5
+[[target]]
+function = "d"
+type = "mock"
+reserved_concurrency = 5
+"#;
+    super::snapshot!(poller_told(text));
+}
+
+#[test]
+fn an_invoke_api_needs_no_mapping() {
+    let text =
+        "[invoke_api]\nlisten = \"127.0.0.1:0\"\n[[target]]\nfunction = \"f\"\ntype = \"mock\"\n";
+    let loaded = parse_poller(SourceText::new("poller.toml", text.to_owned()));
+    let file = loaded.expect("a file").file;
+    assert_eq!(file.invoke_api, "127.0.0.1:0".parse().ok());
+    assert!(file.mappings.is_empty());
 }

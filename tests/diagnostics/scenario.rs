@@ -160,9 +160,9 @@ bad!(
     mapped("orders", "batch_size = 5\nStartPosition = \"LATEST\"\n")
 );
 bad!(
-    not_available_yet,
+    provisioned_concurrency_without_an_alias,
     told_after(
-        "\n[[function]]\nname = \"g\"\nduration = \"1ms\"\nprovisioned_concurrency = 5\n\n[[traffic]]\nfunction = \"g\"\nrate = 1\ninvocation = \"Event\"\n"
+        "\n[[function]]\nname = \"g\"\nduration = \"1ms\"\nprovisioned_concurrency = 5\n\n[[traffic]]\nfunction = \"g\"\nrate = 1\n"
     )
 );
 bad!(
@@ -232,13 +232,10 @@ bad!(
     )
 );
 bad!(
-    callers_of_the_future,
+    callers_of_an_alias_that_is_not_there,
     told(
         &GOOD
-            .replace(
-                "function = \"f\"",
-                "function = \"f:live\"\ninvocation = \"Event\""
-            )
+            .replace("function = \"f\"", "function = \"f:live\"")
             .replace("\"80ms\"", "\"80ms\"\nalias = []")
     )
 );

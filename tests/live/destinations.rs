@@ -106,6 +106,7 @@ async fn open(text: &str) -> Destination {
         name: "clicks".into(),
         source_arn: STREAM.into(),
         function_arn: function_arn("count", STREAM).into(),
+        cluster: None,
     };
     let aws = Aws {
         endpoint_url: Some(server_url(MINISTACK_URL)),
@@ -138,6 +139,7 @@ fn record() -> InvocationRecord {
                 last_arrival: arrival,
                 count: 3,
             }),
+            kafka: None,
         },
         window: None,
         payload: Bytes::from_static(b"{\"Records\":[\"+&%\"]}"),

@@ -2,5 +2,8 @@
 
 mod access;
 mod faults;
+mod give_up;
 mod group;
 mod poll;
+mod storm;
+mod tokens;

@@ -100,6 +100,27 @@ fn kafka_scaling_takes_time() {
 }
 
 #[test]
+fn kafka_moving_partitions_count() {
+    // 160 records a second in 32 partitions, of which one consumer works off 10. Shortly before the evaluation the
+    // group takes all partitions but one away.
+    let rig = Rig::tuned(sized(10), tuning(Profile::Current), flow(32, 5, 300)).takes(1_000);
+    let mut rig = balanced(rig, 58);
+    rig.until(58_100);
+    let moving: Vec<u32> = (1..32).collect();
+    rig.revoke(0, &moving);
+    rig.until(59_900);
+    assert!(rig.world.reading.len() <= 2, "what is in work ends first");
+    rig.until(240_000);
+    let (_, consumers) = changes(&rig)[0];
+    assert!(consumers > 20, "{consumers}");
+    // What nobody gave back belongs to somebody else from the next minute on.
+    let lags = rig
+        .facts()
+        .filter(|fact| matches!(fact, Fact::PartitionLag { .. }));
+    assert!(lags.count() < 2 * 4 + 1);
+}
+
+#[test]
 fn kafka_partitions_bound_consumers() {
     let rig = Rig::tuned(sized(1), tuning(Profile::Current), flow(3, 50, 600)).takes(1_000);
     let rig = balanced(rig, 600);

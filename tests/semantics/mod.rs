@@ -1,8 +1,11 @@
 //! One minimal test for every rule of behaviour, named after the rule: `docs/semantics.md` lists them.
 
+mod asynchronous;
+mod asynchronous_model;
 mod broker;
 mod broker_world;
 mod cluster;
+mod competing;
 mod dynamodb;
 mod environments;
 mod fifo;

@@ -1,8 +1,9 @@
 //! Scenarios built in code, for tests that compute what they expect.
 
-use tidegate::engine::{Profile, Ratio, Span};
+use tidegate::engine::{Profile, Ratio, Refill, Span, Time};
 use tidegate::scenario::{
-    Arrivals, Dist, Function, Lifecycle, Rate, RateStep, Region, Reuse, Scenario, Trace, Traffic,
+    Architecture, Arrivals, Costs, Dist, Function, Lifecycle, Rate, RateStep, Region, Reuse,
+    Scenario, Trace, Traffic,
 };
 
 /// A scenario of one function that nothing limits, without traffic.
@@ -12,14 +13,17 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         hash: "0".repeat(32),
         duration,
         warm_up: Span::ZERO,
+        start: Time::ZERO,
         seed: 1,
         profile: Profile::Current,
         region: Region {
             account_concurrency: 100_000,
             burst_concurrency: 3_000,
+            growth_refill: Refill::Continuous,
             caller_requests_per_sec: None,
         },
         functions: vec![function],
+        costs: Costs::default(),
         traffic: Vec::new(),
         sources: Vec::new(),
         mappings: Vec::new(),
@@ -34,11 +38,14 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
 pub(crate) fn function(duration: Dist) -> Function {
     Function {
         name: "f".to_owned(),
+        template: None,
+        architecture: Architecture::X86,
         memory_mb: 512,
         timeout: Span::from_secs(900),
         duration,
         cold_duration: None,
         per_record: Span::ZERO,
+        dependency_concurrency: None,
         init: Dist::Constant(0.0),
         error_rate: Ratio::ZERO,
         poison: Ratio::ZERO,
@@ -48,6 +55,7 @@ pub(crate) fn function(duration: Dist) -> Function {
         lifecycle: Lifecycle::default(),
         managed: None,
         versions: Vec::new(),
+        event_invoke: Default::default(),
         aliases: Vec::new(),
     }
 }
@@ -63,13 +71,7 @@ pub(crate) fn constant_rate(per_sec: f64) -> Rate {
 }
 
 pub(crate) fn poisson(per_sec: f64) -> Traffic {
-    Traffic {
-        function: 0,
-        alias: None,
-        tenants: None,
-        arrivals: Arrivals::Poisson(constant_rate(per_sec)),
-        retry: None,
-    }
+    calls(Arrivals::Poisson(constant_rate(per_sec)))
 }
 
 /// Traffic in which `counts[i]` requests arrive together at the beginning of minute `i`.
@@ -83,11 +85,20 @@ pub(crate) fn minutes(counts: &[u32]) -> Traffic {
         path: "minutes.csv".into(),
         points,
     };
+    calls(Arrivals::Trace(trace.into()))
+}
+
+/// Patient callers of the first function, who never try again.
+pub(crate) fn calls(arrivals: Arrivals) -> Traffic {
     Traffic {
         function: 0,
+        spread: 1,
         alias: None,
         tenants: None,
-        arrivals: Arrivals::Trace(trace.into()),
+        invocation: Default::default(),
+        arrivals,
+        clients: None,
+        timeout: None,
         retry: None,
     }
 }
@@ -97,5 +108,13 @@ pub(crate) fn lognormal(mean: f64, sigma: f64) -> Dist {
     Dist::Lognormal {
         mu: mean.ln() - sigma * sigma / 2.0,
         sigma,
+    }
+}
+
+/// A Pareto duration with this mean and tail exponent, in nanoseconds.
+pub(crate) fn pareto(mean: f64, alpha: f64) -> Dist {
+    Dist::Pareto {
+        min: mean * (alpha - 1.0) / alpha,
+        alpha,
     }
 }

@@ -47,19 +47,17 @@ fn destination(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec
     let Some(target) = &config.on_failure else {
         return;
     };
+    let topic = target.strip_prefix("kafka://");
     let service = target
         .strip_prefix("arn:")
         .map(|rest| rest.split(':').nth(1).unwrap_or_default());
     let known = match service {
         Some(service) => matches!(service, "sqs" | "sns" | "s3"),
         None => {
-            let scheme = if kind.is_kafka() {
-                "kafka://"
-            } else {
-                "file://" // ours: AWS has no such destination
-            };
-            let rest = target.strip_prefix(scheme);
-            rest.is_some_and(|rest| !rest.is_empty())
+            // ours: AWS has no such destination
+            let file = target.strip_prefix("file://");
+            file.is_some_and(|path| !path.is_empty())
+                || (kind.is_kafka() && topic.is_some_and(is_topic))
         }
     };
     if !known || target.chars().count() > DESTINATION_CHARS_MAX {
@@ -71,8 +69,8 @@ fn destination(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec
             )
             .found(format!("found `{}`", shorten(target)))
             .allowed(
-                "the ARN of an SQS queue, an SNS topic or an S3 bucket (on streams also file://path, which AWS does not know; \
-                 on Kafka also kafka://topic), at most 350 characters",
+                "the ARN of an SQS queue, an SNS topic or an S3 bucket, file://path, which AWS does not know, or on Kafka \
+                 kafka://topic; at most 350 characters",
             ),
         );
     } else if matches!(service, Some("sqs" | "sns")) && target.ends_with(".fifo") {
@@ -85,7 +83,26 @@ fn destination(kind: SourceKind, parameters: &MappingParameters, found: &mut Vec
             .found("the name ends in `.fifo`")
             .allowed("standard queues and topics"),
         );
+    } else if let Some(topic) = topic {
+        let topics = parameters.topics.as_deref().unwrap_or_default();
+        if topics.iter().any(|own| own == topic) {
+            found.push(
+                Violation::new(
+                    "DestinationConfig.OnFailure",
+                    "esm-kafka-other-topic",
+                    "the destination is the topic that the mapping reads",
+                )
+                .found(format!("`{}` in `Topics`, too", shorten(topic)))
+                .hint("what is given up would come back for ever: name another topic"),
+            );
+        }
     }
+}
+
+/// Kafka's own rule of names.
+fn is_topic(name: &str) -> bool {
+    let byte = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    (1..=249).contains(&name.len()) && name.bytes().all(byte) && !matches!(name, "." | "..")
 }
 
 fn response_types(parameters: &MappingParameters, found: &mut Vec<Violation>) {
@@ -174,6 +191,9 @@ fn without_pollers(parameters: &MappingParameters, found: &mut Vec<Violation>) {
         .function_response_types
         .as_deref()
         .unwrap_or_default();
+    let destination = parameters.destination_config.as_ref();
+    let on_failure = destination.and_then(|config| config.on_failure.as_deref());
+    let is_to_topic = on_failure.is_some_and(|target| target.starts_with("kafka://"));
     for (parameter, given) in [
         ("MaximumRetryAttempts", finite),
         (
@@ -181,13 +201,19 @@ fn without_pollers(parameters: &MappingParameters, found: &mut Vec<Violation>) {
             parameters.bisect_batch_on_function_error == Some(true),
         ),
         ("FunctionResponseTypes", !types.is_empty()),
+        ("DestinationConfig", is_to_topic),
     ] {
         if given {
             found.push(
                 Violation::new(
                     parameter,
                     "esm-kafka-needs-pollers",
-                    format!("`{parameter}` needs provisioned pollers on Kafka"),
+                    match parameter {
+                        "DestinationConfig" => {
+                            "a topic as destination needs provisioned pollers".to_owned()
+                        }
+                        _ => format!("`{parameter}` needs provisioned pollers on Kafka"),
+                    },
                 )
                 .found("this mapping has no `ProvisionedPollerConfig`")
                 .hint("add `ProvisionedPollerConfig = { MinimumPollers = 1 }`, or remove it"),

@@ -5,6 +5,7 @@
 
 mod check;
 mod connection;
+mod event_invoke;
 mod failure;
 mod function_name;
 mod parameters;
@@ -17,6 +18,7 @@ mod update;
 mod visibility;
 
 pub use check::check;
+pub use event_invoke::{EVENT_INVOKE_RULES, EventInvokeConfig, EventInvokeParameters};
 pub use function_name::{FunctionName, FunctionNameError};
 pub use parameters::{
     DestinationConfig, DocumentDbEventSourceConfig, KafkaEventSourceConfig, MappingParameters,
@@ -234,6 +236,11 @@ impl Tuning {
             },
             SourceKind::RabbitMq => Self {
                 envelope_len: wire::RABBITMQ_ENVELOPE_LEN,
+                ..common
+            },
+            SourceKind::Msk | SourceKind::SelfManagedKafka => Self {
+                envelope_len: wire::KAFKA_ENVELOPE_LEN,
+                partition_len: wire::KAFKA_PARTITION_LEN,
                 ..common
             },
             _ => common,

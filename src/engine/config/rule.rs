@@ -1,6 +1,6 @@
 //! Rules with their evidence, and what a broken one says.
 
-use super::SourceKind;
+use super::{EVENT_INVOKE_RULES, SourceKind};
 use crate::engine::filter::{self, PatternError};
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ pub struct Rule {
 pub struct Violation {
     /// The parameter to look at, AWS's name, with a dot before the inner name of a structure.
     pub parameter: &'static str,
-    /// Id of the rule, one of [`RULES`] or of [`filter::RULES`].
+    /// Id of the rule, one of [`RULES`], [`EVENT_INVOKE_RULES`] or [`filter::RULES`].
     pub code: &'static str,
     /// What was found, for a label.
     pub found: String,
@@ -65,6 +65,7 @@ impl Violation {
         debug_assert!(
             RULES
                 .iter()
+                .chain(&EVENT_INVOKE_RULES)
                 .chain(filter::RULES)
                 .any(|rule| rule.id == code),
             "{code} is not in the table of rules"
@@ -133,14 +134,14 @@ pub fn conflict_text(kind: SourceKind, source: &str, function: &str, uuid: &str)
     }
 }
 
-const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule {
+pub(super) const fn rule(id: &'static str, evidence: Evidence, text: &'static str) -> Rule {
     Rule { id, text, evidence }
 }
 
 use Evidence::{Documented, Recorded};
 
 /// Every rule that [`check`](super::check()) and the readers of files apply to mappings.
-pub const RULES: [Rule; 43] = [
+pub const RULES: [Rule; 44] = [
     rule(
         "esm-parameter-not-accepted",
         Documented,
@@ -329,7 +330,12 @@ pub const RULES: [Rule; 43] = [
     rule(
         "esm-kafka-needs-pollers",
         Documented,
-        "on Kafka finite retries, bisecting and partial responses need provisioned pollers",
+        "on Kafka finite retries, bisecting, partial responses and topics as destinations need provisioned pollers",
+    ),
+    rule(
+        "esm-kafka-other-topic",
+        Documented,
+        "a topic as destination is not the one that the mapping reads",
     ),
     rule(
         "esm-documentdb-config",

@@ -201,6 +201,10 @@ impl Lambda {
             && let Some(idle) = alias.share(version).and_then(|share| share.take(now))
         {
             self.count_request();
+            self.tally.running += 1;
+            if self.functions[function.0 as usize].reserved.is_none() {
+                self.tally.unreserved_provisioned += 1;
+            }
             return Ok(Lease {
                 function,
                 environment: EnvironmentId(idle.id),
@@ -230,6 +234,9 @@ impl Lambda {
             panic!("provisioned concurrency belongs to an alias and a version");
         };
         share.put(now, idle, fate == Fate::Destroy);
+        if self.functions[lease.function.0 as usize].reserved.is_none() {
+            self.tally.unreserved_provisioned -= 1;
+        }
     }
 
     /// PutProvisionedConcurrencyConfig: asks for `count` environments of an alias from `now` on.
@@ -267,27 +274,27 @@ impl Lambda {
     }
 
     pub(super) fn provisioned_idle(&mut self, now: Time, function: FunctionId) -> u32 {
-        let aliases = self.aliases.iter_mut();
-        let own = aliases.filter(|alias| alias.function == function);
-        let shares = own.flat_map(|alias| &mut alias.shares);
-        shares
-            .map(|share| {
+        let own = self.functions[function.0 as usize].aliases.iter();
+        let mut idle = 0;
+        for id in own {
+            for share in &mut self.aliases[id.0 as usize].shares {
                 share.provisioned.settle(now);
-                share.provisioned.idle()
-            })
-            .sum()
+                idle += share.provisioned.idle();
+            }
+        }
+        idle
     }
 
     pub(super) fn provisioned_area(&mut self, now: Time, function: FunctionId) -> u128 {
-        let aliases = self.aliases.iter_mut();
-        let own = aliases.filter(|alias| alias.function == function);
-        let shares = own.flat_map(|alias| &mut alias.shares);
-        shares
-            .map(|share| {
+        let own = self.functions[function.0 as usize].aliases.iter();
+        let mut area = 0;
+        for id in own {
+            for share in &mut self.aliases[id.0 as usize].shares {
                 share.provisioned.settle(now);
-                share.provisioned.area(now)
-            })
-            .sum()
+                area += share.provisioned.area(now);
+            }
+        }
+        area
     }
 
     /// Whether an alias may claim `count` environments beside what all others claim.

@@ -206,6 +206,7 @@ impl Lambda {
             return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
         }
         f.running += 1;
+        self.tally.running += 1;
         if let Some(caller) = &mut self.caller {
             caller.take();
         }

@@ -1,6 +1,8 @@
 //! The function service: who may run, on which environment, and who is refused.
 
+mod account;
 mod alias;
+mod asynchronous;
 mod autoscaling;
 mod bucket;
 mod environment;
@@ -11,7 +13,12 @@ mod reason;
 mod tenants;
 mod varied;
 
+pub use account::AccountUse;
 pub use alias::{AliasLimits, Routing};
+pub use asynchronous::{
+    AsyncCondition, AsyncFact, AsyncOutcome, AsyncTuning, Attempt, DeadLetter, Ended, EventQueue,
+    PayloadTooLarge, check_payload,
+};
 pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
 pub use lease::{Fate, Lease, Start};
 pub use managed::{ManagedLimits, ManagedThrottles};
@@ -139,6 +146,7 @@ pub struct Lambda {
     /// Provisioned concurrency of functions without a reservation.
     unreserved_claimed: u32,
     unreserved_running: u32,
+    tally: account::Tally,
     growth: Growth,
     regional: Bucket,
     requests: Bucket,
@@ -199,7 +207,7 @@ impl Lambda {
         if reserved > 0 && unreserved < i64::from(limits::UNRESERVED_CONCURRENCY_MIN) {
             return Err(LimitError::UnreservedBelowMinimum { unreserved });
         }
-        let bucket = || Bucket::new(growth.burst, growth.refill, growth.interval);
+        let bucket = || Bucket::of_growth(growth);
         let functions = functions
             .into_iter()
             .enumerate()
@@ -233,6 +241,10 @@ impl Lambda {
             unreserved_limit: u32::try_from(unreserved).unwrap_or(0),
             unreserved_claimed: 0,
             unreserved_running: 0,
+            tally: account::Tally {
+                reserved: u32::try_from(reserved).unwrap_or(u32::MAX),
+                ..account::Tally::default()
+            },
             growth,
             regional: bucket(),
             requests: requests_bucket(account.concurrency),
@@ -311,6 +323,7 @@ impl Lambda {
                 } else {
                     &mut f.growth
                 };
+                // Rules `growth-spent-by-new-environments` and `growth-refusal-reason`.
                 if !growth.has_token(now) {
                     return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
                 }
@@ -365,6 +378,7 @@ impl Lambda {
     fn enter(&mut self, function: FunctionId) {
         let f = &mut self.functions[function.0 as usize];
         f.running += 1;
+        self.tally.running += 1;
         match &mut f.requests {
             Some(requests) => requests.take(),
             None => self.unreserved_running += 1,
@@ -386,6 +400,7 @@ impl Lambda {
     /// When the function has nothing running: a lease was given back twice.
     #[inline]
     pub fn finish(&mut self, now: Time, lease: Lease, fate: Fate) {
+        self.tally.running -= 1;
         if lease.is_provisioned {
             self.finish_provisioned(now, lease, fate);
             return;
@@ -465,13 +480,6 @@ impl Lambda {
         self.functions[function.0 as usize]
             .reserved
             .unwrap_or(self.unreserved_limit)
-    }
-
-    /// ClaimedAccountConcurrency: what the account's concurrency is spoken for. At the account's limit, requests without
-    /// concurrency of their own are refused.
-    pub fn claimed_account_concurrency(&self) -> u32 {
-        let reserved = self.functions.iter().filter_map(|f| f.reserved);
-        reserved.sum::<u32>() + self.unreserved_claimed + self.unreserved_running
     }
 
     /// How many environments of a function expired, and the sum of their lifespans in nanoseconds.

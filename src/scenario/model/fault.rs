@@ -44,7 +44,14 @@ pub enum FaultKind {
         /// Chance per batch.
         rate: Ratio,
     },
-    /// Nobody is connected to a broker.
+    /// Commits of offsets to Kafka fail with this chance.
+    CommitsFail {
+        /// Index into [`Scenario::sources`].
+        source: usize,
+        /// Chance per commit.
+        rate: Ratio,
+    },
+    /// Nobody is connected to a broker or a cluster of Kafka.
     ConnectionsLost {
         /// Index into [`Scenario::sources`].
         source: usize,
@@ -53,6 +60,13 @@ pub enum FaultKind {
     DestinationRefuses {
         /// Index into [`Scenario::mappings`].
         mapping: usize,
+        /// Chance per call.
+        rate: Ratio,
+    },
+    /// The destinations and the dead-letter queue of a function's asynchronous events refuse with this chance.
+    EventDestinationRefuses {
+        /// Index into [`Scenario::functions`].
+        function: usize,
         /// Chance per call.
         rate: Ratio,
     },

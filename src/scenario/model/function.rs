@@ -1,7 +1,8 @@
 //! Functions and their aliases.
 
 use super::Dist;
-use crate::engine::lambda::{ManagedLimits, Reuse, Routing, TargetTracking};
+use crate::engine::config::EventInvokeConfig;
+use crate::engine::lambda::{AsyncTuning, ManagedLimits, Reuse, Routing, TargetTracking};
 use crate::engine::{Ratio, Span};
 
 /// A function as the simulator knows it.
@@ -9,8 +10,12 @@ use crate::engine::{Ratio, Span};
 pub struct Function {
     /// Unique in the scenario.
     pub name: String,
+    /// The template that it was made from, with others that follow it in the list.
+    pub template: Option<String>,
     /// 128 to 10,240.
     pub memory_mb: u32,
+    /// The instruction set, which has a price.
+    pub architecture: Architecture,
     /// 1 ms to 900 s.
     pub timeout: Span,
     /// Time of the handler for an invocation on a warm environment.
@@ -21,6 +26,9 @@ pub struct Function {
     pub per_record: Span,
     /// Time of a cold start's initialisation, before the handler runs.
     pub init: Dist,
+    /// How many invocations something behind the function works on at full speed, 1 to 1,000,000; with more of them each
+    /// takes longer in proportion. `None` for no limit.
+    pub dependency_concurrency: Option<u32>,
     /// Chance that an invocation fails at its end.
     pub error_rate: Ratio,
     /// Share of records that fail every invocation they are part of.
@@ -31,6 +39,8 @@ pub struct Function {
     pub reuse: Reuse,
     /// Reserved concurrency; 0 stops the function.
     pub reserved_concurrency: Option<u32>,
+    /// What becomes of its asynchronous events.
+    pub event_invoke: EventInvoke,
     /// What else happens to its environments.
     pub lifecycle: Lifecycle,
     /// Lambda Managed Instances: environments that run many requests at once.
@@ -47,6 +57,26 @@ impl Function {
         let versions = self.versions.iter().map(|version| version.code.timeout);
         versions.fold(self.timeout, Span::max)
     }
+
+    /// Gives the aliases with settings of their own the dead-letter queue of the function: they have no other.
+    pub(crate) fn share_dead_letters(&mut self) {
+        let aliases = self.aliases.iter_mut();
+        for own in aliases.filter_map(|alias| alias.event_invoke.as_mut()) {
+            own.config
+                .dead_letter
+                .clone_from(&self.event_invoke.config.dead_letter);
+        }
+    }
+}
+
+/// Instruction set architecture, in AWS's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Architecture {
+    /// `x86_64`.
+    #[default]
+    X86,
+    /// `arm64`.
+    Arm,
 }
 
 /// What happens to environments beside ordinary work; nothing by default.
@@ -88,6 +118,17 @@ pub struct Alias {
     pub provisioned_concurrency: u32,
     /// What moves the provisioned concurrency.
     pub autoscaling: Option<ScalableTarget>,
+    /// What becomes of asynchronous events that name the alias; `None` for the settings of the function.
+    pub event_invoke: Option<EventInvoke>,
+}
+
+/// What becomes of asynchronous events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventInvoke {
+    /// AWS's parameters.
+    pub config: EventInvokeConfig,
+    /// What AWS has no parameter for.
+    pub tuning: AsyncTuning,
 }
 
 /// The provisioned concurrency of an alias as a scalable target of Application Auto Scaling.

@@ -17,7 +17,7 @@ pub struct Source {
 }
 
 /// The modelled services.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SourceModel {
     /// A Kinesis stream or a DynamoDB stream.
     Stream(Stream),
@@ -32,6 +32,21 @@ pub enum SourceModel {
     },
     /// A queue of RabbitMQ or ActiveMQ.
     Broker(BrokerQueue),
+    /// A topic of Kafka.
+    Kafka(Topic),
+}
+
+/// A modelled topic of Kafka.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    /// MSK or a self-managed cluster.
+    pub kind: SourceKind,
+    /// 1 or more.
+    pub partitions: u32,
+    /// How long records stay readable.
+    pub retention: Span,
+    /// How long partitions that move from one consumer to another are read by nobody.
+    pub rebalance: Dist,
 }
 
 /// A modelled queue of a broker.

@@ -116,6 +116,20 @@ impl Feed {
         )
     }
 
+    /// The records of the partition called `label`, which takes the keys of `part`. Which of them a record has is not
+    /// drawn.
+    pub(super) fn of_partition(
+        producers: &[Producer],
+        spaces: &[KeySpace],
+        part: &Lifetime,
+        seed: u64,
+        label: &str,
+    ) -> Self {
+        let shares = spaces.iter().map(|space| space.part(part).0);
+        let parts = shares.map(|share| (share, KeyDraw::Unique)).collect();
+        Self::new(producers, parts, (Time::ZERO, Time::MAX), seed, label)
+    }
+
     fn new(
         producers: &[Producer],
         parts: Vec<(f64, KeyDraw)>,
@@ -228,6 +242,11 @@ impl Feed {
             self.read(at);
         }
         self.ordinal - before
+    }
+
+    /// Reads on until `count` records are passed.
+    pub(super) fn pass_to(&mut self, count: u64) {
+        while self.ordinal < count && self.read(Time::MAX).is_some() {}
     }
 
     /// Records that producers could not write at once, as far as the feed was read or counted.

@@ -3,6 +3,7 @@
 pub mod broker;
 mod feed;
 pub mod fifo;
+pub mod kafka;
 pub(super) mod keys;
 mod legacy;
 mod limiter;

@@ -45,9 +45,8 @@ fn kafka_access_is_tls() {
 
 #[tokio::test]
 async fn settings_leave_positions_to_the_engine() {
-    let config = settings(&source(None), &[], &Aws::default())
-        .await
-        .expect("settings");
+    let found = settings(&source(None), &[], &Aws::default()).await;
+    let config = found.expect("settings").config;
     for (name, value) in [
         ("bootstrap.servers", "a:9092,b:9092"),
         ("group.id", "orders-group"),
@@ -79,9 +78,10 @@ async fn secrets_become_settings_and_no_error_shows_them() {
         secret("CLIENT_CERTIFICATE_TLS_AUTH", &certificate),
         secret("SERVER_ROOT_CA_CERTIFICATE", &authority),
     ];
-    let config = settings(&source(None), &access, &Aws::default())
-        .await
-        .expect("settings");
+    let found = settings(&source(None), &access, &Aws::default()).await;
+    let found = found.expect("settings");
+    assert!(!format!("{found:?}").contains("hush"), "{found:?}");
+    let config = found.config;
     for (name, value) in [
         ("security.protocol", "SASL_SSL"),
         ("sasl.mechanism", "SCRAM-SHA-512"),
@@ -106,25 +106,59 @@ async fn secrets_become_settings_and_no_error_shows_them() {
     assert!(!error.text.contains("hush"), "{error}");
 }
 
+#[tokio::test]
+async fn tokens_come_from_a_secret_or_from_aws() {
+    let aws = Aws::default();
+    let bearer = [secret(
+        "OAUTHBEARER_AUTH",
+        std::path::Path::new("token.json"),
+    )];
+    let found = settings(&source(None), &bearer, &aws).await;
+    let found = found.expect("settings");
+    assert_eq!(found.config.get("sasl.mechanism"), Some("OAUTHBEARER"));
+    assert_eq!(found.config.get("security.protocol"), Some("SASL_SSL"));
+    assert!(matches!(found.tokens, Some(Tokens::Secret { .. })));
+    let iam = [SourceAccess::Plain {
+        kind: "IAM_AUTH".to_owned(),
+        text: "default".to_owned(),
+    }];
+    let cluster = "arn:aws:kafka:eu-west-1:123456789012:cluster/orders/751d2973-a626-431c-9d4e-d7975eb44dd7-2";
+    let of_msk = KafkaSource {
+        arn: crate::scenario::Arn::parse(cluster).ok(),
+        ..source(None)
+    };
+    let found = settings(&of_msk, &iam, &aws).await.expect("settings");
+    let Some(Tokens::Iam { region, .. }) = found.tokens else {
+        panic!("{:?}", found.tokens);
+    };
+    assert_eq!(region.as_deref(), Some("eu-west-1"));
+    assert_eq!(found.config.get("security.protocol"), Some("SASL_SSL"));
+}
+
 #[test]
 fn what_no_client_can_do_is_refused_before_anything_is_connected() {
     let plain = |kind: &str| SourceAccess::Plain {
         kind: kind.to_owned(),
         text: "x".to_owned(),
     };
-    for kind in ["OAUTHBEARER_AUTH", "IAM_AUTH", "IAM_OAUTHBEARER_AUTH"] {
+    for kind in ["OAUTHBEARER_SCOPE", "IAM_OAUTHBEARER_AUTH"] {
         let refused = check(&source(None), &[plain(kind)]);
         assert_eq!(refused, Err(KafkaError::Access(kind.to_owned())));
     }
     assert_eq!(check(&source(None), &[plain("VPC_SUBNET")]), Ok(()));
     let file = std::path::Path::new("x");
     let scram = [secret("SASL_SCRAM_256_AUTH", file)];
+    let bearer = [secret("OAUTHBEARER_AUTH", file)];
     let in_clear = source(Some(KafkaProtocol::SaslPlaintext));
     let basic = [secret("BASIC_AUTH", file)];
     assert_eq!(check(&in_clear, &basic), Ok(()));
-    let with_tls = [check(&in_clear, &scram), check(&source(None), &basic)];
+    let with_tls = [
+        check(&in_clear, &scram),
+        check(&in_clear, &bearer),
+        check(&source(None), &basic),
+    ];
     match HAS_TLS {
-        true => assert_eq!(with_tls, [Ok(()), Ok(())]),
+        true => assert_eq!(with_tls, [Ok(()), Ok(()), Ok(())]),
         false => {
             let hint = |refused: &Result<(), KafkaError>| {
                 refused

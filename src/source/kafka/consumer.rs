@@ -2,6 +2,7 @@
 
 use super::super::{CallError, Payload, Records};
 use super::Shared;
+use super::access::Access;
 use super::commits::{Answer, Commits};
 use super::context::Happening;
 use super::offsets::{self, Start};
@@ -9,7 +10,6 @@ use super::page;
 use super::session::Session;
 use super::trouble::{Reason, call_error};
 use crate::engine::{Event, FailureClass, Page, ShardId, Span, Token};
-use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaResult;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub(super) struct Receive {
 
 /// What a task that may block has found.
 pub(super) enum Found {
-    Settings(Result<ClientConfig, CallError>),
+    Settings(Result<Access, CallError>),
     Starts(u64, KafkaResult<Vec<Start>>),
     Ends(Token, KafkaResult<Vec<(ShardId, crate::engine::Seq)>>),
     Committed(KafkaResult<()>),
@@ -183,7 +183,7 @@ impl Consumer {
                 self.is_busy = false;
                 let (mapping, topic) = (&self.shared.mapping, &self.shared.topic);
                 let opened =
-                    settings.and_then(|config| Session::open(&config, mapping, topic, &self.wake));
+                    settings.and_then(|access| Session::open(access, mapping, topic, &self.wake));
                 match opened {
                     Ok(session) => self.session = Some(session),
                     Err(error) => self.stopped(error, Some(Reason::Authentication)),

@@ -3,8 +3,9 @@
 //! Callbacks for rebalances and errors run inside of that task's own polls. Only log lines and wake-ups come
 //! from librdkafka's threads, and none of them touches anything else.
 
+use super::token::Tokens;
 use super::trouble::Trouble;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -31,6 +32,7 @@ pub(super) enum Happening {
 /// What librdkafka calls back.
 pub(super) struct Context {
     mapping: Arc<str>,
+    tokens: Option<Tokens>,
     inbox: Mutex<VecDeque<Happening>>,
     /// The consumer is being closed: nobody works off the list any more.
     closing: AtomicBool,
@@ -46,9 +48,10 @@ pub(super) fn partitions_of(list: &TopicPartitionList) -> Vec<u32> {
 }
 
 impl Context {
-    pub(super) const fn new(mapping: Arc<str>) -> Self {
+    pub(super) const fn new(mapping: Arc<str>, tokens: Option<Tokens>) -> Self {
         Self {
             mapping,
+            tokens,
             inbox: Mutex::new(VecDeque::new()),
             closing: AtomicBool::new(false),
         }
@@ -73,6 +76,18 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _config: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let Some(tokens) = &self.tokens else {
+            return Err("this mapping has no token".into());
+        };
+        Ok(tokens.fetch()?)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
         // What matters comes as an error event, too, and is logged where its consequences are known.
         tracing::debug!(mapping = %self.mapping, ?level, fac, log_message, "librdkafka");

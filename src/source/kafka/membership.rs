@@ -5,8 +5,10 @@ use super::consumer::{Consumer, Found};
 use super::offsets::{self, Start};
 use super::trouble::{Reason, Trouble, call_error};
 use crate::engine::{Control, Event, FailureClass, Position, Shard, ShardId, Token};
+use crate::poll::Witness;
 use rdkafka::error::KafkaResult;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Pause before a question is asked again that the cluster did not answer.
@@ -165,7 +167,12 @@ impl Consumer {
             .is_some_and(|session| session.queues.is_empty() && session.leaving.is_empty());
         if trouble.is_fatal {
             self.lose_everything();
-        } else if has_nothing && trouble.reason() == Some(Reason::Authentication) {
+        } else if has_nothing
+            && matches!(
+                trouble.reason(),
+                Some(Reason::Authentication | Reason::Authorization)
+            )
+        {
             // The secret may be mended: the next receive fetches it anew.
             self.close(None);
         }
@@ -177,9 +184,15 @@ impl Consumer {
         if reason.is_some() && reason != self.complaint {
             self.complaint = reason;
             let state = reason.map_or("", Reason::name);
-            tracing::error!(
-                mapping = %self.shared.mapping, %error, StateTransitionReason = state, "the cluster cannot be read"
-            );
+            let counters = &self.shared.counters;
+            let witness = Witness::Consumer(self.poller);
+            // The other consumers of the mapping fare alike: one of them says it for all.
+            if counters.states.enter(&self.shared.mapping, witness, state) {
+                counters.error_states.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    mapping = %self.shared.mapping, %error, StateTransitionReason = state, "the cluster cannot be read"
+                );
+            }
         }
         for token in std::mem::take(&mut self.measures) {
             self.fail(token, error.class);
@@ -190,7 +203,15 @@ impl Consumer {
     pub(super) fn recovered(&mut self) {
         self.error = None;
         if let Some(reason) = self.complaint.take() {
-            tracing::info!(mapping = %self.shared.mapping, was = reason.name(), "the cluster can be read again");
+            let witness = Witness::Consumer(self.poller);
+            if self
+                .shared
+                .counters
+                .states
+                .leave(&self.shared.mapping, witness)
+            {
+                tracing::info!(mapping = %self.shared.mapping, was = reason.name(), "the cluster can be read again");
+            }
         }
     }
 

@@ -16,18 +16,22 @@ mod membership;
 mod offsets;
 mod page;
 mod session;
+mod token;
 mod trouble;
 
 pub use access::KafkaError;
+pub(crate) use access::{Access, reach};
+pub(crate) use token::Tokens;
 pub use trouble::Reason;
+pub(crate) use trouble::{Trouble, call_error};
 
 use super::{CallError, Keep, Payload, Records};
 use crate::engine::{Event, FailureClass, Position, ShardId, Span, Token};
+use crate::poll::Counters;
 use crate::poll::encode::KafkaShape;
 use crate::scenario::{Aws, KafkaSource, SourceAccess};
 use consumer::{Command, Consumer, Receive};
 use offsets::Latest;
-use rdkafka::config::ClientConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
@@ -48,6 +52,7 @@ struct Shared {
     /// Which poller has which partition.
     owners: Mutex<BTreeMap<u32, u32>>,
     events: mpsc::UnboundedSender<Event<Payload>>,
+    counters: Arc<Counters>,
 }
 
 /// What a mapping reads: one topic of one cluster, as one group.
@@ -81,6 +86,8 @@ pub struct Subscription<'a> {
     pub aws: &'a Aws,
     /// What the function is to see.
     pub keep: Arc<Keep>,
+    /// Where it is told that the cluster cannot be read.
+    pub counters: Arc<Counters>,
 }
 
 impl Kafka {
@@ -96,6 +103,7 @@ impl Kafka {
             access,
             aws,
             keep,
+            counters,
         } = subscription;
         access::check(source, access)?;
         let (events, received) = mpsc::unbounded_channel();
@@ -113,6 +121,7 @@ impl Kafka {
             latest: Mutex::default(),
             owners: Mutex::default(),
             events,
+            counters,
         };
         let kafka = Self {
             shared: Arc::new(shared),
@@ -231,7 +240,7 @@ impl Kafka {
 }
 
 impl Shared {
-    async fn settings(&self) -> Result<ClientConfig, CallError> {
+    async fn settings(&self) -> Result<Access, CallError> {
         access::settings(&self.source, &self.access, &self.aws).await
     }
 

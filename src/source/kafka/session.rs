@@ -1,10 +1,10 @@
 //! One membership of a group, from subscription to leaving.
 
 use super::super::CallError;
+use super::access::Access;
 use super::context::{Context, partitions_of};
 use super::offsets::{Start, raw};
 use super::trouble::call_error;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
@@ -31,15 +31,15 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn open(
-        config: &ClientConfig,
+        access: Access,
         mapping: &Arc<str>,
         topic: &Arc<str>,
         wake: &Arc<Notify>,
     ) -> Result<Self, CallError> {
         let failed = |error| call_error("Subscribe", &error);
-        let mut consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::new(mapping.clone()))
-            .map_err(failed)?;
+        let context = Context::new(mapping.clone(), access.tokens);
+        let mut consumer: BaseConsumer<Context> =
+            access.config.create_with_context(context).map_err(failed)?;
         let waker = wake.clone();
         consumer.set_nonempty_callback(move || waker.notify_one());
         consumer.subscribe(&[topic]).map_err(failed)?;

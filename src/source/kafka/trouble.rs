@@ -30,17 +30,17 @@ impl Reason {
 
 /// Something that librdkafka has reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trouble {
-    pub(super) code: RDKafkaErrorCode,
+pub(crate) struct Trouble {
+    pub(crate) code: RDKafkaErrorCode,
     /// librdkafka's explanation, which holds neither secrets nor records.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// librdkafka cannot go on with this client.
-    pub(super) is_fatal: bool,
+    pub(crate) is_fatal: bool,
 }
 
 impl Trouble {
     /// Why the mapping cannot work, if that is what it means.
-    pub(super) const fn reason(&self) -> Option<Reason> {
+    pub(crate) const fn reason(&self) -> Option<Reason> {
         use RDKafkaErrorCode as Code;
         match self.code {
             Code::Authentication
@@ -63,14 +63,14 @@ impl Trouble {
 
     /// Whether nothing can be read until it has passed. Everything else, such as a single connection that ends,
     /// librdkafka gets over by itself.
-    pub(super) const fn stops(&self) -> bool {
+    pub(crate) const fn stops(&self) -> bool {
         self.is_fatal
             || self.reason().is_some()
             || matches!(self.code, RDKafkaErrorCode::AllBrokersDown)
     }
 
     /// What the engine is told.
-    pub(super) fn error(&self) -> CallError {
+    pub(crate) fn error(&self) -> CallError {
         let (class, text) = match self.reason() {
             Some(reason) => (
                 FailureClass::Denied,
@@ -87,7 +87,7 @@ impl Trouble {
 }
 
 /// What the engine is told of a call to librdkafka that failed.
-pub(super) fn call_error(call: &'static str, error: &KafkaError) -> CallError {
+pub(crate) fn call_error(call: &'static str, error: &KafkaError) -> CallError {
     let trouble = error.rdkafka_error_code().map(|code| Trouble {
         code,
         text: error.to_string(),

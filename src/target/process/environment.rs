@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 
 /// How long a process may take from its start, or from an answer, until it asks for the next event.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for provisioned concurrency, where the function's timeout is not longer.
+const PROVISIONED_INIT_TIMEOUT: Duration = Duration::from_secs(130);
 /// Longer lines of output are cut, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
 
@@ -28,18 +30,37 @@ pub(super) struct Environment {
     api: RuntimeApi,
 }
 
+/// Why an environment is there, as its process is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    OnDemand,
+    Provisioned,
+}
+
 /// How an invocation ended.
 #[derive(Debug)]
 pub(super) enum Ended {
     Answered(Bytes),
-    Error { kind: String, message: String },
+    Error {
+        kind: String,
+        message: String,
+    },
     TimedOut(Span),
     Exited(Option<ExitStatus>),
-    InitError(String),
+    InitError {
+        kind: String,
+        message: String,
+    },
+    /// The process did not ask for the event in time.
+    InitTimedOut,
 }
 
 impl Environment {
-    pub(super) async fn start(spec: &Spec, guard: &Guard) -> Result<Self, ProcessError> {
+    pub(super) async fn start(
+        spec: &Spec,
+        guard: &Guard,
+        kind: Kind,
+    ) -> Result<Self, ProcessError> {
         let system = |what| move |source| ProcessError::System { what, source };
         let api = RuntimeApi::start(spec)
             .await
@@ -51,6 +72,13 @@ impl Environment {
             .env_clear()
             .envs(spec.variables.iter().map(|(name, value)| (name, value)))
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .env(
+                "AWS_LAMBDA_INITIALIZATION_TYPE",
+                match kind {
+                    Kind::OnDemand => "on-demand",
+                    Kind::Provisioned => "provisioned-concurrency",
+                },
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -69,8 +97,42 @@ impl Environment {
         Ok(Self { child, group, api })
     }
 
-    /// Hands over one event and waits for what becomes of it.
+    /// Waits until the process asks for its first event.
+    ///
+    /// # Errors
+    /// What came instead.
+    pub(super) async fn ready(&mut self, spec: &Spec) -> Result<(), Ended> {
+        let limit = PROVISIONED_INIT_TIMEOUT.max(spec.timeout.to_std());
+        tokio::select! {
+            () = self.api.asked() => Ok(()),
+            status = self.child.wait() => Err(Ended::Exited(status.ok())),
+            (kind, message) = self.api.init_error() => Err(Ended::InitError { kind, message }),
+            () = tokio::time::sleep(limit) => Err(Ended::InitTimedOut),
+        }
+    }
+
+    /// Hands over one event and waits for what becomes of it; the process must ask for it in time.
     pub(super) async fn invoke(&mut self, spec: &Spec, request: RequestId, event: Bytes) -> Ended {
+        self.run(spec, request, event, INIT_TIMEOUT).await
+    }
+
+    /// The same with no limit on the initialisation but the caller's.
+    pub(super) async fn invoke_unhurried(
+        &mut self,
+        spec: &Spec,
+        request: RequestId,
+        event: Bytes,
+    ) -> Ended {
+        self.run(spec, request, event, Duration::MAX).await
+    }
+
+    async fn run(
+        &mut self,
+        spec: &Spec,
+        request: RequestId,
+        event: Bytes,
+        init_limit: Duration,
+    ) -> Ended {
         let (answer, mut answered) = oneshot::channel();
         let (taken, mut is_taken) = oneshot::channel();
         let invocation = Invocation {
@@ -85,8 +147,8 @@ impl Environment {
         tokio::select! {
             _ = &mut is_taken => {}
             status = self.child.wait() => return Ended::Exited(status.ok()),
-            error = self.api.init_error() => return Ended::InitError(error),
-            () = tokio::time::sleep(INIT_TIMEOUT) => return Ended::TimedOut(Span::from(INIT_TIMEOUT)),
+            (kind, message) = self.api.init_error() => return Ended::InitError { kind, message },
+            () = tokio::time::sleep(init_limit) => return Ended::InitTimedOut,
         }
         // An answer counts even when the process ends right behind it.
         tokio::select! {
@@ -136,6 +198,46 @@ impl From<Option<Answer>> for Ended {
     }
 }
 
+impl Ended {
+    /// What the service answers: what the function returned, or the error in the form that was recorded for its kind.
+    pub(super) fn body(&self, request: RequestId) -> Bytes {
+        let error = |kind: &str, message: &str| serde_json::json!({ "errorType": kind, "errorMessage": message });
+        let words = |text: &str| format!("RequestId: {request} Error: {text}");
+        let json = match self {
+            Self::Answered(body) => return body.clone(),
+            Self::Error { kind, message } => {
+                serde_json::json!({ "errorMessage": message, "errorType": kind, "requestId": request.to_string() })
+            }
+            Self::InitError { kind, message } => {
+                serde_json::json!({ "errorMessage": message, "errorType": kind, "requestId": "" })
+            }
+            Self::TimedOut(after) => error(
+                "Sandbox.Timedout",
+                &words(&format!(
+                    "Task timed out after {:.2} seconds",
+                    after.as_secs_f64()
+                )),
+            ),
+            Self::InitTimedOut => error(
+                "Sandbox.Timedout",
+                &words(&format!(
+                    "Task timed out after {:.2} seconds",
+                    INIT_TIMEOUT.as_secs_f64()
+                )),
+            ),
+            Self::Exited(Some(status)) if !status.success() => error(
+                "Runtime.ExitError",
+                &words(&format!("Runtime exited with error: {status}")),
+            ),
+            Self::Exited(_) => error(
+                "Runtime.ExitError",
+                &words("Runtime exited without providing a reason"),
+            ),
+        };
+        Bytes::from(json.to_string())
+    }
+}
+
 impl fmt::Display for Ended {
     /// In the words of the service's error bodies.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,7 +256,10 @@ impl fmt::Display for Ended {
                 f,
                 "Runtime.ExitError: Runtime exited without providing a reason"
             ),
-            Self::InitError(error) => write!(f, "initialisation failed: {error}"),
+            Self::InitError { kind, message } => {
+                write!(f, "initialisation failed: {kind}: {message}")
+            }
+            Self::InitTimedOut => write!(f, "the initialisation took too long"),
         }
     }
 }

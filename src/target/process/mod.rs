@@ -1,36 +1,29 @@
 //! Programs that speak the Lambda Runtime API, run as execution environments.
 //!
-//! Admission is the engine's own Lambda machine: it says whether a request runs, on which environment,
-//! and when an idle environment ends. An environment is one process with an endpoint of its own, so
+//! Admission is the engine's own Lambda machine, which all processes of a file share as one Region: it says whether a
+//! request runs, on which environment, and when an idle environment ends. An environment is one process with an endpoint of its own, so
 //! that none can answer for another; while it works it belongs to its invocation alone.
 
 mod environment;
 mod guard;
 mod runtime_api;
 
-use super::{Reply, RequestId, Surroundings};
-use crate::engine::lambda::{
-    AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError, Reuse, Start,
-};
-use crate::engine::{Outcome, Span};
+use super::{Region, Reply, RequestId, Surroundings};
+use crate::engine::lambda::{AliasId, Fate, FunctionId, Lease, Start, ThrottleReason};
+use crate::engine::{FunctionName, Outcome, Span};
 use crate::poll::Clock;
 use crate::scenario;
 use bytes::Bytes;
-use environment::{Ended, Environment};
+use environment::{Ended, Environment, Kind};
 use guard::Guard;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 
-/// How long an idle environment lives; what is commonly seen on AWS.
-const KEEP_ALIVE: Span = Span::from_secs(600);
 /// How often idle environments are looked at.
 const REAP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(10);
 /// Environments when the file sets no limit: what a new account may run at once.
 const CONCURRENCY_DEFAULT: u32 = 1_000;
-/// The account's limits are not what this target models: high enough never to matter.
-const ACCOUNT_CONCURRENCY: u32 = 10_000_000;
-const FUNCTION: FunctionId = FunctionId(0);
 
 /// A program that cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +39,9 @@ pub enum ProcessError {
         /// Why it failed.
         source: std::io::Error,
     },
-    /// The limits of the function.
-    #[error(transparent)]
-    Limits(#[from] LimitError),
+    /// A process that was to be ready before the first request is not.
+    #[error("provisioned concurrency: {0}")]
+    Provisioned(String),
 }
 
 /// What an environment is told at its start.
@@ -74,21 +67,26 @@ pub struct Process {
 struct Shared {
     spec: Spec,
     guard: Guard,
-    state: Mutex<State>,
+    region: Arc<Region>,
+    function: FunctionId,
+    /// Idle environments; a busy one belongs to its invocation.
+    idle: Mutex<BTreeMap<Place, Environment>>,
 }
 
-#[derive(Debug)]
-struct State {
-    lambda: Lambda,
-    /// Idle environments; a busy one belongs to its invocation.
-    idle: BTreeMap<u32, Environment>,
+/// An environment's number in the service: provisioned ones are numbered by alias.
+type Place = (Option<AliasId>, u32);
+
+fn place(lease: &Lease) -> Place {
+    let alias = lease.alias.filter(|_| lease.is_provisioned);
+    (alias, lease.environment.0)
 }
 
 impl Process {
-    /// Prepares the function; the first invocation starts the first process.
+    /// Prepares the function. Its provisioned environments are started and initialised; for all others the first
+    /// invocation starts the first process.
     ///
     /// # Errors
-    /// An empty command, or a system that starts no processes.
+    /// An empty command, a system that starts no processes, or provisioned ones that do not come up.
     pub async fn open(
         target: &scenario::Target,
         command: &[String],
@@ -98,30 +96,20 @@ impl Process {
         if command.is_empty() {
             return Err(ProcessError::Empty);
         }
-        let account = AccountLimits {
-            concurrency: ACCOUNT_CONCURRENCY,
-            caller_requests_per_sec: None,
+        let region = surroundings.region.clone();
+        let function = region.function(&target.function);
+        let Some(function) = function else {
+            panic!("the Region was opened without `{}`", target.function);
         };
-        let limits = FunctionLimits {
-            // The limit is kept here: a reservation would bring AWS's ten requests per second and unit along,
-            // which protect a service that this machine is not.
-            reserved_concurrency: None,
-            keep_alive: KEEP_ALIVE,
-            reuse: Reuse::MostRecent,
-        };
-        // Without a Region to share it, the burst pool is the function's own.
-        let growth = surroundings.profile.growth(CONCURRENCY_DEFAULT);
-        let mut lambda = Lambda::new(account, vec![limits], growth, surroundings.seed)?;
-        lambda.track_retired();
-        let region = surroundings.aws.region.as_deref().unwrap_or("us-east-1");
+        let place = surroundings.aws.region.as_deref().unwrap_or("us-east-1");
         let shared = Arc::new(Shared {
-            spec: Spec::new(target, command, env, region, surroundings.clock),
+            spec: Spec::new(target, command, env, place, surroundings.clock),
             guard: Guard::start()?,
-            state: Mutex::new(State {
-                lambda,
-                idle: BTreeMap::new(),
-            }),
+            region,
+            function,
+            idle: Mutex::new(BTreeMap::new()),
         });
+        shared.provision().await?;
         let reaper = tokio::spawn(reap(Arc::downgrade(&shared)));
         Ok(Self {
             shared,
@@ -130,82 +118,134 @@ impl Process {
         })
     }
 
-    /// Runs `event` on an environment and waits for its answer, its end, or the timeout.
-    pub async fn invoke(&self, request: RequestId, event: Bytes) -> Reply {
-        let Some((mut running, idle)) = self.admit() else {
-            return Reply::from(Outcome::Throttled {
-                retry_after: Span::ZERO,
-            });
+    /// Runs `event` on an environment and waits for its answer, its end, or the timeout. `name` is the function as it was
+    /// called, with the alias if there is one.
+    pub async fn invoke(&self, name: &str, request: RequestId, event: Bytes) -> Reply {
+        let (mut running, idle) = match self.admit(name) {
+            Ok(admitted) => admitted,
+            Err(reason) => return Reply::from(reason),
         };
         let spec = &self.shared.spec;
-        let environment = match idle {
-            Some(environment) => Ok(environment),
-            None => Environment::start(spec, &self.shared.guard).await,
-        };
-        let mut environment = match environment {
-            Ok(environment) => environment,
-            Err(error) => {
-                tracing::error!(function = spec.function, %request, %error, "the process does not start");
-                return Reply::from(Outcome::FunctionError);
+        let (environment, ended) = match idle {
+            Some(mut environment) => {
+                let ended = environment.invoke(spec, request, event).await;
+                (environment, ended)
             }
+            None => match self.cold(request, event).await {
+                Ok(ran) => ran,
+                Err(error) => {
+                    tracing::error!(function = spec.function, %request, %error, "the process does not start");
+                    return Reply::from(Outcome::FunctionError);
+                }
+            },
         };
-        let ended = environment.invoke(spec, request, event).await;
         match ended {
             Ended::Answered(_) => tracing::debug!(function = spec.function, %request, "answered"),
             _ => {
                 tracing::warn!(function = spec.function, %request, error = %ended, "the invocation failed");
             }
         }
+        let body = ended.body(request);
         match ended {
-            Ended::Answered(body) => {
+            Ended::Answered(_) => {
                 running.end(Fate::Keep, Some(environment));
                 return Reply::success(body);
             }
             Ended::Error { .. } => {
                 running.end(Fate::Keep, Some(environment));
             }
-            Ended::TimedOut(_) => {
+            Ended::TimedOut(_) | Ended::InitTimedOut => {
                 environment.end(&self.shared.guard).await;
                 running.end(Fate::Reset, None);
             }
-            Ended::Exited(_) | Ended::InitError(_) => {
+            Ended::Exited(_) | Ended::InitError { .. } => {
                 environment.end(&self.shared.guard).await;
                 running.end(Fate::Destroy, None);
             }
         }
-        Reply::from(Outcome::FunctionError)
+        Reply::failed(Outcome::FunctionError, body)
+    }
+
+    /// Whether the function is known by `name`: by itself, or by one of its aliases.
+    pub fn has(&self, name: &str) -> bool {
+        let Shared {
+            region, function, ..
+        } = &*self.shared;
+        match FunctionName::parse(name).ok().and_then(|n| n.qualifier) {
+            None | Some("$LATEST") => true,
+            Some(qualifier) => region.alias(*function, qualifier).is_some(),
+        }
+    }
+
+    /// Runs `event` on a new environment. One that does not initialise in time is killed, and initialises again within
+    /// the function's own timeout, as on AWS.
+    async fn cold(
+        &self,
+        request: RequestId,
+        event: Bytes,
+    ) -> Result<(Environment, Ended), ProcessError> {
+        let Shared { spec, guard, .. } = &*self.shared;
+        let mut environment = Environment::start(spec, guard, Kind::OnDemand).await?;
+        let ended = environment.invoke(spec, request, event.clone()).await;
+        if !matches!(ended, Ended::InitTimedOut) {
+            return Ok((environment, ended));
+        }
+        tracing::warn!(function = spec.function, %request, "the initialisation took too long; it begins again");
+        environment.end(guard).await;
+        let mut environment = Environment::start(spec, guard, Kind::OnDemand).await?;
+        let limit = spec.timeout.to_std();
+        let again = tokio::time::timeout(limit, environment.invoke_unhurried(spec, request, event));
+        let ended = again.await.unwrap_or(Ended::TimedOut(spec.timeout));
+        Ok((environment, ended))
     }
 
     /// Kills every environment and waits for their ends.
     pub async fn close(&self) {
         self.reaper.abort();
-        let idle = std::mem::take(&mut self.shared.lock().idle);
+        let idle = std::mem::take(&mut *self.shared.idle());
         for environment in idle.into_values() {
             environment.end(&self.shared.guard).await;
         }
     }
 
-    fn admit(&self) -> Option<(Running<'_>, Option<Environment>)> {
-        let now = self.shared.spec.clock.now();
-        let mut state = self.shared.lock();
-        if state.lambda.running(FUNCTION) >= self.concurrency {
-            return None;
-        }
-        let lease = state.lambda.admit(now, FUNCTION).ok()?;
-        let idle = state.idle.remove(&lease.environment.0);
-        let idle = idle.filter(|_| lease.start == Start::Warm);
+    fn admit(&self, name: &str) -> Result<(Running<'_>, Option<Environment>), ThrottleReason> {
+        let shared = &*self.shared;
+        let qualifier = FunctionName::parse(name).ok().and_then(|n| n.qualifier);
+        let alias = qualifier.and_then(|q| shared.region.alias(shared.function, q));
+        let lease = shared
+            .region
+            .admit(shared.function, alias, self.concurrency)?;
+        let idle = shared.idle().remove(&place(&lease));
         let running = Running {
-            shared: &self.shared,
+            shared,
             lease: Some(lease),
         };
-        Some((running, idle))
+        let idle = idle.filter(|_| lease.start == Start::Warm);
+        Ok((running, idle))
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The Lambda machine asserts before it changes anything, so a poisoned state is still whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<Place, Environment>> {
+        // Only whole environments are put in and taken out.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts what is provisioned, all of it at once, and waits until it is initialised.
+    async fn provision(&self) -> Result<(), ProcessError> {
+        let mut starting = Vec::new();
+        for alias in self.region.aliases(self.function) {
+            for number in 0..self.region.provisioned(alias) {
+                let environment = Environment::start(&self.spec, &self.guard, Kind::Provisioned);
+                starting.push(((Some(alias), number), environment.await?));
+            }
+        }
+        for (place, mut environment) in starting {
+            let ready = environment.ready(&self.spec).await;
+            ready.map_err(|ended| ProcessError::Provisioned(ended.to_string()))?;
+            self.idle().insert(place, environment);
+        }
+        Ok(())
     }
 }
 
@@ -220,12 +260,12 @@ impl Running<'_> {
         let Some(lease) = self.lease.take() else {
             return;
         };
-        let now = self.shared.spec.clock.now();
-        let mut state = self.shared.lock();
-        state.lambda.finish(now, lease, fate);
-        if let Some(environment) = environment {
-            state.idle.insert(lease.environment.0, environment);
-        }
+        // The process is back before the service can give its environment to the next request.
+        self.shared.region.finish(lease, fate, || {
+            if let Some(environment) = environment {
+                self.shared.idle().insert(place(&lease), environment);
+            }
+        });
     }
 }
 
@@ -250,13 +290,10 @@ async fn reap(shared: std::sync::Weak<Shared>) {
 
 impl Shared {
     fn retired(&self) -> Vec<Environment> {
-        let mut state = self.lock();
-        state.lambda.expire(self.spec.clock.now());
-        let mut retired = Vec::new();
-        while let Some((_, environment)) = state.lambda.poll_retired() {
-            retired.extend(state.idle.remove(&environment.0));
-        }
-        retired
+        let retired = self.region.retired(self.function);
+        let mut idle = self.idle();
+        let ended = retired.iter().filter_map(|id| idle.remove(&(None, id.0)));
+        ended.collect()
     }
 }
 
@@ -286,7 +323,6 @@ impl Spec {
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
                 target.memory_mb.to_string(),
             ),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
             (
                 "AWS_LAMBDA_LOG_GROUP_NAME",
                 format!("/aws/lambda/{function}"),
@@ -309,3 +345,5 @@ impl Spec {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_limits;

@@ -57,7 +57,9 @@ struct Endpoint {
     clock: Clock,
     inbox: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     current: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
-    init_error: Mutex<Option<String>>,
+    /// The process has asked for an event, whether or not there was one.
+    asked: Notify,
+    init_error: Mutex<Option<(String, String)>>,
     init_failed: Notify,
 }
 
@@ -75,6 +77,7 @@ impl RuntimeApi {
             clock: spec.clock,
             inbox: tokio::sync::Mutex::new(inbox),
             current: Mutex::new(None),
+            asked: Notify::new(),
             init_error: Mutex::new(None),
             init_failed: Notify::new(),
         });
@@ -97,8 +100,13 @@ impl RuntimeApi {
         self.offers.try_send(invocation).map_err(|_| ())
     }
 
-    /// Waits until the process says that it cannot initialise.
-    pub(super) async fn init_error(&self) -> String {
+    /// Waits until the process asks for an event, or did so before.
+    pub(super) async fn asked(&self) {
+        self.endpoint.asked.notified().await;
+    }
+
+    /// Waits until the process says that it cannot initialise: the error's type and message.
+    pub(super) async fn init_error(&self) -> (String, String) {
         self.endpoint.init_failed.notified().await;
         let mut error = lock(&self.endpoint.init_error);
         error.take().unwrap_or_default()
@@ -173,6 +181,7 @@ impl Endpoint {
                 "the previous event is not answered",
             );
         }
+        self.asked.notify_one();
         let Some(invocation) = self.inbox.lock().await.recv().await else {
             return refusal(StatusCode::GONE, "Gone", "the environment ends");
         };
@@ -237,7 +246,7 @@ impl Endpoint {
 
     async fn init_error(&self, request: Request<Incoming>) -> Reply {
         let (kind, message) = read_error(request).await;
-        *lock(&self.init_error) = Some(format!("{kind}: {message}"));
+        *lock(&self.init_error) = Some((kind, message));
         self.init_failed.notify_one();
         accepted()
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::Profile;
-use crate::scenario::{Aws, TargetKind};
+use crate::scenario::{Aws, PollerFile, PollerSettings, TargetKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,41 +9,82 @@ async fn process(script: &str, timeout: Span, concurrency: u32, folder: &Path) -
 }
 
 async fn command(words: &[&str], timeout: Span, concurrency: u32, folder: &Path) -> Process {
+    let target = target(words, timeout, concurrency);
+    limited(target, None, folder).await
+}
+
+pub(super) fn target(words: &[&str], timeout: Span, concurrency: u32) -> scenario::Target {
     let command: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    let target = scenario::Target {
+    scenario::Target {
         function: "f".to_owned(),
         kind: TargetKind::Process {
-            command: command.clone(),
+            command,
             env: Vec::new(),
         },
         concurrency: Some(concurrency),
         timeout,
         memory_mb: 256,
-    };
+        limits: scenario::TargetLimits::default(),
+    }
+}
+
+/// A process under AWS's limits.
+pub(super) async fn limited(
+    target: scenario::Target,
+    account: Option<scenario::Region>,
+    folder: &Path,
+) -> Process {
+    let clock = Clock::start();
     let surroundings = Surroundings {
         aws: Aws::default(),
-        clock: Clock::start(),
+        clock,
         seed: 1,
-        profile: Profile::Current,
+        region: region(&target, account, clock),
     };
     let folder = folder.to_string_lossy().into_owned();
     let env = [("FOLDER".to_owned(), folder)];
-    Process::open(&target, &command, &env, &surroundings)
+    let TargetKind::Process { command, .. } = &target.kind else {
+        panic!("a process");
+    };
+    Process::open(&target, command, &env, &surroundings)
         .await
         .expect("a target")
 }
 
+fn region(
+    target: &scenario::Target,
+    region: Option<scenario::Region>,
+    clock: Clock,
+) -> Arc<Region> {
+    let file = PollerFile {
+        hash: String::new(),
+        profile: Profile::Current,
+        aws: Aws::default(),
+        region,
+        invoke_api: None,
+        poller: PollerSettings {
+            store: None,
+            drain_timeout: Span::ZERO,
+            seed: 1,
+        },
+        sources: Vec::new(),
+        targets: vec![target.clone()],
+        mappings: Vec::new(),
+    };
+    Arc::new(Region::open(&file, clock).expect("sound limits"))
+}
+
 /// A runtime in the shell's own words is beyond it, so its process only shows where its endpoint is, and the
 /// test plays the runtime.
-const SHOW: &str = r#"echo "$AWS_LAMBDA_RUNTIME_API" > "$FOLDER/$$.new"; mv "$FOLDER/$$.new" "$FOLDER/$$.api"; exec sleep 600"#;
+pub(super) const SHOW: &str = r#"echo "$AWS_LAMBDA_RUNTIME_API" > "$FOLDER/$$.new"; mv "$FOLDER/$$.new" "$FOLDER/$$.api"; exec sleep 600"#;
 
-async fn within<T>(what: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(what: impl Future<Output = T>) -> T {
     let limit = Duration::from_secs(30);
     tokio::time::timeout(limit, what).await.expect("in time")
 }
 
 /// Endpoints that have appeared, by process.
-async fn endpoints(folder: &Path, count: usize) -> Vec<(u32, String)> {
+pub(super) async fn endpoints(folder: &Path, count: usize) -> Vec<(u32, String)> {
     within(async {
         loop {
             let mut found = Vec::new();
@@ -67,7 +108,12 @@ async fn endpoints(folder: &Path, count: usize) -> Vec<(u32, String)> {
 }
 
 /// One request of the runtime interface; returns status, head and body.
-async fn call(address: &str, method: &str, path: &str, body: &str) -> (u16, String, String) {
+pub(super) async fn call(
+    address: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> (u16, String, String) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut socket = tokio::net::TcpStream::connect(address)
         .await
@@ -84,7 +130,7 @@ async fn call(address: &str, method: &str, path: &str, body: &str) -> (u16, Stri
     (status.expect("a status"), head.to_owned(), body.to_owned())
 }
 
-fn header(head: &str, name: &str) -> String {
+pub(super) fn header(head: &str, name: &str) -> String {
     let found = head.lines().find_map(|line| {
         let (key, value) = line.split_once(": ")?;
         key.eq_ignore_ascii_case(name).then(|| value.to_owned())
@@ -97,7 +143,7 @@ fn is_alive(id: u32) -> bool {
     rustix::process::test_kill_process(pid.expect("an id")).is_ok()
 }
 
-async fn gone(id: u32) {
+pub(super) async fn gone(id: u32) {
     within(async {
         while is_alive(id) {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -106,7 +152,7 @@ async fn gone(id: u32) {
     .await;
 }
 
-const EVENT: Bytes = Bytes::from_static(b"{\"Records\":[]}");
+pub(super) const EVENT: Bytes = Bytes::from_static(b"{\"Records\":[]}");
 
 #[tokio::test]
 async fn a_process_is_started_once_and_answers_for_itself() {
@@ -133,14 +179,14 @@ async fn a_process_is_started_once_and_answers_for_itself() {
         assert_eq!(call(&address, "POST", &path, "{}").await.0, 400);
     };
     let (reply, ()) =
-        within(async { tokio::join!(process.invoke(RequestId(7), EVENT), runtime) }).await;
+        within(async { tokio::join!(process.invoke("f", RequestId(7), EVENT), runtime) }).await;
     assert_eq!(reply, Reply::success(Bytes::from_static(b"{\"n\":1}")));
 
     // The same process takes the next event, and a second one at once is over the limit.
     let runtime = async {
         let (_, address) = endpoints(folder.path(), 1).await.remove(0);
         let (_, head, _) = call(&address, "GET", "invocation/next", "").await;
-        let throttled = process.invoke(RequestId(9), EVENT).await;
+        let throttled = process.invoke("f", RequestId(9), EVENT).await;
         assert!(matches!(throttled.outcome, Outcome::Throttled { .. }));
         let id = header(&head, "Lambda-Runtime-Aws-Request-Id");
         let error = r#"{"errorType":"Boom","errorMessage":"it broke"}"#;
@@ -148,8 +194,8 @@ async fn a_process_is_started_once_and_answers_for_itself() {
         assert_eq!(call(&address, "POST", &path, error).await.0, 202);
     };
     let (reply, ()) =
-        within(async { tokio::join!(process.invoke(RequestId(8), EVENT), runtime) }).await;
-    assert_eq!(reply, Reply::from(Outcome::FunctionError));
+        within(async { tokio::join!(process.invoke("f", RequestId(8), EVENT), runtime) }).await;
+    assert_eq!(reply.outcome, Outcome::FunctionError);
     let alive = endpoints(folder.path(), 1).await;
     assert_eq!(alive.len(), 1);
     within(process.close()).await;
@@ -167,8 +213,8 @@ async fn a_timeout_kills_the_process_and_all_that_it_started() {
         id
     };
     let (reply, id) =
-        within(async { tokio::join!(process.invoke(RequestId(1), EVENT), runtime) }).await;
-    assert_eq!(reply, Reply::from(Outcome::FunctionError));
+        within(async { tokio::join!(process.invoke("f", RequestId(1), EVENT), runtime) }).await;
+    assert_eq!(reply.outcome, Outcome::FunctionError);
     gone(id).await;
     let child = std::fs::read_dir(folder.path())
         .expect("a folder")
@@ -181,7 +227,7 @@ async fn a_timeout_kills_the_process_and_all_that_it_started() {
     let again = async { endpoints(folder.path(), 1).await.remove(0).0 };
     let second = async {
         tokio::select! {
-            _ = process.invoke(RequestId(2), EVENT) => panic!("nobody answers"),
+            _ = process.invoke("f", RequestId(2), EVENT) => panic!("nobody answers"),
             id = again => id,
         }
     };
@@ -195,15 +241,15 @@ async fn a_crash_is_the_functions_error_and_the_next_one_starts_afresh() {
     for script in ["exit 3", "echo oops >&2; kill -KILL $$"] {
         let process = process(script, Span::from_secs(20), 2, folder.path()).await;
         for n in 0..3 {
-            let reply = within(process.invoke(RequestId(n), EVENT)).await;
-            assert_eq!(reply, Reply::from(Outcome::FunctionError));
+            let reply = within(process.invoke("f", RequestId(n), EVENT)).await;
+            assert_eq!(reply.outcome, Outcome::FunctionError);
         }
-        assert_eq!(process.shared.lock().lambda.running(FUNCTION), 0);
+        assert_eq!(process.shared.region.running(FunctionId(0)), 0);
         within(process.close()).await;
     }
     let missing = command(&["/does/not/exist"], Span::from_secs(20), 2, folder.path()).await;
-    let reply = within(missing.invoke(RequestId(1), EVENT)).await;
-    assert_eq!(reply, Reply::from(Outcome::FunctionError));
+    let reply = within(missing.invoke("f", RequestId(1), EVENT)).await;
+    assert_eq!(reply.outcome, Outcome::FunctionError);
 }
 
 #[tokio::test]
@@ -217,8 +263,8 @@ async fn an_initialisation_error_ends_the_environment() {
         id
     };
     let (reply, id) =
-        within(async { tokio::join!(process.invoke(RequestId(1), EVENT), runtime) }).await;
-    assert_eq!(reply, Reply::from(Outcome::FunctionError));
+        within(async { tokio::join!(process.invoke("f", RequestId(1), EVENT), runtime) }).await;
+    assert_eq!(reply.outcome, Outcome::FunctionError);
     gone(id).await;
 }
 
@@ -227,11 +273,11 @@ async fn an_abandoned_invocation_takes_its_process_along() {
     let folder = tempfile::tempdir().expect("a folder");
     let process = process(SHOW, Span::from_secs(20), 1, folder.path()).await;
     let id = tokio::select! {
-        _ = process.invoke(RequestId(1), EVENT) => panic!("nobody answers"),
+        _ = process.invoke("f", RequestId(1), EVENT) => panic!("nobody answers"),
         found = endpoints(folder.path(), 1) => found[0].0,
     };
     gone(id).await;
-    assert_eq!(process.shared.lock().lambda.running(FUNCTION), 0);
+    assert_eq!(process.shared.region.running(FunctionId(0)), 0);
 }
 
 #[tokio::test]

@@ -172,6 +172,54 @@ async fn filtered_records_are_committed_with_their_batch() {
 }
 
 #[tokio::test]
+async fn what_compaction_has_left_is_delivered_with_its_tombstones() {
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "50"),
+        ("max.compaction.lag.ms", "50"),
+        ("min.cleanable.dirty.ratio", "0.001"),
+    ];
+    let servers = server_url(crate::support::kafka::PLAIN);
+    let topic = Topic::create_on(&servers, 1, &settings).await;
+    for number in 0..30 {
+        let (key, value) = (format!("key-{}", number % 3), number.to_string());
+        topic.send(0, Some(&key), Some(&value)).await;
+    }
+    topic.send(0, Some("key-1"), None).await;
+    // The last segment is never cleaned: each record that is old enough makes room for another one.
+    let left = crate::support::eventually("a clean log", async || {
+        topic.send(0, Some("key-0"), Some("last")).await;
+        let left = topic.read(0);
+        (left.len() < 20).then_some(left)
+    })
+    .await;
+    let end = topic.send(0, Some("end"), Some("end")).await + 1;
+    let poller = topic.poller("BatchSize = 10\n");
+    let running = poller.start(&[]);
+    let has_end = |record: &Value| value(record).as_deref() == Some("end");
+    let invocations = poller.await_invocations("the end", |seen| {
+        seen.iter().flat_map(|it| &it.records).any(has_end)
+    });
+    let ended = running.terminate();
+    assert!(ended.status.success(), "{ended:?}");
+    let offsets: Vec<i64> = invocations
+        .iter()
+        .flat_map(|it| &it.records)
+        .filter_map(|record| record["offset"].as_i64())
+        .collect();
+    assert!(offsets.is_sorted_by(|a, b| a < b), "{offsets:?}");
+    assert!(offsets.len() < usize::try_from(end).expect("a small number"));
+    let mut records = invocations.iter().flat_map(|it| &it.records);
+    let tombstone =
+        records.find(|record| record["key"] == "a2V5LTE=" && record.get("value").is_none());
+    let is_left = left
+        .iter()
+        .any(|(_, key, value)| key.as_deref() == Some("key-1") && value.is_none());
+    assert!(is_left && tombstone.is_some(), "{left:?}");
+    assert_eq!(topic.committed(), committed(&[(0, end)]));
+}
+
+#[tokio::test]
 async fn aborted_transactions_are_not_seen() {
     let topic = Topic::create(1).await;
     let producer: BaseProducer = client(&topic.servers)

@@ -6,7 +6,8 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
@@ -135,6 +136,34 @@ impl Topic {
         each.collect()
     }
 
+    /// Everything that is in a partition now: offset, key and value.
+    pub(crate) fn read(&self, partition: i32) -> Vec<(i64, Option<String>, Option<String>)> {
+        let consumer: BaseConsumer = client(&self.servers)
+            .set("group.id", "reader")
+            .set("enable.partition.eof", "true")
+            .create()
+            .expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.name, partition, Offset::Beginning)
+            .expect("an offset");
+        consumer.assign(&list).expect("assigned");
+        let text = |bytes: Option<&[u8]>| {
+            bytes.map(|bytes| String::from_utf8(bytes.to_vec()).expect("UTF-8"))
+        };
+        let mut found = Vec::new();
+        loop {
+            match consumer.poll(PATIENCE).expect("an end") {
+                Ok(message) => found.push((
+                    message.offset(),
+                    text(message.key()),
+                    text(message.payload()),
+                )),
+                Err(KafkaError::PartitionEOF(_)) => return found,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Commits for the group, which must have no members.
     pub(crate) fn commit(&self, partition: i32, offset: i64) {
         let consumer: BaseConsumer = client(&self.servers)
@@ -196,6 +225,12 @@ pub(crate) fn client(servers: &str) -> ClientConfig {
 pub(crate) fn certificate(name: &str) -> String {
     let path = PathBuf::from(server_url(CERTIFICATES)).join(name);
     std::fs::read_to_string(path).expect("a certificate")
+}
+
+/// The access by which the broker's own authority is believed.
+pub(crate) fn authority() -> (&'static str, String) {
+    let secret = serde_json::json!({"certificate": certificate("ca.pem")}).to_string();
+    ("SERVER_ROOT_CA_CERTIFICATE", secret)
 }
 
 /// What the function saw of each partition, in the order in which it saw it: the numbers that [`Topic::fill`] wrote.

@@ -107,6 +107,23 @@ fn esm_kafka_needs_pollers() {
         p.provisioned_poller_config = pollers(1, 2);
     };
     assert!(codes(Msk, provisioned).is_empty());
+    assert_eq!(
+        codes(Msk, |p| p.destination_config = to("kafka://failed")),
+        ["esm-kafka-needs-pollers"]
+    );
+}
+
+#[test]
+fn esm_kafka_other_topic() {
+    let own = |name: &'static str| {
+        codes(Msk, move |p| {
+            p.topics = Some(vec!["orders".into()]);
+            p.provisioned_poller_config = pollers(1, 1);
+            p.destination_config = to(name);
+        })
+    };
+    assert_eq!(own("kafka://orders"), ["esm-kafka-other-topic"]);
+    assert!(own("kafka://orders-failed").is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One test per rule, named after it.
 
 mod connection;
+mod event_invoke;
 
 use super::*;
 use crate::engine::Time;
@@ -320,16 +321,26 @@ fn esm_destination_form() {
         codes(Kinesis, |p| p.destination_config = to("kafka://t")),
         ["esm-destination-form"]
     );
-    assert!(codes(Msk, |p| p.destination_config = to("kafka://t")).is_empty());
+    let to_topic = |name: &'static str| {
+        codes(Msk, move |p| {
+            p.destination_config = to(name);
+            p.provisioned_poller_config = pollers(1, 1);
+        })
+    };
+    assert!(to_topic("kafka://t.failed-1").is_empty());
+    for target in ["kafka://", "kafka://b:9092/t", "kafka://.."] {
+        assert_eq!(to_topic(target), ["esm-destination-form"], "{target}");
+    }
     assert!(
         codes(Kinesis, |p| p.destination_config =
             to("file://failed.jsonl"))
         .is_empty()
     );
-    for (kind, target) in [(Kinesis, "file://"), (Msk, "file://failed.jsonl")] {
-        let found = codes(kind, |p| p.destination_config = to(target));
-        assert_eq!(found, ["esm-destination-form"], "{target}");
-    }
+    assert!(codes(Msk, |p| p.destination_config = to("file://failed.jsonl")).is_empty());
+    assert_eq!(
+        codes(Kinesis, |p| p.destination_config = to("file://")),
+        ["esm-destination-form"]
+    );
     assert!(
         codes(Kinesis, |p| p.destination_config =
             to("arn:aws:s3:::bucket"))

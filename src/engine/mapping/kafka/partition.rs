@@ -22,6 +22,8 @@ pub(super) struct Partition<P> {
     pub(super) next: u64,
     /// The high watermark when it was last measured.
     pub(super) end: Option<u64>,
+    /// The committed offset when it went to somebody else, until that was taken into account once.
+    pub(super) left_at: Option<u64>,
     pub(super) in_work: Option<InWork>,
     buffer: VecDeque<Record<P>>,
     /// Encoded bytes of the buffered records, a comma each.
@@ -56,6 +58,7 @@ impl<P> Partition<P> {
             offsets: Offsets::default(),
             next: 0,
             end: None,
+            left_at: None,
             in_work: None,
             buffer: VecDeque::new(),
             bytes: 0,
@@ -81,6 +84,9 @@ impl<P> Partition<P> {
 
     /// Nothing may be committed any more.
     pub(super) fn forfeit(&mut self) {
+        if self.tenure != Tenure::Gone {
+            self.left_at = Some(self.offsets.stored());
+        }
         self.tenure = Tenure::Gone;
         self.assignment += 1;
         self.offsets = Offsets::default();

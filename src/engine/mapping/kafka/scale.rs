@@ -25,18 +25,26 @@ impl<P> Kafka<P> {
         }
     }
 
-    /// Rule `kafka-lag-from-committed`.
+    /// Rule `kafka-lag-from-committed`. Rule `kafka-moving-partitions-count`: what is on its way from one consumer to the next
+    /// belongs to nobody, but is behind all the same.
     pub(super) fn measured(&mut self, core: &mut Core<P>, ends: &[(ShardId, Seq)]) {
         self.measuring = false;
         let (mut max, mut sum, mut incoming) = (0, 0, 0);
+        let mut moving = 0;
         for &(shard, end) in ends {
             let end = end.low_u64();
             let partition = self.partition(shard);
             let before = partition.end.replace(end);
+            let left_at = partition.left_at.take();
+            let arrived = before.map_or(0, |before| end.saturating_sub(before));
             if partition.tenure == Tenure::Gone {
+                if let Some(left_at) = left_at {
+                    incoming += arrived;
+                    moving += end.saturating_sub(left_at);
+                }
                 continue;
             }
-            incoming += before.map_or(0, |before| end.saturating_sub(before));
+            incoming += arrived;
             let offsets = end.saturating_sub(partition.offsets.stored());
             max = max.max(offsets);
             sum += offsets;
@@ -46,8 +54,13 @@ impl<P> Kafka<P> {
         let (now, partitions) = (core.now, ends.len() as u32);
         let before = self.scaling.consumers();
         self.scaling.knows(partitions);
-        self.scaling
-            .measured(now, sum, incoming, core.tuning.profile, &mut core.rng);
+        self.scaling.measured(
+            now,
+            sum + moving,
+            incoming,
+            core.tuning.profile,
+            &mut core.rng,
+        );
         self.take_effect(core, before);
     }
 

@@ -5,7 +5,7 @@ use super::{
     Billed, DurationMinute, Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles,
     ThrottleReasons,
 };
-use crate::engine::lambda::ThrottleReason;
+use crate::engine::lambda::{ManagedThrottles, ThrottleReason};
 use crate::engine::{Span, Time};
 
 /// Counts and times of one function. Bins are rolled by whoever owns the clock.
@@ -22,6 +22,11 @@ pub struct FunctionRecorder {
     running: Gauge,
     provisioned: Gauge,
     allocated: Gauge,
+    /// Provisioned environments replaced until the last bin's end.
+    recycled_before: u64,
+    managed_before: ManagedThrottles,
+    /// Its environments run many requests at once.
+    shares_environments: bool,
     utilization: Utilization,
     minute: Minute,
     minutes: Vec<DurationMinute>,
@@ -61,6 +66,11 @@ struct Totals {
     timeouts: u64,
     throttles: [u64; 5],
     cold_starts: u64,
+    snap_start: u64,
+    crashes: u64,
+    init_errors: u64,
+    recycled: u64,
+    managed: ManagedThrottles,
     client_retries: u64,
     calls: u64,
     answered: u64,
@@ -75,6 +85,21 @@ struct Totals {
     duration: Histogram,
     latency: Histogram,
     init: Histogram,
+    restore: Histogram,
+    post_runtime: Histogram,
+}
+
+/// What few invocations have, beside [`Started`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extraordinary {
+    /// It runs on an environment that was restored.
+    pub is_snap_start: bool,
+    /// Time of extensions after the response.
+    pub post_runtime: Span,
+    /// Its process ended.
+    pub crashed: bool,
+    /// Its initialisation or restore failed, and so did it.
+    pub init_failed: bool,
 }
 
 /// An invocation as it begins; its end is known already.
@@ -84,6 +109,10 @@ pub struct Started {
     pub duration: Span,
     /// Time of the initialisation before it, for cold starts.
     pub init: Option<Span>,
+    /// The initialisation was the restore of a snapshot.
+    pub is_restore: bool,
+    /// Time of extensions after the response.
+    pub post_runtime: Span,
     /// From the caller's first attempt to the beginning of this invocation.
     pub waited: Span,
     /// Whether it ends in a function error.
@@ -171,6 +200,14 @@ impl Utilization {
 }
 
 impl FunctionRecorder {
+    /// A recorder of a function whose environments run many requests at once, or one at a time.
+    pub fn new(shares_environments: bool) -> Self {
+        Self {
+            shares_environments,
+            ..Self::default()
+        }
+    }
+
     /// An invocation begins.
     #[inline]
     pub fn started(&mut self, started: &Started) {
@@ -203,12 +240,42 @@ impl FunctionRecorder {
     fn started_late(&mut self, started: &Started, latency: Span) {
         if let Some(init) = started.init {
             self.bin.cold_starts += 1;
-            self.total.init.record(init.as_nanos());
+            let total = &mut self.total;
+            let kind = if started.is_restore {
+                &mut total.restore
+            } else {
+                &mut total.init
+            };
+            kind.record(init.as_nanos());
         }
         let duration = started.duration.as_nanos();
         self.total.duration.record(duration);
         self.minute.durations.record(duration);
         self.other.record(latency.as_nanos());
+    }
+
+    /// An invocation that just [`started`](Self::started) has more to tell.
+    #[cold]
+    pub fn extraordinary(&mut self, told: &Extraordinary) {
+        self.total.snap_start += u64::from(told.is_snap_start);
+        self.total.crashes += u64::from(told.crashed);
+        self.total.init_errors += u64::from(told.init_failed);
+        if told.post_runtime > Span::ZERO {
+            self.total.post_runtime.record(told.post_runtime.as_nanos());
+        }
+    }
+
+    /// So many provisioned environments were replaced since the beginning of the run.
+    pub fn recycled(&mut self, since_start: u64) {
+        self.total.recycled += since_start - self.recycled_before;
+        self.recycled_before = since_start;
+    }
+
+    /// So many requests were refused for want of managed capacity since the beginning of the run.
+    pub fn managed_throttles(&mut self, since_start: ManagedThrottles) {
+        let before = std::mem::replace(&mut self.managed_before, since_start);
+        self.total.managed.concurrency += since_start.concurrency - before.concurrency;
+        self.total.managed.cpu += since_start.cpu - before.cpu;
     }
 
     /// A caller makes a call's first attempt, or a further one.
@@ -401,6 +468,8 @@ impl FunctionRecorder {
             errors: Figure::count(total.errors),
             timeouts: Figure::count(total.timeouts),
             throttles: Figure::count(total.throttles.iter().sum()),
+            concurrency_throttles: Figure::count(total.managed.concurrency),
+            cpu_throttles: Figure::count(total.managed.cpu),
             throttle_reasons: ThrottleReasons {
                 concurrent_invocation_limit_exceeded: account,
                 reserved_function_concurrent_invocation_limit_exceeded: reserved,
@@ -419,6 +488,7 @@ impl FunctionRecorder {
             attempts_per_call: Figure::new(of_calls(total.calls + total.client_retries), 4),
             provisioned_concurrency_invocations: Figure::count(total.provisioned),
             provisioned_concurrency_spillover_invocations: Figure::count(total.spillover),
+            snap_start_invocations: Figure::count(total.snap_start),
             provisioned_concurrent_executions: self.provisioned.mean_max(nanos),
             allocated_provisioned_concurrent_executions: self.allocated.mean_max(nanos),
             provisioned_concurrency_utilization: MeanMax {
@@ -429,19 +499,28 @@ impl FunctionRecorder {
                 max: Figure::new(self.utilization.max, 4),
             },
             scalings_refused: Figure::count(total.scalings_refused),
+            provisioned_recycled: Figure::count(total.recycled),
+            crashes: Figure::count(total.crashes),
+            init_errors: Figure::count(total.init_errors),
             duration: Percentiles::of_nanos(&total.duration),
             latency: Percentiles::of_nanos(&total.latency),
             init_duration: Percentiles::of_nanos(&total.init),
+            restore_duration: Percentiles::of_nanos(&total.restore),
+            restores: Figure::count(total.restore.count()),
+            post_runtime_extensions_duration: Percentiles::of_nanos(&total.post_runtime),
             concurrent_executions: self.running.mean_max(nanos),
             environments: MeanMax {
                 mean: Figure::new(environment_area as f64 / nanos, 3),
                 // A new environment is made only when all others are busy, so the most alive at once is the most
                 // busy at once, unless more were left from the warm-up or are provisioned.
                 max: Figure::count(u64::from(
-                    self.running
-                        .max
-                        .max(environments_at_start)
-                        .max(total.environments),
+                    if self.shares_environments {
+                        0
+                    } else {
+                        self.running.max
+                    }
+                    .max(environments_at_start)
+                    .max(total.environments),
                 )),
             },
             environment_lifespan_s: Figure::new(lifespan, 3),

@@ -4,7 +4,7 @@ use super::world::{Inner, Pending};
 use crate::engine::lambda::{
     AliasId, AliasLimits, Autoscaling, FunctionId, Lease, ThrottleReason, Utilization,
 };
-use crate::engine::{Span, Time};
+use crate::engine::{Span, Time, stream_key};
 use crate::metrics::Provisioned;
 use crate::scenario::{ScalableTarget, Scenario, ScheduledAction};
 
@@ -50,13 +50,18 @@ impl Minute {
 }
 
 /// The aliases of a scenario as the service is told of them: those of the first function first.
-pub(super) fn limits(scenario: &Scenario) -> Vec<AliasLimits> {
+pub(super) fn limits(scenario: &Scenario, seed: u64) -> Vec<AliasLimits> {
     let functions = (0..).zip(&scenario.functions);
     functions
         .flat_map(|(index, function)| {
             function.aliases.iter().map(move |alias| AliasLimits {
                 function: FunctionId(index),
                 provisioned_concurrency: alias.provisioned_concurrency,
+                routing: alias.routing,
+                stream: stream_key(
+                    seed,
+                    &format!("function/{}/alias/{}/routing", function.name, alias.name),
+                ),
             })
         })
         .collect()
@@ -177,7 +182,7 @@ impl Inner<'_> {
     }
 
     /// The allocated environments of an alias changed in number, or soon will.
-    fn allocation_changed(&mut self, alias: u32) {
+    pub(super) fn allocation_changed(&mut self, alias: u32) {
         let state = self.lambda.provisioned(self.now, AliasId(alias));
         let model = &mut self.aliases[alias as usize];
         model.allocated.set(self.now, state.allocated);

@@ -1,6 +1,7 @@
 //! Folds what happens to one function into its series and its summary.
 
-use super::histogram::{Histogram, quantiles_of};
+use super::histogram::Histogram;
+use super::samples::Samples;
 use super::{
     Billed, DurationMinute, Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles,
     ThrottleReasons,
@@ -14,7 +15,7 @@ pub struct FunctionRecorder {
     bin: FunctionRow,
     /// Durations of this bin's invocations whose latency is their duration: nearly all of them, so that an
     /// ordinary invocation costs one histogram entry.
-    plain: Histogram,
+    plain: Samples,
     /// Latencies of the bin's other invocations (cold starts, retried calls).
     other: Histogram,
     total: Totals,
@@ -43,11 +44,15 @@ struct Utilization {
     max: f64,
 }
 
-/// Durations of the present minute.
+/// Durations of the present minute. They join the totals when it is over, so that a bin is merged once.
 #[derive(Debug, Default)]
 struct Minute {
-    /// Of invocations that are in none of the bins' histograms.
-    durations: Histogram,
+    /// Of invocations whose latency is their duration.
+    plain: Histogram,
+    /// Of all others.
+    late: Histogram,
+    /// Of invocations before the end of the warm-up, where that came within the minute.
+    warm_up: Histogram,
 }
 
 /// Provisioned concurrency of a function over all of its aliases.
@@ -82,7 +87,9 @@ struct Totals {
     scalings_refused: u64,
     /// The most environments at the end of a bin.
     environments: u32,
-    duration: Histogram,
+    /// Durations of invocations whose latency is their duration, and of the others; latencies of the others.
+    plain: Histogram,
+    late: Histogram,
     latency: Histogram,
     init: Histogram,
     restore: Histogram,
@@ -248,9 +255,7 @@ impl FunctionRecorder {
             };
             kind.record(init.as_nanos());
         }
-        let duration = started.duration.as_nanos();
-        self.total.duration.record(duration);
-        self.minute.durations.record(duration);
+        self.minute.late.record(started.duration.as_nanos());
         self.other.record(latency.as_nanos());
     }
 
@@ -358,7 +363,7 @@ impl FunctionRecorder {
         let (provisioned, provisioned_max) = self.provisioned.roll(now);
         let (allocated, _) = self.allocated.roll(now);
         let nanos = length.as_nanos().max(1);
-        let latencies = quantiles_of(&[&self.plain, &self.other], [0.5, 0.95, 0.99]);
+        let latencies = self.plain.quantiles(&self.other, [0.5, 0.95, 0.99]);
         let [latency_p50, latency_p95, latency_p99] = latencies.map_or([f64::NAN; 3], |values| {
             values.map(|nanos| nanos as f64 / 1e6)
         });
@@ -378,7 +383,7 @@ impl FunctionRecorder {
             ..self.bin
         };
         self.rows.push(row);
-        self.minute.durations.merge(&self.plain);
+        self.plain.drain_into(&mut self.minute.plain);
         if now
             .as_nanos()
             .is_multiple_of(Span::from_secs(60).as_nanos())
@@ -404,15 +409,21 @@ impl FunctionRecorder {
         for (sum, count) in total.throttles.iter_mut().zip(row.throttles) {
             *sum += count;
         }
-        total.duration.merge(&self.plain);
-        total.latency.merge(&self.plain);
         total.latency.merge(&self.other);
-        self.plain.clear();
         self.other.clear();
     }
 
     /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
     pub fn end_warm_up(&mut self) {
+        let Minute {
+            plain,
+            late,
+            warm_up,
+        } = &mut self.minute;
+        for part in [plain, late] {
+            warm_up.merge(part);
+            part.clear();
+        }
         self.total = Totals::default();
         self.running.restart();
         self.provisioned.restart();
@@ -421,14 +432,28 @@ impl FunctionRecorder {
     }
 
     fn close_minute(&mut self) {
+        let Minute {
+            plain,
+            late,
+            warm_up,
+        } = &mut self.minute;
         self.minutes
-            .push(DurationMinute::of(&self.minute.durations));
-        self.minute.durations.clear();
+            .push(DurationMinute::of(&[plain, late, warm_up]));
+        self.total.plain.merge(plain);
+        self.total.late.merge(late);
+        for part in [plain, late, warm_up] {
+            part.clear();
+        }
     }
 
     /// The durations of each minute so far, the last one as far as it got.
     pub fn take_minutes(&mut self) -> Vec<DurationMinute> {
-        if self.minute.durations.count() > 0 {
+        let Minute {
+            plain,
+            late,
+            warm_up,
+        } = &self.minute;
+        if plain.count() + late.count() + warm_up.count() > 0 {
             self.close_minute();
         }
         std::mem::take(&mut self.minutes)
@@ -463,6 +488,9 @@ impl FunctionRecorder {
         let of_calls = |part: u64| part as f64 / total.calls.max(1) as f64;
         let [account, reserved, rate, reserved_rate, caller] = total.throttles.map(Figure::count);
         let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
+        let plain = [&total.plain, &self.minute.plain];
+        let durations = Histogram::of(&[plain[0], plain[1], &total.late, &self.minute.late]);
+        let latencies = Histogram::of(&[plain[0], plain[1], &total.latency]);
         FunctionSummary {
             invocations: Figure::count(total.invocations),
             errors: Figure::count(total.errors),
@@ -502,8 +530,8 @@ impl FunctionRecorder {
             provisioned_recycled: Figure::count(total.recycled),
             crashes: Figure::count(total.crashes),
             init_errors: Figure::count(total.init_errors),
-            duration: Percentiles::of_nanos(&total.duration),
-            latency: Percentiles::of_nanos(&total.latency),
+            duration: Percentiles::of_nanos(&durations),
+            latency: Percentiles::of_nanos(&latencies),
             init_duration: Percentiles::of_nanos(&total.init),
             restore_duration: Percentiles::of_nanos(&total.restore),
             restores: Figure::count(total.restore.count()),

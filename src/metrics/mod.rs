@@ -13,6 +13,7 @@ mod histogram;
 mod kafka;
 mod last_result;
 mod mapping;
+mod samples;
 mod series;
 mod shards;
 mod summary;

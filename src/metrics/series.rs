@@ -54,8 +54,9 @@ pub struct DurationMinute {
 }
 
 impl DurationMinute {
-    /// Of a histogram of nanoseconds.
-    pub(super) fn of(durations: &Histogram) -> Self {
+    /// Of histograms of nanoseconds, taken together.
+    pub(super) fn of(parts: &[&Histogram]) -> Self {
+        let durations = Histogram::of(parts);
         if durations.count() == 0 {
             return Self {
                 mean: f64::NAN,

@@ -169,16 +169,18 @@ impl Inner<'_> {
     /// If the lease is one of provisioned concurrency, more or less of it is busy than before.
     #[inline]
     pub(super) fn provisioned_changed(&mut self, lease: &Lease) {
-        if let (Some(alias), true) = (lease.alias, lease.is_provisioned) {
+        if let (Some(alias), true) = (lease.alias(), lease.is_provisioned) {
             self.used_changed(alias);
         }
     }
 
+    #[inline]
     fn used_changed(&mut self, id: AliasId) {
-        let state = self.lambda.provisioned(self.now, id);
+        let used = self.lambda.in_use(id);
         let model = &mut self.aliases[id.0 as usize];
-        model.used.set(self.now, state.in_use);
-        self.record_provisioned(self.aliases[id.0 as usize].function);
+        model.used.set(self.now, used);
+        let function = model.function;
+        self.record_provisioned(function);
     }
 
     /// The allocated environments of an alias changed in number, or soon will.

@@ -228,7 +228,7 @@ impl FunctionModel {
         records: &[Record<()>],
         reported: bool,
     ) -> Course {
-        match lease.version {
+        match lease.version() {
             None => self.own_course(lease.start, records, reported),
             Some(version) => {
                 let crowd_factor = self.crowd_factor;

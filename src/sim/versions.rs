@@ -87,7 +87,7 @@ impl Inner<'_> {
         if course.is_out_of_the_ordinary() {
             recorder.extraordinary(&course.extraordinary());
         }
-        if let Some(version) = lease.version {
+        if let Some(version) = lease.version() {
             self.version_recorders[function][usize::from(version.0)].started(&started);
         }
         self.invocations += 1;

@@ -61,11 +61,11 @@ fn versions_own_environments() {
     let now = Time::ZERO;
     let admit = |lambda: &mut Lambda, alias| lambda.admit_alias(now, AliasId(alias));
     let first = admit(&mut lambda, 0).expect("there is room");
-    assert_eq!((first.start, first.version), (Start::Cold, Some(ONE)));
+    assert_eq!((first.start, first.version()), (Start::Cold, Some(ONE)));
     lambda.finish(now, first, Fate::Keep);
     // What the first version left idle serves neither the second nor $LATEST.
     let second = admit(&mut lambda, 1).expect("there is room");
-    assert_eq!((second.start, second.version), (Start::Cold, Some(TWO)));
+    assert_eq!((second.start, second.version()), (Start::Cold, Some(TWO)));
     let third = admit(&mut lambda, 0).expect("there is room");
     assert_eq!(third.start, Start::Warm);
     // The reservation counts all of them together.
@@ -73,7 +73,7 @@ fn versions_own_environments() {
     assert_eq!(lambda.admit(now, F), Err(refusal));
     lambda.finish(now, third, Fate::Keep);
     let latest = lambda.admit(now, F).expect("there is room");
-    assert_eq!((latest.start, latest.version), (Start::Cold, None));
+    assert_eq!((latest.start, latest.version()), (Start::Cold, None));
     assert_eq!(lambda.environments(now, F), 3);
 }
 
@@ -84,7 +84,7 @@ fn alias_weights() {
     for index in 0..40_000 {
         let now = Time::from_millis(index);
         let lease = lambda.admit_alias(now, AliasId(0)).expect("there is room");
-        seconds += u32::from(lease.version == Some(TWO));
+        seconds += u32::from(lease.version() == Some(TWO));
         lambda.finish(now, lease, Fate::Keep);
     }
     // Four deviations of a binomial share: 4 x sqrt(40,000 x 1/4 x 3/4) = 346.
@@ -101,7 +101,9 @@ fn provisioned(lambda: &mut Lambda, now: Time) -> [usize; 2] {
         .filter_map(|_| lambda.admit_alias(now, AliasId(0)).ok())
         .collect();
     let of = |version| {
-        let own = leases.iter().filter(|lease| lease.version == Some(version));
+        let own = leases
+            .iter()
+            .filter(|lease| lease.version() == Some(version));
         own.filter(|lease| lease.is_provisioned).count()
     };
     let found = [of(ONE), of(TWO)];

@@ -205,19 +205,13 @@ impl Lambda {
             if self.functions[function.0 as usize].reserved.is_none() {
                 self.tally.unreserved_provisioned += 1;
             }
-            return Ok(Lease {
-                function,
-                environment: EnvironmentId(idle.id),
-                alias: Some(id),
-                version,
-                is_provisioned: true,
-                start: if idle.reset {
-                    Start::Reset
-                } else {
-                    Start::Warm
-                },
-                born: idle.born,
-            });
+            let start = if idle.reset {
+                Start::Reset
+            } else {
+                Start::Warm
+            };
+            let lease = Lease::new(function, EnvironmentId(idle.id), start, idle.born);
+            return Ok(lease.of(Some(id), version).provisioned());
         }
         self.on_demand(now, function, Some(id), version)
     }
@@ -229,8 +223,8 @@ impl Lambda {
             id: lease.environment.0,
             reset: fate == Fate::Reset,
         };
-        let alias = lease.alias.map(|id| &mut self.aliases[id.0 as usize]);
-        let Some(share) = alias.and_then(|alias| alias.share(lease.version)) else {
+        let alias = lease.alias().map(|id| &mut self.aliases[id.0 as usize]);
+        let Some(share) = alias.and_then(|alias| alias.share(lease.version())) else {
             panic!("provisioned concurrency belongs to an alias and a version");
         };
         share.put(now, idle, fate == Fate::Destroy);
@@ -257,8 +251,9 @@ impl Lambda {
         self.aliases[id.0 as usize].state(now)
     }
 
+    /// Busy provisioned environments of an alias.
     #[inline]
-    pub(super) fn in_use(&self, id: AliasId) -> u32 {
+    pub fn in_use(&self, id: AliasId) -> u32 {
         let shares = self.aliases[id.0 as usize].shares.iter();
         shares.map(|share| share.provisioned.in_use()).sum()
     }

@@ -210,15 +210,8 @@ impl Lambda {
         if let Some(caller) = &mut self.caller {
             caller.take();
         }
-        Ok(Lease {
-            function,
-            environment: EnvironmentId(0),
-            alias: None,
-            version: None,
-            is_provisioned: false,
-            start: Start::Warm,
-            born: now,
-        })
+        let nowhere = EnvironmentId(0);
+        Ok(Lease::new(function, nowhere, Start::Warm, now))
     }
 }
 

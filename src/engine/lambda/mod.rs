@@ -332,15 +332,8 @@ impl Lambda {
             }
         };
         self.enter(function);
-        Ok(Lease {
-            function,
-            environment: EnvironmentId(environment),
-            alias,
-            version,
-            is_provisioned: false,
-            start,
-            born,
-        })
+        let environment = EnvironmentId(environment);
+        Ok(Lease::new(function, environment, start, born).of(alias, version))
     }
 
     /// Whether the reservation or the account, and the request rates, have room for one more.
@@ -420,7 +413,7 @@ impl Lambda {
             return;
         }
         let id = lease.environment.0;
-        let pool = f.pool(lease.version);
+        let pool = f.pool(lease.version());
         if fate == Fate::Destroy {
             pool.destroy(id, lease.born, now);
             return;

@@ -134,15 +134,8 @@ impl Lambda {
             }
         };
         self.enter(function);
-        Ok(Lease {
-            function,
-            environment: EnvironmentId(environment),
-            alias: None,
-            version: None,
-            is_provisioned: false,
-            start,
-            born,
-        })
+        let environment = EnvironmentId(environment);
+        Ok(Lease::new(function, environment, start, born))
     }
 
     /// Takes an environment of a tenant back.

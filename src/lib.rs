@@ -71,6 +71,7 @@
 #![warn(unreachable_pub)]
 
 pub mod cli;
+pub mod cost;
 #[cfg(feature = "poller")]
 pub mod destination;
 pub mod engine;

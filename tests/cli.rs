@@ -105,6 +105,8 @@ fn reports_are_written() {
         601,
         "one line per second and a heading"
     );
+    let points = read("metrics.csv");
+    assert!(points.contains(",AWS/Lambda,Invocations,FunctionName="));
     let html = read("report.html");
     assert!(html.starts_with("<!doctype html>"));
     for reference in ["http://", "https://", " src=", "<link", "@import", "url("] {
@@ -113,7 +115,7 @@ fn reports_are_written() {
             "the page needs nothing beside itself: {reference}"
         );
     }
-    assert_eq!(std::fs::read_dir(&out).expect("a folder").count(), 3);
+    assert_eq!(std::fs::read_dir(&out).expect("a folder").count(), 4);
 }
 
 #[test]

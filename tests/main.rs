@@ -1,7 +1,9 @@
 //! Every test that needs no server, in one binary.
 
+mod account;
 mod asynchronous;
 mod brokers;
+mod callers;
 mod cli;
 mod diagnostics;
 mod kafka;

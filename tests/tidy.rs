@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 /// and `poll`, never import each other.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("engine", &[]),
-    ("scenario", &["engine"]),
+    // Prices are read by scenario, and applied by cost.
+    ("scenario", &["cost", "engine"]),
     ("metrics", &["engine"]),
+    ("cost", &["engine", "metrics"]),
     ("report", &["engine", "metrics"]),
-    ("sim", &["engine", "metrics", "scenario"]),
+    ("sim", &["cost", "engine", "metrics", "scenario"]),
     // Sources make the messages that poll::encode knows how to write; targets tell the time by poll::Clock.
     ("source", &["engine", "poll", "scenario"]),
     ("target", &["engine", "poll", "scenario", "source"]),

@@ -27,7 +27,7 @@ pub(super) struct Simulate {
     /// Run each scenario this many times, with consecutive seeds, and give 95 % intervals.
     #[arg(long, default_value = "1", value_name = "N")]
     replications: NonZeroU32,
-    /// Write summary.json, series.csv and report.html into this folder (one folder per file when there are several).
+    /// Write summary.json, series.csv, metrics.csv and report.html into this folder (one folder per file when there are several).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What is printed.

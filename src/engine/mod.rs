@@ -31,7 +31,7 @@ pub use contract::{
     WindowCall,
 };
 pub use mapping::{Mapping, Unsupported};
-pub use profile::{Allocation, Growth, Profile, SqsRamp, UnknownProfile};
+pub use profile::{Allocation, Growth, Profile, Refill, SqsRamp, UnknownProfile};
 pub use pump::{Effects, pump};
 pub use record::{Meta, Position, Record, Seq, SeqError};
 pub use rng::{Ratio, Rng, mix, stream_key};

@@ -39,12 +39,24 @@ pub struct SqsRamp {
 pub struct Growth {
     /// Size of the bucket, in environments.
     pub burst: u32,
-    /// Environments that come back per `interval`, continuously.
+    /// Environments that come back per `interval`.
     pub refill: u32,
     /// See `refill`.
     pub interval: Span,
+    /// Whether they come back one by one or all at once.
+    pub shape: Refill,
     /// Whether one bucket serves every function of the Region.
     pub regional: bool,
+}
+
+/// How what a growth limit gives back comes (rule `growth-refill-stepped`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Refill {
+    /// Evenly over the interval.
+    #[default]
+    Continuous,
+    /// All at the end of each full interval.
+    Stepped,
 }
 
 /// How fast provisioned concurrency is allocated (rule `provisioned-allocation-speed`).
@@ -112,6 +124,14 @@ impl Profile {
         }
     }
 
+    /// Whether the initialisation of functions on demand is billed (rule `init-billed-since-2025`).
+    pub const fn bills_init(self) -> bool {
+        match self {
+            Self::Guide2021 => false,
+            Self::Current => true,
+        }
+    }
+
     /// The largest event of an asynchronous invocation, in bytes (rule `async-payload-limit`).
     pub const fn async_payload_max(self) -> u64 {
         match self {
@@ -153,12 +173,14 @@ impl Profile {
                 burst: regional_burst,
                 refill: 500,
                 interval: Span::from_secs(60),
+                shape: Refill::Continuous,
                 regional: true,
             },
             Self::Current => Growth {
                 burst: 1_000,
                 refill: 1_000,
                 interval: Span::from_secs(10),
+                shape: Refill::Continuous,
                 regional: false,
             },
         }

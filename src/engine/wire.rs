@@ -30,7 +30,7 @@ pub const KAFKA_ENVELOPE_LEN: u32 = 90;
 /// Bytes that a typical partition takes around its records: `"orders-":[]`, the comma behind it, and its number.
 pub const KAFKA_PARTITION_LEN: u32 = 20;
 /// Bytes of a typical Kafka record around its base64 value: names, numbers, and a key of eight bytes.
-pub const KAFKA_RECORD_AROUND_LEN: u64 = 140;
+pub const KAFKA_RECORD_AROUND_LEN: u64 = 151;
 
 /// Length of `bytes` bytes in base64 with padding.
 pub const fn base64_len(bytes: u64) -> u64 {
@@ -129,9 +129,7 @@ mod tests {
             r#"{"topic":"orders","partition":12,"offset":1234567,"timestamp":1789651658000,"#,
             r#""timestampType":"CREATE_TIME","key":"MTIzNDU2Nzg=","value":"","headers":[]}"#,
         );
-        let around_kafka = concat!(
-            r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"kafka-1:9092,kafka-2:9092","records":{}}"#,
-        );
+        let around_kafka = r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"kafka-1:9092,kafka-2:9092","records":{}}"#;
         let around_rabbitmq = format!(
             r#"{{"eventSource":"aws:rmq","eventSourceArn":"{BROKER}","rmqMessagesByQueue":{{"orders::/":[]}}}}"#
         );

@@ -12,6 +12,8 @@ pub enum Metric<'a> {
     Total(&'a mut Figure),
     /// A share or a mean: has an average.
     Level(&'a mut Figure),
+    /// A largest value: has a maximum.
+    Largest(&'a mut Figure),
     /// A distribution.
     Distribution(&'a mut Percentiles),
     /// A level over time.
@@ -24,7 +26,7 @@ impl Metric<'_> {
     /// Visits the figures of this metric with the key each has in JSON, empty for a bare number.
     pub(super) fn visit(self, visit: &mut dyn FnMut(&str, &mut Figure)) {
         match self {
-            Self::Total(figure) | Self::Level(figure) => visit("", figure),
+            Self::Total(figure) | Self::Level(figure) | Self::Largest(figure) => visit("", figure),
             Self::Distribution(parts) => {
                 visit("p50", &mut parts.p50);
                 visit("p90", &mut parts.p90);
@@ -61,6 +63,12 @@ impl FunctionSummary {
             ("ColdStarts", Total(&mut self.cold_starts)),
             ("ColdStartShare", Level(&mut self.cold_start_share)),
             ("ClientRetries", Total(&mut self.client_retries)),
+            ("Calls", Total(&mut self.calls)),
+            ("CallsAnswered", Total(&mut self.calls_answered)),
+            ("CallsAnsweredShare", Level(&mut self.calls_answered_share)),
+            ("CallsAbandoned", Total(&mut self.calls_abandoned)),
+            ("ClientTimeouts", Total(&mut self.client_timeouts)),
+            ("AttemptsPerCall", Level(&mut self.attempts_per_call)),
             (
                 "ProvisionedConcurrencyInvocations",
                 Total(&mut self.provisioned_concurrency_invocations),
@@ -79,7 +87,7 @@ impl FunctionSummary {
             ),
             (
                 "ProvisionedConcurrencyUtilization",
-                Level(&mut self.provisioned_concurrency_utilization),
+                Metric::MeanMax(&mut self.provisioned_concurrency_utilization),
             ),
             ("ScalingsRefused", Total(&mut self.scalings_refused)),
             ("Duration", Distribution(&mut self.duration)),
@@ -238,6 +246,14 @@ pub fn for_each_figure(summary: &mut Summary, visit: &mut dyn FnMut(&str, &mut F
             shape.visit(&mut |key, figure| visit(&path("mappings", name, metric, key), figure));
         }
     }
+    account(summary, visit);
+}
+
+fn account(summary: &mut Summary, visit: &mut dyn FnMut(&str, &mut Figure)) {
+    for (metric, shape) in summary.account.metrics() {
+        shape.visit(&mut |_, figure| visit(&format!("account.{metric}"), figure));
+    }
+    summary.cost.visit(visit);
 }
 
 fn path(section: &str, subject: &str, metric: &str, key: &str) -> String {
@@ -257,6 +273,11 @@ mod tests {
                     leaves(&format!("{prefix}.{key}"), value, found);
                 }
             }
+            serde_json::Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    leaves(&format!("{prefix}.{index}"), value, found);
+                }
+            }
             serde_json::Value::Number(_) | serde_json::Value::Null => {
                 found.push(prefix.to_owned());
             }
@@ -272,6 +293,8 @@ mod tests {
         let mut expected = Vec::new();
         leaves("functions", &document["functions"], &mut expected);
         leaves("mappings", &document["mappings"], &mut expected);
+        leaves("account", &document["account"], &mut expected);
+        leaves("cost", &document["cost"], &mut expected);
         let mut visited = Vec::new();
         for_each_figure(&mut summary, &mut |path, _| visited.push(path.to_owned()));
         assert_eq!(visited, expected);

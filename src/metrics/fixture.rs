@@ -2,10 +2,11 @@
 //! function fails, and a queue that drains. Only arithmetic, so that snapshots hold everywhere.
 
 use super::{
-    AsyncConditions, AsyncRow, AsyncSummary, Backlog, DeadLetterReason, DeadLetterReasons,
-    DeadLetters, DestinationDeliveries, EngineSummary, Figure, FunctionRow, FunctionSeries,
-    FunctionSummary, GateResult, MappingRow, MappingSeries, MappingSummary, MeanMax, Percentiles,
-    Series, ShardSeries, Summary, ThrottleReasons,
+    AccountRow, AccountSummary, AsyncConditions, AsyncRow, AsyncSummary, Backlog, CostLine,
+    CostSummary, DeadLetterReason, DeadLetterReasons, DeadLetters, DestinationDeliveries,
+    EngineSummary, Figure, FunctionRow, FunctionSeries, FunctionSummary, GateResult, MappingRow,
+    MappingSeries, MappingSummary, MeanMax, Percentiles, Series, ShardSeries, Summary,
+    ThrottleReasons,
 };
 use crate::engine::Span;
 
@@ -78,6 +79,11 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
             provisioned_mean: 0.0,
             provisioned_max: 0,
             allocated_mean: 0.0,
+            utilization_max: 0.0,
+            calls: requests as u64,
+            answered: run as u64,
+            abandoned: refused as u64,
+            client_retries: 0,
             latency_p50: warm,
             latency_p95: 300.0 + noise.next() * 20.0 + cold_share * 2_000.0,
             latency_p99: 600.0 + noise.next() * 90.0 + cold_share * 6_000.0,
@@ -87,6 +93,7 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
         name: "checkout".to_owned(),
         concurrency_limit: 800,
         rows: rows.collect(),
+        minutes: Vec::new(),
         asynchronous: Vec::new(),
     }
 }
@@ -116,7 +123,64 @@ fn resize(noise: &mut Noise) -> FunctionSeries {
         name: "resize".to_owned(),
         concurrency_limit: 2_200,
         rows: rows.collect(),
+        minutes: Vec::new(),
         asynchronous: pictures(),
+    }
+}
+
+/// The account as the sum of its functions, of which one has a reservation of 800.
+fn account(functions: &[FunctionSeries]) -> Vec<AccountRow> {
+    (0..SECONDS as usize)
+        .map(|second| {
+            let busy = |function: &FunctionSeries| function.rows[second].concurrency_max;
+            AccountRow {
+                concurrent_max: functions.iter().map(busy).sum(),
+                unreserved_max: busy(&functions[1]),
+                claimed_max: 800 + busy(&functions[1]),
+            }
+        })
+        .collect()
+}
+
+fn cost() -> CostSummary {
+    let line = |subject: &str, item: &str, unit: &str, price: &str, amounts: [f64; 3]| CostLine {
+        subject: subject.to_owned(),
+        item: item.to_owned(),
+        unit: unit.to_owned(),
+        unit_price: price.to_owned(),
+        quantity: Figure::new(amounts[0], 6),
+        amount: Figure::new(amounts[1], 6),
+        per_month: Figure::new(amounts[2], 6),
+        explanation: "invocations, function errors included".to_owned(),
+    };
+    CostSummary {
+        region: "us-east-1".to_owned(),
+        prices_of: "2026-02-01".to_owned(),
+        lines: vec![
+            line(
+                "checkout",
+                "Requests",
+                "million requests",
+                "0.20",
+                [6.021_44, 1.204_288, 1_883.85],
+            ),
+            line(
+                "checkout",
+                "Duration",
+                "GB-s",
+                "0.0000166667",
+                [307_996.6, 5.133_287, 8_029.93],
+            ),
+            line(
+                "resize",
+                "Provisioned concurrency",
+                "GB-s",
+                "0.0000041667",
+                [0.0; 3],
+            ),
+        ],
+        total_usd: Figure::new(6.337_575, 6),
+        total_usd_per_month: Figure::new(9_913.78, 6),
     }
 }
 
@@ -215,6 +279,7 @@ fn clicks(noise: &mut Noise) -> MappingSeries {
     };
     MappingSeries {
         name: "clicks-to-checkout".to_owned(),
+        function: "checkout".to_owned(),
         stream: true,
         kafka: false,
         in_flight_limit: 0,
@@ -264,6 +329,7 @@ fn jobs(noise: &mut Noise) -> MappingSeries {
     });
     MappingSeries {
         name: "jobs-to-resize".to_owned(),
+        function: "resize".to_owned(),
         stream: false,
         in_flight_limit: 120_000,
         rows: rows.collect(),
@@ -419,10 +485,14 @@ fn mapping_summary(series: &MappingSeries) -> MappingSummary {
 /// Half an hour with a fault, throttles, two functions and two mappings, in bins of a second.
 pub(crate) fn flash_sale() -> (Summary, Series) {
     let noise = &mut Noise(7);
+    let functions = vec![checkout(noise), resize(noise)];
     let series = Series {
         bin: Span::from_secs(1),
         warm_up: Span::from_secs(120),
-        functions: vec![checkout(noise), resize(noise)],
+        start: Span::from_secs(1_767_571_200),
+        account: account(&functions),
+        account_limit: 3_000,
+        functions,
         mappings: vec![clicks(noise), jobs(noise)],
         faults: vec![(
             "function_errors of checkout".to_owned(),
@@ -469,6 +539,12 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
             .iter()
             .map(|one| (one.name.clone(), mapping_summary(one)))
             .collect(),
+        account: AccountSummary {
+            concurrent_executions: Figure::count(806),
+            unreserved_concurrent_executions: Figure::count(7),
+            claimed_account_concurrency: Figure::count(807),
+        },
+        cost: cost(),
         gates: vec![
             gate("checkout.Throttles", "Sum", "<= 0", throttles, false),
             gate("checkout.Latency", "p99", "<= 750", 640.1, true),
@@ -492,6 +568,7 @@ pub(crate) fn short(rows: usize) -> (Summary, Series) {
         function.rows.truncate(rows);
         function.asynchronous.truncate(rows);
     }
+    series.account.truncate(rows);
     for mapping in &mut series.mappings {
         mapping.rows.truncate(rows);
         for shard in &mut mapping.shards {

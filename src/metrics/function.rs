@@ -1,7 +1,10 @@
 //! Folds what happens to one function into its series and its summary.
 
 use super::histogram::{Histogram, quantiles_of};
-use super::{Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles, ThrottleReasons};
+use super::{
+    Billed, DurationMinute, Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles,
+    ThrottleReasons,
+};
 use crate::engine::lambda::ThrottleReason;
 use crate::engine::{Span, Time};
 
@@ -19,6 +22,27 @@ pub struct FunctionRecorder {
     running: Gauge,
     provisioned: Gauge,
     allocated: Gauge,
+    utilization: Utilization,
+    minute: Minute,
+    minutes: Vec<DurationMinute>,
+    /// Sum of the ends of leases minus that of their beginnings, in nanoseconds and modulo 2^64.
+    leased: u64,
+}
+
+/// The largest share of provisioned concurrency that was in use.
+#[derive(Clone, Copy, Debug, Default)]
+struct Utilization {
+    /// In the bin.
+    bin: Provisioned,
+    /// Over the measured part, 0 to 1.
+    max: f64,
+}
+
+/// Durations of the present minute.
+#[derive(Debug, Default)]
+struct Minute {
+    /// Of invocations that are in none of the bins' histograms.
+    durations: Histogram,
 }
 
 /// Provisioned concurrency of a function over all of its aliases.
@@ -38,6 +62,11 @@ struct Totals {
     throttles: [u64; 5],
     cold_starts: u64,
     client_retries: u64,
+    calls: u64,
+    answered: u64,
+    abandoned: u64,
+    client_timeouts: u64,
+    billed: Billed,
     provisioned: u64,
     spillover: u64,
     scalings_refused: u64,
@@ -74,6 +103,8 @@ struct Gauge {
     bin_max: u32,
     area: u128,
     max: u32,
+    /// The area before the measured part.
+    before: u128,
 }
 
 impl Gauge {
@@ -104,8 +135,38 @@ impl Gauge {
     }
 
     fn restart(&mut self) {
+        self.before += self.area;
         self.area = 0;
         self.max = self.value;
+    }
+}
+
+impl Utilization {
+    /// The larger of two shares of what is allocated, without dividing.
+    fn raise(&mut self, level: Provisioned) {
+        let product = |used: u32, allocated: u32| u64::from(used) * u64::from(allocated);
+        let grows =
+            product(level.used, self.bin.allocated) > product(self.bin.used, level.allocated);
+        if level.allocated > 0 && (grows || self.bin.allocated == 0) {
+            self.bin = level;
+        }
+    }
+
+    /// The largest share of the bin; the next one begins with `used` of `allocated`.
+    fn roll(&mut self, used: u32, allocated: u32) -> f64 {
+        let Provisioned {
+            used: most,
+            allocated: of,
+        } = self.bin;
+        self.bin = Provisioned { used, allocated };
+        // More are in use than allocated while a decrease waits for those at work.
+        let share = if of > 0 {
+            (f64::from(most) / f64::from(of)).min(1.0)
+        } else {
+            0.0
+        };
+        self.max = self.max.max(share);
+        share
     }
 }
 
@@ -116,24 +177,55 @@ impl FunctionRecorder {
         self.bin.invocations += 1;
         self.bin.errors += u64::from(started.failed);
         self.bin.provisioned_invocations += u64::from(started.is_provisioned);
+        self.total.billed.add(started);
         self.total.timeouts += u64::from(started.timed_out);
         if started.init.is_none() && started.waited == Span::ZERO {
             self.plain.record(started.duration.as_nanos());
         } else {
-            self.started_late(started);
+            let init = started.init.unwrap_or(Span::ZERO);
+            self.started_late(started, started.waited + init + started.duration);
         }
     }
 
+    /// An invocation begins whose caller will stop waiting for it after `patience`.
     #[cold]
-    fn started_late(&mut self, started: &Started) {
-        let init = started.init.unwrap_or(Span::ZERO);
-        if started.init.is_some() {
+    pub fn started_in_vain(&mut self, started: &Started, patience: Span) {
+        self.bin.invocations += 1;
+        self.bin.errors += u64::from(started.failed);
+        self.bin.provisioned_invocations += u64::from(started.is_provisioned);
+        self.total.billed.add(started);
+        self.total.timeouts += u64::from(started.timed_out);
+        self.total.client_timeouts += 1;
+        self.started_late(started, started.waited + patience);
+    }
+
+    #[cold]
+    fn started_late(&mut self, started: &Started, latency: Span) {
+        if let Some(init) = started.init {
             self.bin.cold_starts += 1;
             self.total.init.record(init.as_nanos());
         }
-        self.total.duration.record(started.duration.as_nanos());
-        let latency = started.waited + init + started.duration;
+        let duration = started.duration.as_nanos();
+        self.total.duration.record(duration);
+        self.minute.durations.record(duration);
         self.other.record(latency.as_nanos());
+    }
+
+    /// A caller makes a call's first attempt, or a further one.
+    #[inline]
+    pub fn attempted(&mut self, is_first: bool) {
+        self.bin.calls += u64::from(is_first);
+    }
+
+    /// A call is answered in time and without an error.
+    #[inline]
+    pub fn answered(&mut self) {
+        self.bin.answered += 1;
+    }
+
+    /// A caller gives a call up.
+    pub fn abandoned(&mut self) {
+        self.bin.abandoned += 1;
     }
 
     /// A request was refused.
@@ -144,7 +236,7 @@ impl FunctionRecorder {
 
     /// A caller tries again.
     pub fn client_retry(&mut self) {
-        self.total.client_retries += 1;
+        self.bin.client_retries += 1;
     }
 
     /// A request to an alias found its provisioned concurrency busy, and runs without it.
@@ -161,12 +253,36 @@ impl FunctionRecorder {
     pub fn provisioned(&mut self, now: Time, level: Provisioned) {
         self.provisioned.set(now, level.used);
         self.allocated.set(now, level.allocated);
+        self.utilization.raise(level);
     }
 
-    /// The number of busy environments changed.
+    /// A lease begins, after which `running` environments are busy.
     #[inline]
-    pub fn running(&mut self, now: Time, running: u32) {
+    pub fn occupied(&mut self, now: Time, running: u32) {
+        self.leased = self.leased.wrapping_sub(now.as_nanos());
         self.running.set(now, running);
+    }
+
+    /// A lease ends, after which `running` environments are busy.
+    #[inline]
+    pub fn freed(&mut self, now: Time, running: u32) {
+        self.leased = self.leased.wrapping_add(now.as_nanos());
+        self.running.set(now, running);
+    }
+
+    /// Little's law without its averages: the area under the curve of busy environments is the sum of the times for
+    /// which leases lasted, those that last at `now` included. Call it right after a roll.
+    ///
+    /// # Panics
+    /// When it is not, to the nanosecond: then some environment was counted busy that was not, or the other way round.
+    pub fn check_little(&self, now: Time) {
+        let area = (self.running.before + self.running.area) as u64;
+        let last = u64::from(self.running.value).wrapping_mul(now.as_nanos());
+        let leased = self.leased.wrapping_add(last);
+        assert_eq!(
+            area, leased,
+            "the area under the busy environments is not the leases' time"
+        );
     }
 
     /// Closes the bin that began `length` before `now`; `environments` are alive at its end.
@@ -186,12 +302,22 @@ impl FunctionRecorder {
             provisioned_mean: provisioned as f64 / nanos as f64,
             provisioned_max,
             allocated_mean: allocated as f64 / nanos as f64,
+            utilization_max: self
+                .utilization
+                .roll(self.provisioned.value, self.allocated.value),
             latency_p50,
             latency_p95,
             latency_p99,
             ..self.bin
         };
         self.rows.push(row);
+        self.minute.durations.merge(&self.plain);
+        if now
+            .as_nanos()
+            .is_multiple_of(Span::from_secs(60).as_nanos())
+        {
+            self.close_minute();
+        }
         self.fold(&row);
         self.bin = FunctionRow::default();
     }
@@ -201,6 +327,10 @@ impl FunctionRecorder {
         total.invocations += row.invocations;
         total.errors += row.errors;
         total.cold_starts += row.cold_starts;
+        total.calls += row.calls;
+        total.answered += row.answered;
+        total.abandoned += row.abandoned;
+        total.client_retries += row.client_retries;
         total.provisioned += row.provisioned_invocations;
         total.spillover += row.spillover_invocations;
         total.environments = total.environments.max(row.environments);
@@ -220,6 +350,30 @@ impl FunctionRecorder {
         self.running.restart();
         self.provisioned.restart();
         self.allocated.restart();
+        self.utilization.max = 0.0;
+    }
+
+    fn close_minute(&mut self) {
+        self.minutes
+            .push(DurationMinute::of(&self.minute.durations));
+        self.minute.durations.clear();
+    }
+
+    /// The durations of each minute so far, the last one as far as it got.
+    pub fn take_minutes(&mut self) -> Vec<DurationMinute> {
+        if self.minute.durations.count() > 0 {
+            self.close_minute();
+        }
+        std::mem::take(&mut self.minutes)
+    }
+
+    /// What is billed since the warm-up.
+    pub fn billed(&self) -> Billed {
+        Billed {
+            invocations: self.total.invocations,
+            allocated_nanos: self.allocated.area,
+            ..self.total.billed
+        }
     }
 
     /// The series so far.
@@ -239,6 +393,7 @@ impl FunctionRecorder {
         let total = &self.total;
         let nanos = measured.as_nanos().max(1) as f64;
         let share = |part: u64| part as f64 / total.invocations.max(1) as f64;
+        let of_calls = |part: u64| part as f64 / total.calls.max(1) as f64;
         let [account, reserved, rate, reserved_rate, caller] = total.throttles.map(Figure::count);
         let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
         FunctionSummary {
@@ -256,14 +411,23 @@ impl FunctionRecorder {
             cold_starts: Figure::count(total.cold_starts),
             cold_start_share: Figure::new(share(total.cold_starts), 6),
             client_retries: Figure::count(total.client_retries),
+            calls: Figure::count(total.calls),
+            calls_answered: Figure::count(total.answered),
+            calls_answered_share: Figure::new(of_calls(total.answered), 6),
+            calls_abandoned: Figure::count(total.abandoned),
+            client_timeouts: Figure::count(total.client_timeouts),
+            attempts_per_call: Figure::new(of_calls(total.calls + total.client_retries), 4),
             provisioned_concurrency_invocations: Figure::count(total.provisioned),
             provisioned_concurrency_spillover_invocations: Figure::count(total.spillover),
             provisioned_concurrent_executions: self.provisioned.mean_max(nanos),
             allocated_provisioned_concurrent_executions: self.allocated.mean_max(nanos),
-            provisioned_concurrency_utilization: Figure::new(
-                self.provisioned.area as f64 / self.allocated.area.max(1) as f64,
-                4,
-            ),
+            provisioned_concurrency_utilization: MeanMax {
+                mean: Figure::new(
+                    self.provisioned.area as f64 / self.allocated.area.max(1) as f64,
+                    4,
+                ),
+                max: Figure::new(self.utilization.max, 4),
+            },
             scalings_refused: Figure::count(total.scalings_refused),
             duration: Percentiles::of_nanos(&total.duration),
             latency: Percentiles::of_nanos(&total.latency),

@@ -62,6 +62,7 @@ impl Metric<'_> {
         match self {
             Self::Total(_) => &[Sum],
             Self::Level(_) => &[Average],
+            Self::Largest(_) => &[Maximum],
             Self::Distribution(_) => &[Average, Maximum, P50, P90, P95, P99, P999],
             Self::MeanMax(_) => &[Average, Maximum],
             Self::Backlog(_) => &[Maximum, End],
@@ -73,6 +74,7 @@ impl Metric<'_> {
             (Self::Total(figure), Statistic::Sum) | (Self::Level(figure), Statistic::Average) => {
                 Some(**figure)
             }
+            (Self::Largest(figure), Statistic::Maximum) => Some(**figure),
             (Self::Distribution(parts), statistic) => percentile(parts, statistic),
             (Self::MeanMax(parts), Statistic::Average) => Some(parts.mean),
             (Self::MeanMax(parts), Statistic::Maximum) => Some(parts.max),
@@ -120,12 +122,16 @@ pub fn lookup(summary: &Summary, metric: &str, statistic: &str) -> Option<f64> {
         .functions
         .iter()
         .find_map(|(name, function)| pick(&function.clone().metrics(), of(name)?, statistic));
-    functions.or_else(|| {
+    let subjects = functions.or_else(|| {
         summary.mappings.iter().find_map(|(name, mapping)| {
             let mut mapping = mapping.clone();
             mapping.kafka.get_or_insert_with(KafkaFigures::unknown);
             pick(&mapping.metrics(), of(name)?, statistic)
         })
+    });
+    subjects.or_else(|| {
+        let mut account = summary.account.clone();
+        pick(&account.metrics(), of("account")?, statistic)
     })
 }
 
@@ -203,7 +209,7 @@ mod tests {
             summary.functions.iter().map(|(name, _)| name.as_str()),
             summary.mappings.iter().map(|(name, _)| name.as_str()),
         );
-        assert_eq!(names.len(), 2 * 40 + 2 * 52);
+        assert_eq!(names.len(), 2 * 46 + 2 * 52);
         for (metric, statistics) in names {
             for (written, statistic) in Statistic::ALL {
                 assert_eq!(

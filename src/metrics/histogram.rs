@@ -3,8 +3,8 @@
 /// Sub-buckets per power of two, as a power of two: values are known to within 1/256.
 const PRECISION_BITS: u32 = 7;
 const SUB_BUCKETS: usize = 1 << PRECISION_BITS;
-const BUCKETS: usize = (64 - PRECISION_BITS as usize + 1) * SUB_BUCKETS;
-const WORDS: usize = BUCKETS / 64;
+/// Buckets per word of `occupied`.
+const WORD: usize = 64;
 
 /// Counts of non-negative whole values; quantiles are within 0.4 % of the true ones.
 ///
@@ -20,26 +20,18 @@ const WORDS: usize = BUCKETS / 64;
 /// assert_eq!(histogram.max(), 1_000);
 /// assert_eq!(Histogram::default().quantile(0.5), None);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Histogram {
-    counts: Box<[u64]>,
+    /// The word that `occupied` begins with. Values of one kind lie within a few powers of two, and only those take
+    /// memory: a scenario may have ten thousand functions with several histograms each.
+    first: usize,
+    /// A bit per bucket that holds something: bins of few values are merged, read and cleared at their price.
+    occupied: Vec<u64>,
+    /// The buckets of these words.
+    counts: Vec<u64>,
     total: u64,
     sum: u128,
     max: u64,
-    /// A bit per bucket that holds something: bins of few values are merged, read and cleared at their price.
-    occupied: [u64; WORDS],
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self {
-            counts: vec![0; BUCKETS].into(),
-            total: 0,
-            sum: 0,
-            max: 0,
-            occupied: [0; WORDS],
-        }
-    }
 }
 
 impl Histogram {
@@ -53,11 +45,35 @@ impl Histogram {
     #[inline]
     pub fn record_many(&mut self, value: u64, times: u64) {
         let bucket = bucket_of(value);
-        self.counts[bucket] += times;
+        let word = bucket / WORD;
+        let mut index = word.wrapping_sub(self.first);
+        if index >= self.occupied.len() {
+            self.cover(word, word);
+            index = word - self.first;
+        }
+        self.counts[index * WORD + bucket % WORD] += times;
+        self.occupied[index] |= 1 << (bucket % WORD);
         self.total += times;
         self.sum += u128::from(value) * u128::from(times);
         self.max = self.max.max(value);
-        self.occupied[bucket / 64] |= 1 << (bucket % 64);
+    }
+
+    /// Makes room for the words from `from` to `to`, both included.
+    #[cold]
+    fn cover(&mut self, from: usize, to: usize) {
+        if self.occupied.is_empty() {
+            self.first = from;
+        }
+        if from < self.first {
+            let more = self.first - from;
+            self.occupied.splice(..0, std::iter::repeat_n(0, more));
+            let more = more * WORD;
+            self.counts.splice(..0, std::iter::repeat_n(0, more));
+            self.first = from;
+        }
+        let words = self.occupied.len().max(to + 1 - self.first);
+        self.occupied.resize(words, 0);
+        self.counts.resize(words * WORD, 0);
     }
 
     /// Adds everything that `other` counted.
@@ -65,11 +81,16 @@ impl Histogram {
         if other.total == 0 {
             return;
         }
+        let (from, to) = (other.first, other.first + other.occupied.len() - 1);
+        if from < self.first || to >= self.first + self.occupied.len() {
+            self.cover(from, to);
+        }
+        let shift = from - self.first;
         for (word, &bits) in other.occupied.iter().enumerate() {
-            for bucket in buckets(word, bits) {
-                self.counts[bucket] += other.counts[bucket];
+            for bit in ones(bits) {
+                self.counts[(word + shift) * WORD + bit] += other.counts[word * WORD + bit];
             }
-            self.occupied[word] |= bits;
+            self.occupied[word + shift] |= bits;
         }
         self.total += other.total;
         self.sum += other.sum;
@@ -80,14 +101,29 @@ impl Histogram {
     pub fn clear(&mut self) {
         if self.total > 0 {
             for (word, bits) in self.occupied.iter_mut().enumerate() {
-                for bucket in buckets(word, std::mem::take(bits)) {
-                    self.counts[bucket] = 0;
+                for bit in ones(std::mem::take(bits)) {
+                    self.counts[word * WORD + bit] = 0;
                 }
             }
         }
         self.total = 0;
         self.sum = 0;
         self.max = 0;
+    }
+
+    /// The bits of a word, wherever it is.
+    fn word(&self, word: usize) -> u64 {
+        let index = word.wrapping_sub(self.first);
+        self.occupied.get(index).copied().unwrap_or(0)
+    }
+
+    /// The values in a bucket of a word that is covered or not.
+    fn count_in(&self, word: usize, bit: usize) -> u64 {
+        let index = word.wrapping_sub(self.first);
+        if index >= self.occupied.len() {
+            return 0;
+        }
+        self.counts[index * WORD + bit]
     }
 
     /// How many values were counted.
@@ -130,14 +166,16 @@ pub(super) fn quantiles_of<const N: usize>(parts: &[&Histogram], qs: [f64; N]) -
     let mut values = [max; N];
     let mut found = 0;
     let mut seen = 0;
-    for word in 0..WORDS {
-        let bits = parts
-            .iter()
-            .fold(0, |bits, part| bits | part.occupied[word]);
-        for bucket in buckets(word, bits) {
-            seen += parts.iter().map(|part| part.counts[bucket]).sum::<u64>();
+    let used = || parts.iter().filter(|part| part.total > 0);
+    let from = used().map(|part| part.first).min().unwrap_or(0);
+    let to = used().map(|part| part.first + part.occupied.len()).max();
+    for word in from..to.unwrap_or(from) {
+        let bits = parts.iter().fold(0, |bits, part| bits | part.word(word));
+        for bit in ones(bits) {
+            let here = parts.iter().map(|part| part.count_in(word, bit));
+            seen += here.sum::<u64>();
             while found < N && seen >= ranks[found] {
-                values[found] = middle_of(bucket).min(max);
+                values[found] = middle_of(word * WORD + bit).min(max);
                 found += 1;
             }
             if found == N {
@@ -148,13 +186,13 @@ pub(super) fn quantiles_of<const N: usize>(parts: &[&Histogram], qs: [f64; N]) -
     Some(values)
 }
 
-/// The buckets that the set bits of the `word`-th word stand for, in order.
+/// The places of the set bits, in order.
 #[inline]
-fn buckets(word: usize, mut bits: u64) -> impl Iterator<Item = usize> {
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
         bits &= bits - 1;
-        Some(word * 64 + bit)
+        Some(bit)
     })
 }
 
@@ -186,7 +224,6 @@ mod tests {
             [base - 1, base, base + base / 3, base + base / 2]
         })) {
             let bucket = bucket_of(value);
-            assert!(bucket < BUCKETS);
             assert!(bucket >= last);
             last = bucket;
             let middle = middle_of(bucket);
@@ -196,7 +233,10 @@ mod tests {
                 "{value} became {middle}"
             );
         }
-        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+        assert_eq!(
+            bucket_of(u64::MAX),
+            (64 - PRECISION_BITS as usize + 1) * SUB_BUCKETS - 1
+        );
     }
 
     #[test]
@@ -220,5 +260,24 @@ mod tests {
         merged.clear();
         assert_eq!(merged.quantile(0.5), None);
         assert!(merged.counts.iter().all(|&count| count == 0));
+    }
+
+    #[test]
+    fn values_that_are_close_take_little_memory() {
+        let mut histogram = Histogram::default();
+        assert!(histogram.counts.is_empty());
+        for value in 50_000_000..50_001_000 {
+            histogram.record(value);
+        }
+        assert_eq!(histogram.counts.len(), WORD);
+        // Smaller and larger ones come in later, and nothing moves.
+        for value in [u64::MAX, 3, 900_000] {
+            histogram.record(value);
+        }
+        assert_eq!(histogram.count(), 1_003);
+        assert_eq!(histogram.quantile(0.0), Some(3));
+        assert_eq!(histogram.max(), u64::MAX);
+        let middle = histogram.quantile(0.5).expect("there are values");
+        assert!(middle.abs_diff(50_000_500) < 200_000);
     }
 }

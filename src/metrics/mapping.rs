@@ -290,6 +290,7 @@ impl MappingRecorder {
         let (shards, other_shards) = std::mem::take(&mut self.shards).into_series();
         MappingSeries {
             name: name.to_owned(),
+            function: String::new(),
             stream: source.is_stream(),
             kafka: source.is_kafka(),
             in_flight_limit: match source {

@@ -1,7 +1,10 @@
 //! Facts become figures: what the drivers observe, folded into summaries and series.
 
+mod account;
 mod asynchronous;
+mod billed;
 mod combine;
+mod cost;
 mod dead_letters;
 mod figures;
 mod function;
@@ -14,10 +17,13 @@ mod series;
 mod shards;
 mod summary;
 
+pub use account::{AccountRecorder, AccountRow, AccountSummary};
 pub use asynchronous::{
     AsyncConditions, AsyncRecorder, AsyncRow, AsyncSummary, DestinationDeliveries, Told,
 };
+pub use billed::Billed;
 pub use combine::combine;
+pub use cost::{CostLine, CostSummary};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
 pub use function::{FunctionRecorder, Provisioned, Started};
@@ -26,7 +32,9 @@ pub use histogram::Histogram;
 pub use kafka::{GroupEnd, KafkaFigures, KafkaRow};
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
-pub use series::{FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries};
+pub use series::{
+    DurationMinute, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+};
 pub use summary::{
     Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
     MeanMax, Percentiles, Summary, ThrottleReasons,

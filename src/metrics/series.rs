@@ -1,6 +1,6 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{AsyncRow, DeadLetters, KafkaRow};
+use super::{AccountRow, AsyncRow, DeadLetters, Histogram, KafkaRow};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -10,6 +10,12 @@ pub struct Series {
     pub bin: Span,
     /// The part at the beginning that statistics leave out.
     pub warm_up: Span,
+    /// When the run begins on the calendar, since 1970.
+    pub start: Span,
+    /// All functions together.
+    pub account: Vec<AccountRow>,
+    /// Concurrent executions that the account may have.
+    pub account_limit: u32,
     /// One per function, in file order.
     pub functions: Vec<FunctionSeries>,
     /// One per mapping, in file order.
@@ -31,6 +37,39 @@ pub struct FunctionSeries {
     pub rows: Vec<FunctionRow>,
     /// The same bins of its asynchronous events; empty if nobody calls it asynchronously.
     pub asynchronous: Vec<AsyncRow>,
+    /// Durations of invocations that began in minute `i`.
+    pub minutes: Vec<DurationMinute>,
+}
+
+/// Handler times of the invocations that began in one minute, in milliseconds; `NaN` when there were none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the field names are the statistics themselves")]
+pub struct DurationMinute {
+    pub mean: f64,
+    pub max: f64,
+    pub p50: f64,
+    pub p99: f64,
+}
+
+impl DurationMinute {
+    /// Of a histogram of nanoseconds.
+    pub(super) fn of(durations: &Histogram) -> Self {
+        if durations.count() == 0 {
+            return Self {
+                mean: f64::NAN,
+                max: f64::NAN,
+                p50: f64::NAN,
+                p99: f64::NAN,
+            };
+        }
+        let at = |q| durations.quantile(q).unwrap_or(0) as f64 / 1e6;
+        Self {
+            mean: durations.mean() / 1e6,
+            max: durations.max() as f64 / 1e6,
+            p50: at(0.5),
+            p99: at(0.99),
+        }
+    }
 }
 
 /// One bin of a function.
@@ -60,6 +99,16 @@ pub struct FunctionRow {
     pub provisioned_max: u32,
     /// Mean number of allocated provisioned environments over the bin.
     pub allocated_mean: f64,
+    /// Largest share of the allocated provisioned environments that was busy, 0 to 1.
+    pub utilization_max: f64,
+    /// Calls whose first attempt was made in the bin.
+    pub calls: u64,
+    /// Attempts that began and were answered in time and without an error.
+    pub answered: u64,
+    /// Calls that were given up.
+    pub abandoned: u64,
+    /// Further attempts that callers decided to make.
+    pub client_retries: u64,
     /// Latency percentiles of requests that began in the bin, ms; `NaN` when there were none.
     pub latency_p50: f64,
     /// See `latency_p50`.
@@ -73,6 +122,8 @@ pub struct FunctionRow {
 pub struct MappingSeries {
     /// Name of the mapping.
     pub name: String,
+    /// Name of its function.
+    pub function: String,
     /// Whether the source is a stream (then `age_max` is the iterator age) or a queue.
     pub stream: bool,
     /// Whether it reads Kafka, so that its rows have numbers about it.

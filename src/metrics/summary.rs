@@ -1,6 +1,9 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
-use super::{AsyncSummary, DeadLetterReason, DeadLetters, Histogram, KafkaFigures};
+use super::{
+    AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
+    KafkaFigures,
+};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -83,6 +86,10 @@ pub struct Summary {
     /// Mappings, in file order.
     #[serde(serialize_with = "as_map")]
     pub mappings: Vec<(String, MappingSummary)>,
+    /// All functions together.
+    pub account: AccountSummary,
+    /// What it costs.
+    pub cost: CostSummary,
     /// Results of the thresholds.
     pub gates: Vec<GateResult>,
     /// The simulator's own work.
@@ -161,6 +168,18 @@ pub struct FunctionSummary {
     pub cold_start_share: Figure,
     /// Retries that callers made.
     pub client_retries: Figure,
+    /// Calls that callers made, however many attempts each took.
+    pub calls: Figure,
+    /// Calls that were answered in time and without an error: the goodput. Those that are under way at the end count.
+    pub calls_answered: Figure,
+    /// The same as a share of all calls, 0 to 1.
+    pub calls_answered_share: Figure,
+    /// Calls that were given up: refused, failed or too slow at their last attempt.
+    pub calls_abandoned: Figure,
+    /// Attempts whose caller stopped waiting before the function returned.
+    pub client_timeouts: Figure,
+    /// Attempts by call.
+    pub attempts_per_call: Figure,
     /// Invocations on provisioned concurrency.
     pub provisioned_concurrency_invocations: Figure,
     /// Invocations of an alias beside its provisioned concurrency.
@@ -169,8 +188,8 @@ pub struct FunctionSummary {
     pub provisioned_concurrent_executions: MeanMax,
     /// Provisioned environments that serve requests.
     pub allocated_provisioned_concurrent_executions: MeanMax,
-    /// Busy provisioned environments as a share of the allocated ones over the whole time, 0 to 1.
-    pub provisioned_concurrency_utilization: Figure,
+    /// Busy provisioned environments as a share of the allocated ones, 0 to 1: over the whole time, and at most.
+    pub provisioned_concurrency_utilization: MeanMax,
     /// Times that autoscaling asked for more provisioned concurrency than the account or the reservation allows.
     pub scalings_refused: Figure,
     /// Handler time, ms.

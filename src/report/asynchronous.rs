@@ -98,9 +98,9 @@ pub(super) fn charts(series: &Series, rows: &[AsyncRow]) -> Vec<Chart> {
     let ends = vec![
         draft.noisy_rate("received", Colour::Sky, |row| row.received),
         draft.noisy_rate("success", Colour::Green, |row| row.succeeded),
-        draft.rate("retries", Colour::Orange, |row| row.retries),
-        draft.rate("dropped", Colour::Vermilion, |row| row.dropped),
-        draft.rate("dropped, nobody told", Colour::Purple, |row| row.lost),
+        draft.noisy_rate("retries", Colour::Orange, |row| row.retries),
+        draft.noisy_rate("dropped", Colour::Vermilion, |row| row.dropped),
+        draft.noisy_rate("dropped, nobody told", Colour::Purple, |row| row.lost),
     ];
     const NONE: &str = "No asynchronous events in this run";
     vec![
@@ -110,8 +110,7 @@ pub(super) fn charts(series: &Series, rows: &[AsyncRow]) -> Vec<Chart> {
             .filled(),
         draft
             .chart("Age of events when invoked", Axis::Time, ages)
-            .or_empty("No event ever waited")
-            .log_if_wide(),
+            .or_empty("No event ever waited"),
         draft
             .chart("Asynchronous events", Axis::Rate("events"), ends)
             .or_empty(NONE),

@@ -1,12 +1,14 @@
 //! Which charts a run gets, and the lines in them.
 
+mod callers;
 mod kafka;
 
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
 use super::{asynchronous, numbers, sample};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
-    DeadLetterReason, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
+    DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
+    Series, ShardSeries,
 };
 
 /// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
@@ -26,10 +28,17 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// The charts of every function and mapping, in file order.
-pub(super) fn subjects(series: &Series) -> Vec<Subject> {
-    let functions = series.functions.iter().map(|one| function(series, one));
+pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> Vec<Subject> {
+    // Both lists are in file order, so that one walk finds the series of those that are shown.
+    let mut names = shown.iter().map(|(name, _)| name).peekable();
+    let functions = series
+        .functions
+        .iter()
+        .filter(|one| names.next_if(|name| **name == one.name).is_some());
+    let functions = functions.map(|one| function(series, one));
     let mappings = series.mappings.iter().map(|one| mapping(series, one));
     functions
+        .chain(callers::account(series))
         .chain(mappings)
         .filter(|subject| subject.charts.iter().any(|chart| chart.end_s > 0.0))
         .collect()
@@ -193,7 +202,7 @@ impl Chart {
         self
     }
 
-    pub(super) fn log_if_wide(mut self) -> Self {
+    fn log_if_wide(mut self) -> Self {
         let values = self.lines.iter().flat_map(|line| &line.points);
         let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
         let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {
@@ -224,6 +233,9 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     if function.rows.iter().any(|row| row.allocated_mean > 0.0) {
         charts.insert(3, provisioned(&draft));
     }
+    if function.rows.iter().any(|row| row.client_retries > 0) {
+        charts.insert(1, callers::calls(&draft));
+    }
     charts.extend(asynchronous::charts(series, &function.asynchronous));
     Subject {
         name: function.name.clone(),
@@ -232,16 +244,23 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     }
 }
 
-/// Provisioned against used, and what ran beside it.
+/// Provisioned against used, and what ran beside it: the picture by which the developer guide explains scaling.
 fn provisioned(draft: &Draft<'_, FunctionRow>) -> Chart {
     let lines = vec![
-        draft.line("provisioned", Colour::Green, At::Middle, |row| {
-            row.allocated_mean
+        draft.line("function instances", Colour::Sky, At::End, |row| {
+            f64::from(row.environments)
         }),
-        draft.noisy("provisioned, in use", Colour::Blue, |row| {
+        draft.line(
+            "provisioned concurrency",
+            Colour::Green,
+            At::Middle,
+            |row| row.allocated_mean,
+        ),
+        draft.noisy("open requests", Colour::Blue, |row| row.concurrency_mean),
+        draft.noisy("of these on provisioned", Colour::Purple, |row| {
             row.provisioned_mean
         }),
-        draft.noisy("on demand, in use", Colour::Orange, |row| {
+        draft.noisy("of these on standard", Colour::Orange, |row| {
             (row.concurrency_mean - row.provisioned_mean).max(0.0)
         }),
     ];

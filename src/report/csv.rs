@@ -8,13 +8,16 @@
 use std::fmt::Write as _;
 
 use crate::engine::Span;
-use crate::metrics::{AsyncRow, DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series};
+use crate::metrics::{
+    AccountRow, AsyncRow, DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series,
+};
 
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
 const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserved_concurrent,throttles_rate,\
     throttles_reserved_rate,throttles_caller,cold_starts,concurrency_mean,concurrency_max,environments,\
     provisioned_invocations,spillover_invocations,provisioned_mean,provisioned_max,allocated_mean,\
-    latency_p50_ms,latency_p95_ms,latency_p99_ms";
+    latency_p50_ms,latency_p95_ms,latency_p99_ms,provisioned_utilization_max,calls,answered,abandoned,client_retries,\
+    unreserved_max,claimed_max";
 const ASYNC: &str = "async_received,async_invoked,async_succeeded,async_dropped,async_lost,async_retries,\
     async_duplicates,async_delivered,async_delivery_failures,async_dead_lettered,async_dead_letter_errors,\
     async_backlog,async_age_mean_ms,async_age_max_ms";
@@ -53,6 +56,16 @@ pub(super) fn render(series: &Series) -> String {
             text.push_str(&blank(MAPPING));
             text.push('\n');
         }
+    }
+    // One function by itself is the account.
+    let account = series.account.iter().enumerate();
+    for (index, row) in account.filter(|_| series.functions.len() > 1) {
+        let limit = series.account_limit;
+        common(&mut text, series.bin, index, "account", "account", limit);
+        account_row(&mut text, *row);
+        text.push_str(&blank(ASYNC));
+        text.push_str(&blank(MAPPING));
+        text.push('\n');
     }
     for mapping in &series.mappings {
         for (index, row) in mapping.rows.iter().enumerate() {
@@ -150,6 +163,25 @@ fn function_row(text: &mut String, row: &FunctionRow) {
     for latency in [row.latency_p50, row.latency_p95, row.latency_p99] {
         number(text, latency);
     }
+    number(text, row.utilization_max);
+    for count in [row.calls, row.answered, row.abandoned, row.client_retries] {
+        let _ = write!(text, ",{count}");
+    }
+    // Only the account has these.
+    text.push_str(",,");
+}
+
+/// The account has a function's `concurrency_max`, and two columns of its own.
+fn account_row(text: &mut String, row: AccountRow) {
+    let before = FUNCTION
+        .split(',')
+        .take_while(|name| *name != "concurrency_max")
+        .count();
+    let all = FUNCTION.split(',').count();
+    text.push_str(&",".repeat(before));
+    let _ = write!(text, ",{}", row.concurrent_max);
+    text.push_str(&",".repeat(all - before - 3));
+    let _ = write!(text, ",{},{}", row.unreserved_max, row.claimed_max);
 }
 
 fn async_row(text: &mut String, row: &AsyncRow) {

@@ -24,8 +24,10 @@ pub(super) fn render(view: &View) -> String {
         ("Functions", &view.functions),
         ("Throttles by reason", &view.throttles),
         ("Asynchronous events", &view.asynchronous),
+        ("Account", &view.account),
         ("Mappings", &view.mappings),
         ("Dead-lettered by reason", &view.dead_letters),
+        ("Cost", &view.cost),
     ] {
         if let Some(table) = table {
             let _ = writeln!(

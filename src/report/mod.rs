@@ -6,6 +6,8 @@
 mod asynchronous;
 mod axis;
 mod charts;
+mod cloudwatch;
+mod cost;
 mod csv;
 mod html;
 mod json;
@@ -72,6 +74,11 @@ pub fn csv(series: &Series) -> String {
     csv::render(series)
 }
 
+/// One-minute points as CloudWatch keeps them: `metrics.csv`. A minute without anything to tell has no point.
+pub fn cloudwatch(series: &Series) -> String {
+    cloudwatch::render(series)
+}
+
 /// A page with tables and charts that needs nothing beside itself: `report.html`.
 ///
 /// Only its `<footer>` differs between two runs of one scenario and seed.
@@ -91,7 +98,7 @@ pub fn prepare(dir: &Path) -> Result<(), ReportError> {
     fs::remove_file(&probe).map_err(at(&probe))
 }
 
-/// Writes `summary.json`, `series.csv` and `report.html` to `dir`, each whole or not at all.
+/// Writes `summary.json`, `series.csv`, `metrics.csv` and `report.html` to `dir`, each whole or not at all.
 ///
 /// # Errors
 ///
@@ -100,11 +107,12 @@ pub fn write_all(
     dir: &Path,
     summary: &Summary,
     series: &Series,
-) -> Result<[PathBuf; 3], ReportError> {
+) -> Result<[PathBuf; 4], ReportError> {
     fs::create_dir_all(dir).map_err(at(dir))?;
     Ok([
         write(dir, "summary.json", &json(summary))?,
         write(dir, "series.csv", &csv(series))?,
+        write(dir, "metrics.csv", &cloudwatch(series))?,
         write(dir, "report.html", &html(summary, series))?,
     ])
 }

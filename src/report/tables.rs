@@ -2,7 +2,9 @@
 
 use super::numbers;
 use super::view::{Cell, Column, Table, Tone};
-use crate::metrics::{Figure, FunctionSummary, GateResult, KafkaFigures, MappingSummary};
+use crate::metrics::{
+    AccountSummary, Figure, FunctionSummary, GateResult, KafkaFigures, MappingSummary,
+};
 
 /// A column and how to fill it; `optional` columns go when all their cells are faint.
 pub(super) struct Spec<T> {
@@ -45,13 +47,14 @@ pub(super) const fn may<T>(
 /// Every function with everything about its requests, times and environments.
 pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table> {
     const REQUESTS: &str = "Requests";
+    const CALLS: &str = "Calls";
     const LATENCY: &str = "Latency";
     const HANDLER: &str = "Handler";
     const INIT: &str = "Initialisation";
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
     const PROVISIONED: &str = "Provisioned concurrency";
-    let specs: [Spec<FunctionSummary>; 33] = [
+    let specs: [Spec<FunctionSummary>; 38] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
@@ -65,6 +68,18 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         may(REQUESTS, "cold", 4, |f| count(f.cold_starts)),
         may(REQUESTS, "cold %", 3, |f| percent(f.cold_start_share)),
         may(REQUESTS, "retries", 8, |f| count(f.client_retries)),
+        may(CALLS, "answered", 5, |f| told(f, count(f.calls_answered))),
+        may(CALLS, "answered %", 3, |f| {
+            told(f, percent(f.calls_answered_share))
+        }),
+        may(CALLS, "given up", 2, |f| told(f, bad(f.calls_abandoned))),
+        may(CALLS, "too slow", 6, |f| bad(f.client_timeouts)),
+        may(CALLS, "attempts each", 6, |f| {
+            told(
+                f,
+                figure(f.attempts_per_call, |each| numbers::trimmed(each, 2)),
+            )
+        }),
         must(LATENCY, "p50", 1, |f| millis(f.latency.p50)),
         must(LATENCY, "p90", 7, |f| millis(f.latency.p90)),
         must(LATENCY, "p95", 3, |f| millis(f.latency.p95)),
@@ -97,7 +112,7 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
             count(f.allocated_provisioned_concurrent_executions.max)
         }),
         may(PROVISIONED, "used %", 6, |f| {
-            percent(f.provisioned_concurrency_utilization)
+            percent(f.provisioned_concurrency_utilization.mean)
         }),
         may(PROVISIONED, "refused", 7, |f| bad(f.scalings_refused)),
         may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
@@ -107,6 +122,35 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         }),
     ];
     table("Functions", "function", &specs, functions)
+}
+
+/// Where callers neither wait in vain nor try again, their calls are the requests, and nothing more is to be told.
+fn told(function: &FunctionSummary, cell: Cell) -> Cell {
+    if function.client_retries.value + function.client_timeouts.value > 0.0 {
+        cell
+    } else {
+        Cell::default().toned(Tone::Faint)
+    }
+}
+
+/// All functions together, where there are several.
+pub(super) fn account(account: &AccountSummary) -> Option<Table> {
+    const LARGEST: &str = "Concurrency, largest";
+    let specs: [Spec<AccountSummary>; 3] = [
+        must(LARGEST, "busy", 0, |a| count(a.concurrent_executions)),
+        must(LARGEST, "unreserved", 1, |a| {
+            count(a.unreserved_concurrent_executions)
+        }),
+        must(LARGEST, "claimed", 1, |a| {
+            count(a.claimed_account_concurrency)
+        }),
+    ];
+    table(
+        "Account",
+        "account",
+        &specs,
+        &[("all functions".to_owned(), account.clone())],
+    )
 }
 
 /// Every mapping: what went in, what came out, what was given up, and how late.
@@ -416,7 +460,7 @@ pub(super) fn table<T>(
 }
 
 /// A figure with its spread, both formatted alike.
-fn figure(figure: Figure, show: impl Fn(f64) -> String) -> Cell {
+pub(super) fn figure(figure: Figure, show: impl Fn(f64) -> String) -> Cell {
     let silent = !figure.value.is_finite() || figure.value == 0.0;
     Cell {
         text: show(figure.value),

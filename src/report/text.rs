@@ -26,8 +26,10 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
         &view.functions,
         &view.throttles,
         &view.asynchronous,
+        &view.account,
         &view.mappings,
         &view.dead_letters,
+        &view.cost,
         &view.gates,
     ];
     for table in tables.into_iter().flatten() {

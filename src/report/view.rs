@@ -1,7 +1,7 @@
 //! What a report says, as plain data: renderers only format it.
 
-use super::{asynchronous, charts, numbers, tables};
-use crate::metrics::{EngineSummary, Series, Summary};
+use super::{asynchronous, charts, cost, numbers, tables};
+use crate::metrics::{EngineSummary, FunctionSummary, Series, Summary};
 use std::borrow::Cow;
 
 /// A whole report.
@@ -17,6 +17,8 @@ pub(super) struct View {
     pub(super) verdict: Option<(String, Tone)>,
     pub(super) functions: Option<Table>,
     pub(super) throttles: Option<Table>,
+    pub(super) account: Option<Table>,
+    pub(super) cost: Option<Table>,
     pub(super) asynchronous: Option<Table>,
     pub(super) mappings: Option<Table>,
     pub(super) dead_letters: Option<Table>,
@@ -160,20 +162,45 @@ pub(super) struct Limit {
 
 /// Prepares everything that any renderer shows.
 pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
+    let functions = most_used(summary);
     View {
         title: summary.scenario.clone(),
         facts: facts(summary, series),
         notes: notes(summary, series),
         gates: tables::gates(&summary.gates),
         verdict: verdict(summary),
-        functions: tables::functions(&summary.functions),
-        throttles: tables::throttles(&summary.functions),
-        asynchronous: asynchronous::table(&summary.functions),
+        functions: tables::functions(&functions),
+        throttles: tables::throttles(&functions),
+        account: (summary.functions.len() > 1)
+            .then(|| tables::account(&summary.account))
+            .flatten(),
+        cost: cost::bill(&summary.cost),
+        asynchronous: asynchronous::table(&functions),
         mappings: tables::mappings(&summary.mappings),
         dead_letters: tables::dead_letters(&summary.mappings),
-        subjects: charts::subjects(series),
+        subjects: charts::subjects(series, &functions),
         speed: speed(&summary.engine),
     }
+}
+
+/// Functions that are shown one by one; a scenario may have thousands.
+const FUNCTIONS_MAX: usize = 40;
+
+/// All functions, or of many those with the most requests, in file order.
+fn most_used(summary: &Summary) -> Cow<'_, [(String, FunctionSummary)]> {
+    let all = &summary.functions;
+    if all.len() <= FUNCTIONS_MAX {
+        return Cow::Borrowed(all);
+    }
+    let requests = |index: &usize| {
+        let (_, function) = &all[*index];
+        function.invocations.value + function.throttles.value
+    };
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|one, other| requests(other).total_cmp(&requests(one)));
+    order.truncate(FUNCTIONS_MAX);
+    order.sort_unstable();
+    order.into_iter().map(|index| all[index].clone()).collect()
 }
 
 fn facts(summary: &Summary, series: &Series) -> Vec<(&'static str, String)> {
@@ -199,6 +226,13 @@ fn notes(summary: &Summary, series: &Series) -> Vec<String> {
     let mut notes = Vec::new();
     if summary.functions.is_empty() && summary.mappings.is_empty() {
         notes.push("The scenario has neither functions nor mappings.".to_owned());
+    }
+    if summary.functions.len() > FUNCTIONS_MAX {
+        notes.push(format!(
+            "{} of {} functions are shown, those with the most requests; all are in the JSON summary.",
+            FUNCTIONS_MAX,
+            numbers::grouped(summary.functions.len() as f64, 0)
+        ));
     }
     if summary.replications > 1 {
         notes.push(format!(

@@ -58,7 +58,7 @@ impl<'t> Line<'t> {
 }
 
 /// The file that a key names.
-fn open(at: At<'_>, cx: &mut Cx) -> Option<SourceText> {
+pub(super) fn open(at: At<'_>, cx: &mut Cx) -> Option<SourceText> {
     let name = text(at, cx)?;
     let path = cx.path(at, name)?;
     match SourceText::read(&path) {

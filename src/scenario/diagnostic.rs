@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 45] = [
+pub const CODES: [&str; 46] = [
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -63,6 +63,7 @@ pub const CODES: [&str; 45] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "provisioned-above-account",
     "provisioned-above-reserved",
     "provisioned-needs-alias",
     "rate-steps-overlap",

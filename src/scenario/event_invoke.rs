@@ -1,10 +1,10 @@
 //! `[function.event_invoke]` and `[function.alias.event_invoke]`: what becomes of asynchronous events.
 
+use super::callers::backoff;
 use super::convert::{duration, ratio, string, whole};
 use super::mapping_keys::{destinations, finding, structure};
 use super::model::EventInvoke;
 use super::read::{At, Cx, Table};
-use super::traffic::backoff;
 use crate::engine::config::EventInvokeParameters;
 use crate::engine::lambda::AsyncTuning;
 

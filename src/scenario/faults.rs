@@ -168,10 +168,18 @@ fn kind(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
 /// The destinations of a mapping, or of a function's asynchronous events.
 fn refused(table: &mut Table<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<FaultKind> {
     let rate = table.req(cx, "rate", "\"100%\"", ratio);
-    if let Some(entry) = table.peek("function")
-        && table.peek("mapping").is_none()
-    {
-        let _ = table.entry("function");
+    if let Some(entry) = table.entry("function") {
+        if let Some(other) = table.entry("mapping") {
+            cx.push(
+                Diagnostic::new(
+                    "conflicting-keys",
+                    "`function` and `mapping` exclude each other",
+                )
+                .at(&other.key_span)
+                .label("this fault is about one of them")
+                .help("write a fault for each"),
+            );
+        }
         let function = traffic::function(entry.into(), cx, subjects.functions);
         return Some(FaultKind::EventDestinationRefuses {
             function: function?,

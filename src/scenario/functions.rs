@@ -5,14 +5,17 @@ use super::convert::{Named, choice, duration, duration_in, integer, name, ratio,
 use super::diagnostic::Diagnostic;
 use super::dist;
 use super::event_invoke::{Owner, event_invoke};
-use super::model::{Dist, Function, Region};
+use super::model::{Architecture, Dist, Function, Region};
 use super::read::{At, Cx, Table};
 use crate::engine::lambda::Reuse;
-use crate::engine::{Ratio, Span, limits};
+use crate::engine::{Ratio, Refill, Span, limits};
 use std::ops::Range;
 
 /// Cold starts of a function that says nothing of them. Ours: between what small and large packages take.
 const INIT_DEFAULT: f64 = 250_000_000.0;
+
+/// Most functions of one template.
+const COPIES_MAX: i64 = 10_000;
 
 pub(crate) const TIMEOUTS: std::ops::RangeInclusive<Span> =
     Span::from_millis(1)..=limits::FUNCTION_TIMEOUT_MAX;
@@ -22,6 +25,7 @@ pub(crate) fn region(root: &mut Table<'_>, cx: &mut Cx) -> Region {
     let mut region = Region {
         account_concurrency: 1_000,
         burst_concurrency: 3_000,
+        growth_refill: Refill::Continuous,
         caller_requests_per_sec: None,
     };
     let Some(mut table) = root.opt(cx, "region", |at, cx| Table::open(at, "[region]", cx)) else {
@@ -32,9 +36,23 @@ pub(crate) fn region(root: &mut Table<'_>, cx: &mut Cx) -> Region {
     region.account_concurrency = account.unwrap_or(region.account_concurrency);
     let burst = table.opt(cx, "burst_concurrency", limit());
     region.burst_concurrency = burst.unwrap_or(region.burst_concurrency);
+    let refill = table.opt(cx, "growth", growth).flatten();
+    region.growth_refill = refill.unwrap_or_default();
     region.caller_requests_per_sec = table.opt(cx, "caller_requests_per_sec", limit());
     table.finish(cx);
     region
+}
+
+/// `growth = { refill = "stepped" }`.
+fn growth(at: At<'_>, cx: &mut Cx) -> Option<Option<Refill>> {
+    let refills = [
+        ("continuous", Refill::Continuous),
+        ("stepped", Refill::Stepped),
+    ];
+    let mut table = Table::open(at, "`growth`", cx)?;
+    let refill = table.opt(cx, "refill", choice(&refills));
+    table.finish(cx);
+    Some(refill)
 }
 
 /// The functions, with the places of their names; a nameless one has an empty name, and is reported.
@@ -46,19 +64,27 @@ pub(crate) fn functions(
 ) -> Vec<(Named, Function)> {
     let mut found = Vec::new();
     let mut reserved = Vec::new();
+    let mut provisioned = Vec::new();
     for table in root.tables(cx, "function", "[[function]]") {
         let span = table.span.clone();
-        let (named, function, reserved_span) = function(table, cx, clock);
+        let (named, function, reserved_span, copies) = function(table, cx, clock);
         if let (Some(share), Some(span)) = (function.reserved_concurrency, reserved_span) {
-            reserved.push((share, span));
+            reserved.push((u64::from(share) * u64::from(copies.unwrap_or(1)), span));
         }
-        found.push((
-            named.unwrap_or(Named {
-                name: String::new(),
-                span,
-            }),
-            function,
-        ));
+        let named = named.unwrap_or(Named {
+            name: String::new(),
+            span,
+        });
+        if function.reserved_concurrency.is_none() {
+            let own = function.aliases.iter();
+            let own = own.map(|alias| u64::from(alias.provisioned_concurrency));
+            let all = own.sum::<u64>() * u64::from(copies.unwrap_or(1));
+            provisioned.push((all, named.span.clone()));
+        }
+        match copies {
+            Some(copies) => found.extend(instances(&named, &function, copies)),
+            None => found.push((named, function)),
+        }
     }
     unique(
         "functions",
@@ -69,6 +95,8 @@ pub(crate) fn functions(
         cx,
     );
     reserved_sum(&reserved, cx, region);
+    let reserved = reserved.iter().map(|(share, _)| share).sum();
+    provisioned_sum(&provisioned, reserved, cx, region);
     found
 }
 
@@ -76,19 +104,25 @@ fn function(
     mut table: Table<'_>,
     cx: &mut Cx,
     clock: WallClock,
-) -> (Option<Named>, Function, Option<Range<usize>>) {
+) -> (Option<Named>, Function, Option<Range<usize>>, Option<u32>) {
     let reuses = [
         ("most-recent", Reuse::MostRecent),
         ("least-recent", Reuse::LeastRecent),
         ("random", Reuse::Random),
     ];
+    let architectures = [("x86_64", Architecture::X86), ("arm64", Architecture::Arm)];
     let named = table.req(cx, "name", "\"checkout\"", name);
+    let copies = table.opt(cx, "count", integer(1..=COPIES_MAX));
     let duration_dist = table.req(cx, "duration", "\"80ms\"", dist::time);
     let reserved = table.entry("reserved_concurrency");
     let function = Function {
         name: named
             .as_ref()
             .map(|named| named.name.clone())
+            .unwrap_or_default(),
+        template: None,
+        architecture: table
+            .opt(cx, "architecture", choice(&architectures))
             .unwrap_or_default(),
         memory_mb: table
             .opt(cx, "memory_mb", integer(MEMORY_MB))
@@ -98,6 +132,7 @@ fn function(
             .unwrap_or(Span::from_secs(3)),
         duration: duration_dist.unwrap_or(Dist::Constant(0.0)),
         cold_duration: table.opt(cx, "cold_duration", dist::time),
+        dependency_concurrency: table.opt(cx, "dependency_concurrency", integer(1..=1_000_000)),
         per_record: table.opt(cx, "per_record", duration).unwrap_or(Span::ZERO),
         init: table
             .opt(cx, "init", dist::time)
@@ -128,16 +163,35 @@ fn function(
         named,
         function,
         reserved.map(|entry| entry.node.span.clone()),
+        copies,
     )
 }
 
+/// The functions of a template: `f` gives `f-0`, `f-1` and so on.
+fn instances(
+    named: &Named,
+    template: &Function,
+    copies: u32,
+) -> impl Iterator<Item = (Named, Function)> {
+    (0..copies).map(move |index| {
+        let name = format!("{}-{index}", named.name);
+        let function = Function {
+            name: name.clone(),
+            template: Some(named.name.clone()),
+            ..template.clone()
+        };
+        let span = named.span.clone();
+        (Named { name, span }, function)
+    })
+}
+
 /// AWS keeps 100 of the account's concurrency for functions without a reservation.
-pub(super) fn reserved_sum(reserved: &[(u32, Range<usize>)], cx: &mut Cx, region: Region) {
+pub(super) fn reserved_sum(reserved: &[(u64, Range<usize>)], cx: &mut Cx, region: Region) {
     let account = u64::from(region.account_concurrency);
     let free = account.saturating_sub(u64::from(limits::UNRESERVED_CONCURRENCY_MIN));
     let mut sum = 0;
     for (share, span) in reserved {
-        sum += u64::from(*share);
+        sum += *share;
         if *share > 0 && sum > free {
             cx.push(
                 Diagnostic::new(
@@ -147,6 +201,35 @@ pub(super) fn reserved_sum(reserved: &[(u32, Range<usize>)], cx: &mut Cx, region
                 .at(span)
                 .label(format!("{sum} of {account} would be reserved"))
                 .allowed(format!("up to {free} for all functions together"))
+                .help("lower it, or raise `account_concurrency` in [region]"),
+            );
+            return;
+        }
+    }
+}
+
+/// Provisioned concurrency of functions without a reservation comes out of what the reservations leave.
+fn provisioned_sum(
+    provisioned: &[(u64, Range<usize>)],
+    reserved: u64,
+    cx: &mut Cx,
+    region: Region,
+) {
+    let account = u64::from(region.account_concurrency);
+    let kept = reserved + u64::from(limits::UNRESERVED_CONCURRENCY_MIN);
+    let free = account.saturating_sub(kept);
+    let mut sum = 0;
+    for (count, span) in provisioned {
+        sum += count;
+        if *count > 0 && sum > free {
+            cx.push(
+                Diagnostic::new(
+                    "provisioned-above-account",
+                    "AWS refuses it: Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
+                )
+                .at(span)
+                .label(format!("with this function {sum} would be provisioned"))
+                .allowed(format!("up to {free} for all functions without a reservation together"))
                 .help("lower it, or raise `account_concurrency` in [region]"),
             );
             return;

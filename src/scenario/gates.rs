@@ -18,12 +18,13 @@ enum Figure {
     Level,
     Backlog,
     Age,
+    Peak,
 }
 
-use Figure::{Age, Backlog, Count, Level, Share, Sizes, Times};
+use Figure::{Age, Backlog, Count, Level, Peak, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 40] = [
+const FUNCTION: [(&str, Figure); 46] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
@@ -42,11 +43,17 @@ const FUNCTION: [(&str, Figure); 40] = [
     ("ColdStarts", Count),
     ("ColdStartShare", Share),
     ("ClientRetries", Count),
+    ("Calls", Count),
+    ("CallsAnswered", Count),
+    ("CallsAnsweredShare", Share),
+    ("CallsAbandoned", Count),
+    ("ClientTimeouts", Count),
+    ("AttemptsPerCall", Share),
     ("ProvisionedConcurrencyInvocations", Count),
     ("ProvisionedConcurrencySpilloverInvocations", Count),
     ("ProvisionedConcurrentExecutions", Level),
     ("AllocatedProvisionedConcurrentExecutions", Level),
-    ("ProvisionedConcurrencyUtilization", Share),
+    ("ProvisionedConcurrencyUtilization", Level),
     ("ScalingsRefused", Count),
     ("Duration", Times),
     ("Latency", Times),
@@ -70,6 +77,13 @@ const FUNCTION: [(&str, Figure); 40] = [
     ("DeadLettersDelivered", Count),
     ("DeadLetterErrors", Count),
     ("AsyncBacklog", Backlog),
+];
+
+/// Figures of all functions together, named as in the summary.
+const ACCOUNT: [(&str, Figure); 3] = [
+    ("ConcurrentExecutions", Peak),
+    ("UnreservedConcurrentExecutions", Peak),
+    ("ClaimedAccountConcurrency", Peak),
 ];
 
 /// Figures of mappings, named as in the summary.
@@ -136,6 +150,7 @@ impl Figure {
             Times | Sizes => &["p50", "p90", "p95", "p99", "p99.9", "Maximum", "Average"],
             Level | Age => &["Maximum", "Average"],
             Backlog => &["Maximum", "End"],
+            Peak => &["Maximum"],
         }
     }
 }
@@ -200,25 +215,29 @@ fn metric(
     };
     let is_function = functions.iter().any(|named| named.name == subject);
     let is_mapping = mappings.iter().any(|named| named.name == subject);
-    if !is_function && !is_mapping {
+    let is_account = !is_function && !is_mapping && subject == "account";
+    if !is_function && !is_mapping && !is_account {
         let known = || {
             let functions = functions.iter().map(|named| named.name.as_str());
-            functions.chain(mappings.iter().map(|named| named.name.as_str()))
+            let mappings = mappings.iter().map(|named| named.name.as_str());
+            functions.chain(mappings).chain(["account"])
         };
         cx.push(unknown_name(at.key, subject, &at.node.span, known));
         return None;
     }
     let known = || {
         let functions = FUNCTION.iter().filter(move |_| is_function);
-        functions.chain(MAPPING.iter().filter(move |_| is_mapping))
+        let mappings = MAPPING.iter().filter(move |_| is_mapping);
+        let account = ACCOUNT.iter().filter(move |_| is_account);
+        functions.chain(mappings).chain(account)
     };
     if let Some((_, figure)) = known().find(|(metric, _)| *metric == name) {
         return Some((written.to_owned(), *figure));
     }
-    let what = if is_function {
-        "a function"
-    } else {
-        "a mapping"
+    let what = match (is_function, is_mapping) {
+        (true, _) => "a function",
+        (_, true) => "a mapping",
+        _ => "the account",
     };
     let diagnostic = Diagnostic::new(
         "unknown-metric",

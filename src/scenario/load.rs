@@ -11,7 +11,7 @@ use super::model::Scenario;
 use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
 use super::text::{Format, SourceText, open};
-use super::{events, faults, functions, gates, sources, toml, traffic, yaml};
+use super::{costs, events, faults, functions, gates, sources, toml, traffic, yaml};
 use crate::engine::{Profile, SourceKind, Span, Time};
 use std::path::{Path, PathBuf};
 
@@ -207,6 +207,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
             "[ { name = \"checkout\", duration = \"80ms\" } ]",
         );
     }
+    let costs = costs::costs(&mut root, cx);
     let traffic = traffic::traffic(&mut root, cx, &functions);
     let sources = sources::sources(&mut root, cx, length);
     let source_names: Vec<&Named> = sources.iter().map(|info| &info.named).collect();
@@ -249,6 +250,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         hash: String::new(),
         duration: length,
         warm_up,
+        start: clock.start,
         seed,
         profile,
         region,
@@ -256,6 +258,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
             .into_iter()
             .map(|(_, function)| function)
             .collect(),
+        costs,
         traffic,
         // A source without a model is an error, so nothing is left out of a scenario that is used.
         sources: sources.into_iter().filter_map(|info| info.model).collect(),

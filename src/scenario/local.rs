@@ -169,7 +169,7 @@ pub(crate) fn targets(
         }
         let (named, target, place) = target(table, cx);
         let share = target.as_ref().and_then(|t| t.limits.reserved_concurrency);
-        reserved.extend(share.zip(place));
+        reserved.extend(share.map(u64::from).zip(place));
         names.push(named);
         found.push(target);
     }

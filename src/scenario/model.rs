@@ -1,21 +1,25 @@
 //! A checked scenario: plain data in which bad values cannot exist.
 
+mod costs;
 mod dist;
 mod fault;
 mod function;
 mod source;
 mod traffic;
 
+pub use costs::Costs;
 pub use dist::Dist;
 pub use fault::{Fault, FaultKind};
-pub use function::{Alias, EventInvoke, Function, ScalableTarget, ScheduledAction};
+pub use function::{Alias, Architecture, EventInvoke, Function, ScalableTarget, ScheduledAction};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
     Topic,
 };
-pub use traffic::{Arrivals, Invocation, Rate, RateStep, Retry, Trace, Traffic};
+pub use traffic::{
+    Arrivals, ClientStep, Clients, Invocation, Jitter, Rate, RateStep, Retry, Trace, Traffic,
+};
 
-use crate::engine::{MappingConfig, Profile, Ratio, Span, Tuning};
+use crate::engine::{MappingConfig, Profile, Ratio, Refill, Span, Time, Tuning};
 
 /// A scenario that passed every check, ready to run.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct Scenario {
     pub duration: Span,
     /// Left out of statistics; shorter than `duration`.
     pub warm_up: Span,
+    /// When it begins on the calendar, since 1970.
+    pub start: Time,
     /// Root of every random stream.
     pub seed: u64,
     /// Which generation of scaling rules applies.
@@ -36,6 +42,8 @@ pub struct Scenario {
     pub region: Region,
     /// In file order; other tables refer to them by index.
     pub functions: Vec<Function>,
+    /// Prices, and how they apply.
+    pub costs: Costs,
     /// Direct callers.
     pub traffic: Vec<Traffic>,
     /// Streams and queues.
@@ -57,6 +65,8 @@ pub struct Region {
     pub account_concurrency: u32,
     /// Size of the Region's burst pool under `2021-09`: 500, 1,000 or 3,000, or any other number.
     pub burst_concurrency: u32,
+    /// How what the growth limit gives back comes.
+    pub growth_refill: Refill,
     /// API calls per second that one caller may make; `None` for no limit.
     pub caller_requests_per_sec: Option<u32>,
 }

@@ -140,7 +140,7 @@ impl Inner<'_> {
     ) -> Result<Lease, ThrottleReason> {
         let Some(alias) = alias else {
             let lease = self.lambda.admit(self.now, FunctionId(function as u32))?;
-            self.level_changed(&lease);
+            self.occupied(&lease);
             return Ok(lease);
         };
         let id = AliasId(self.first_alias[function] + alias as u32);
@@ -148,23 +148,28 @@ impl Inner<'_> {
         if !lease.is_provisioned && self.lambda.provisioned(self.now, id).allocated > 0 {
             self.recorders[function].spilled_over();
         }
-        self.level_changed(&lease);
+        self.occupied(&lease);
         Ok(lease)
     }
 
-    /// An environment became busy or free.
+    /// An environment became busy.
     #[inline]
-    pub(super) fn level_changed(&mut self, lease: &Lease) {
+    pub(super) fn occupied(&mut self, lease: &Lease) {
         let running = self.lambda.running(lease.function);
-        let recorder = &mut self.recorders[lease.function.0 as usize];
-        recorder.running(self.now, running);
+        self.recorders[lease.function.0 as usize].occupied(self.now, running);
+        self.account.raised(self.lambda.account());
+        self.provisioned_changed(lease);
+    }
+
+    /// If the lease is one of provisioned concurrency, more or less of it is busy than before.
+    #[inline]
+    pub(super) fn provisioned_changed(&mut self, lease: &Lease) {
         if let (Some(alias), true) = (lease.alias, lease.is_provisioned) {
-            self.provisioned_changed(alias);
+            self.used_changed(alias);
         }
     }
 
-    /// The provisioned environments of an alias that are busy changed in number.
-    fn provisioned_changed(&mut self, id: AliasId) {
+    fn used_changed(&mut self, id: AliasId) {
         let state = self.lambda.provisioned(self.now, id);
         let model = &mut self.aliases[id.0 as usize];
         model.used.set(self.now, state.in_use);
@@ -184,6 +189,7 @@ impl Inner<'_> {
             self.schedule(at, Pending::Provisioned(alias));
         }
         self.record_provisioned(function);
+        self.account.raised(self.lambda.account());
     }
 
     fn record_provisioned(&mut self, function: usize) {

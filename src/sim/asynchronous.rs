@@ -237,13 +237,14 @@ impl Inner<'_> {
         {
             self.recorders[function.0 as usize].spilled_over();
         }
-        self.level_changed(&lease);
+        self.occupied(&lease);
         Ok(lease)
     }
 
     /// An event begins to run: one completion in the calendar.
     fn start_event(&mut self, queue: u32, lease: Lease, attempt: Attempt<()>) {
         let function = lease.function.0 as usize;
+        self.functions[function].crowd(|| self.lambda.running(lease.function));
         let course = self.functions[function].course(lease.start, &[], false);
         self.recorders[function].started(&Started {
             duration: course.duration,

@@ -5,7 +5,7 @@ use super::dist::Sampler;
 use super::function::End;
 use super::services::broker::BrokerModel;
 use super::services::fifo::{FifoModel, FifoSettings};
-use super::services::kafka::{Group, Topic};
+use super::services::kafka::{Group, Topic, Wait};
 use super::services::queue::{Queue, Standing};
 use super::services::reader::StreamReader;
 use super::services::sqs::SqsModel;
@@ -341,10 +341,6 @@ pub(super) struct SimEffects<'w, 's> {
 
 impl Effects<()> for SimEffects<'_, '_> {
     fn start(&mut self, _: Time, machine: &mut Mapping<()>, action: Action) -> Option<Event<()>> {
-        let action = match self.kafka(machine, action) {
-            Ok(answer) => return answer,
-            Err(other) => other,
-        };
         match action {
             Action::Read {
                 token,
@@ -354,6 +350,16 @@ impl Effects<()> for SimEffects<'_, '_> {
             } => self.read(machine, token, shard, from, records_max),
             Action::Receive {
                 token,
+                poller,
+                records_max,
+                wait,
+                held,
+            } if self.source().is_kafka() => {
+                let wait = Wait::new(token, (records_max, held), self.inner.now, wait);
+                self.receive_kafka(machine, poller, wait)
+            }
+            Action::Receive {
+                token,
                 records_max,
                 wait,
                 ..
@@ -361,11 +367,15 @@ impl Effects<()> for SimEffects<'_, '_> {
             Action::Invoke { token, batch, .. } => self.invoke(machine, token, batch),
             Action::Acknowledge { token, batch } => self.delete(machine, token, batch),
             Action::Release { token, batch } => Some(self.give_back(machine, token, batch)),
-            Action::Yield { token, .. }
-            | Action::Leave { token, .. }
-            | Action::Measure { token } => {
-                panic!("{token:?}: this source has no consumer groups")
-            }
+            Action::Yield { token, shards, .. } => Some(self.give_up(token, &shards)),
+            Action::Leave { token, poller } => Some(self.leave(token, poller)),
+            Action::Measure { token } => Some(self.measure(token)),
+            Action::Checkpoint {
+                token,
+                shard,
+                delta,
+                ..
+            } if self.source().is_kafka() => Some(self.commit(token, shard, delta)),
             // The modelled store is instant and never fails.
             Action::Checkpoint { token, .. } => Some(Event::Done { token }),
             Action::Divert { token, .. } => {
@@ -477,6 +487,7 @@ impl SimEffects<'_, '_> {
         if let Some(queue) = source.queue() {
             queue.work(inner.now, records);
         }
+        inner.functions[function].crowd(|| inner.lambda.running(lease.function));
         let course = inner.functions[function].course(lease.start, records, reported);
         inner.recorders[function].started(&Started {
             duration: course.duration,

@@ -23,6 +23,10 @@ pub(super) struct FunctionModel {
     /// Faults in force: chance of an extra error, and how many times as long everything takes.
     pub(super) fault_error_rate: Ratio,
     pub(super) slow_factor: f64,
+    /// Invocations that a dependency works on at full speed.
+    dependency: Option<u32>,
+    /// How many times as long the next invocation takes because of the others.
+    crowd_factor: f64,
 }
 
 /// How an invocation goes, decided when it begins.
@@ -98,6 +102,18 @@ impl FunctionModel {
             faults: rng("faults"),
             fault_error_rate: Ratio::ZERO,
             slow_factor: 1.0,
+            dependency: function.dependency_concurrency,
+            crowd_factor: 1.0,
+        }
+    }
+
+    /// So many invocations run, the one that begins now among them.
+    ///
+    /// Rule `dependency-shares-its-speed`.
+    #[inline]
+    pub(super) fn crowd(&mut self, running: impl FnOnce() -> u32) {
+        if let Some(dependency) = self.dependency {
+            self.crowd_factor = (f64::from(running()) / f64::from(dependency)).max(1.0);
         }
     }
 
@@ -126,8 +142,9 @@ impl FunctionModel {
         if !records.is_empty() {
             duration += self.per_record.times(records.len() as u64);
         }
-        if self.slow_factor != 1.0 {
-            duration = Span::from_nanos((duration.as_nanos() as f64 * self.slow_factor) as u64);
+        let factor = self.slow_factor * self.crowd_factor;
+        if factor != 1.0 {
+            duration = Span::from_nanos((duration.as_nanos() as f64 * factor) as u64);
         }
         let end = if duration > self.timeout {
             End::Timeout

@@ -4,8 +4,8 @@ use super::esm::SimEffects;
 use super::services::kafka::{Group, Step, Topic, Wait};
 use super::world::{Inner, Pending, World};
 use crate::engine::{
-    Action, BatchId, Control, Event, FailureClass, Mapping, Outcome, Page, Record, Span, Time,
-    Token,
+    BatchId, Control, Delta, Event, FailureClass, Mapping, Outcome, Page, Record, ShardId, Span,
+    Time, Token,
 };
 use crate::metrics::{BinEnd, GroupEnd};
 
@@ -195,91 +195,63 @@ impl Inner<'_> {
 }
 
 impl SimEffects<'_, '_> {
-    /// Carries out what only mappings of Kafka ask for, and what they ask for in another way.
-    pub(super) fn kafka(
-        &mut self,
-        machine: &mut Mapping<()>,
-        action: Action,
-    ) -> Result<Option<Event<()>>, Action> {
-        let now = self.inner.now;
-        let mapping = self.mapping;
-        let index = self.inner.scenario.mappings[mapping as usize].source;
-        let source = &mut self.inner.sources[index];
-        if !source.is_kafka() {
-            return Err(action);
+    fn group(&mut self) -> (&mut Topic, &mut Group) {
+        match self.inner.group(self.mapping) {
+            Some(found) => found,
+            None => unreachable!("a source without consumer groups was asked for one"),
         }
-        let is_commit = matches!(action, Action::Checkpoint { .. });
-        let commit_fails = is_commit && source.deletions.chance(source.fault_deletion_rate);
-        let Some((topic, group)) = source.kafka(mapping as usize) else {
-            return Err(action);
-        };
-        let failed = |token| {
-            let class = FailureClass::Transient;
-            Some(Event::Failed { token, class })
-        };
-        let is_connected = topic.is_connected();
-        let answer = match action {
-            Action::Receive { token, .. } if !is_connected => failed(token),
-            Action::Receive {
-                token,
-                poller,
-                records_max,
-                wait,
-                held,
-            } => {
-                let wait = Wait {
-                    token,
-                    records_max,
-                    held,
-                    until: now + wait,
-                    due: now,
-                    found: None,
-                };
-                self.receive_kafka(machine, poller, wait)
-            }
-            Action::Checkpoint { token, .. } if !is_connected || commit_fails => failed(token),
-            Action::Checkpoint {
-                token,
-                shard,
-                delta,
-                ..
-            } => {
-                let Some(to) = delta.to.offset() else {
-                    unreachable!("{delta:?} names no offset");
-                };
-                match group.commit(shard, to) {
-                    true => Some(Event::Done { token }),
-                    false => failed(token),
-                }
-            }
-            Action::Yield { token, shards, .. } => {
-                group.yielded(&shards, now);
-                self.inner.schedule_group(mapping);
-                Some(Event::Done { token })
-            }
-            Action::Leave { token, poller } => {
-                if let Some(wait) = group.leave(poller, now) {
-                    let pending = Pending::Fetched {
-                        mapping,
-                        token: wait.token,
-                        page: Box::default(),
-                    };
-                    self.inner.schedule(now, pending);
-                }
-                self.inner.schedule_group(mapping);
-                Some(Event::Done { token })
-            }
-            Action::Measure { token } if !is_connected => failed(token),
-            Action::Measure { token } => {
-                let ends = topic.ends(now);
-                Some(Event::Measured { token, ends })
-            }
-            other => return Err(other),
-        };
-        Ok(answer)
     }
 
-    fn receive_kafka(
+    /// Stores an offset, unless that fails by a fault, or somebody else has the partition by now.
+    pub(super) fn commit(&mut self, token: Token, shard: ShardId, delta: Delta) -> Event<()> {
+        let source = self.source();
+        let fails = source.deletions.chance(source.fault_deletion_rate);
+        let Some(to) = delta.to.offset() else {
+            unreachable!("{delta:?} names no offset");
+        };
+        let (topic, group) = self.group();
+        if topic.is_connected() && !fails && group.commit(shard, to) {
+            return Event::Done { token };
+        }
+        let class = FailureClass::Transient;
+        Event::Failed { token, class }
+    }
+
+    /// Partitions that were taken away are given up.
+    pub(super) fn give_up(&mut self, token: Token, shards: &[ShardId]) -> Event<()> {
+        let now = self.inner.now;
+        self.group().1.yielded(shards, now);
+        self.inner.schedule_group(self.mapping);
+        Event::Done { token }
+    }
+
+    /// A consumer leaves its group; the receive that it leaves behind brings nothing.
+    pub(super) fn leave(&mut self, token: Token, poller: u32) -> Event<()> {
+        let (now, mapping) = (self.inner.now, self.mapping);
+        if let Some(wait) = self.group().1.leave(poller, now) {
+            let pending = Pending::Fetched {
+                mapping,
+                token: wait.token,
+                page: Box::default(),
+            };
+            self.inner.schedule(now, pending);
+        }
+        self.inner.schedule_group(mapping);
+        Event::Done { token }
+    }
+
+    pub(super) fn measure(&mut self, token: Token) -> Event<()> {
+        let now = self.inner.now;
+        let (topic, _) = self.group();
+        if topic.is_connected() {
+            let ends = topic.ends(now);
+            return Event::Measured { token, ends };
+        }
+        let class = FailureClass::Transient;
+        Event::Failed { token, class }
+    }
+
+    pub(super) fn receive_kafka(
         &mut self,
         machine: &mut Mapping<()>,
         poller: u32,
@@ -290,10 +262,14 @@ impl SimEffects<'_, '_> {
         let index = inner.scenario.mappings[mapping as usize].source;
         let source = &mut inner.sources[index];
         let is_refused = source.throttles.chance(source.fault_throttle_rate);
-        let (_, group) = source.kafka(mapping as usize)?;
-        if is_refused {
-            group.was_refused();
-            let (token, class) = (wait.token, FailureClass::Throttled);
+        let (topic, group) = source.kafka(mapping as usize)?;
+        if is_refused || !topic.is_connected() {
+            let class = match topic.is_connected() {
+                true => FailureClass::Throttled,
+                false => FailureClass::Transient,
+            };
+            group.was_refused(class);
+            let token = wait.token;
             return Some(Event::Failed { token, class });
         }
         if group.join(poller) {

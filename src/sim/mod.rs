@@ -3,8 +3,10 @@
 mod aliases;
 pub mod arrivals;
 mod asynchronous;
+mod bill;
 mod brokers;
 pub mod calendar;
+mod clients;
 mod control;
 mod destination;
 mod direct;

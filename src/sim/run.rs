@@ -3,7 +3,7 @@
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{MappingConfig, Ratio, Span, Time};
-use crate::metrics::{EngineSummary, FunctionSeries, Series, Summary};
+use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
 use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
@@ -31,6 +31,8 @@ impl Progress for () {
 
 /// Scenarios up to this length get bins of a second, longer ones bins of a minute.
 const SECOND_BINS_MAX: Span = Span::from_secs(2 * 3_600);
+/// And so do those of many functions, as soon as they would have more rows than this.
+const ROWS_MAX: u64 = 2_000_000;
 
 /// Runs `scenario` under `seed` from time zero to its end.
 ///
@@ -42,7 +44,9 @@ pub fn run(
     progress: &mut impl Progress,
 ) -> Result<Outcome, LimitError> {
     let mut world = World::new(scenario, seed, None)?;
-    let bin = if scenario.duration <= SECOND_BINS_MAX {
+    let subjects = (scenario.functions.len() + scenario.mappings.len()) as u64;
+    let rows = scenario.duration.as_nanos() / 1_000_000_000 * subjects;
+    let bin = if scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX {
         Span::from_secs(1)
     } else {
         Span::from_secs(60)
@@ -80,6 +84,7 @@ pub fn run(
                 .mapping_recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            world.inner.account.end_warm_up();
         }
         bin_start = bin_end;
         progress.advance(bin_start.since(Time::ZERO), scenario.duration);
@@ -110,6 +115,9 @@ fn gather(
     let mut series = Series {
         bin,
         warm_up,
+        start: scenario.start.since(Time::ZERO),
+        account: world.inner.account.take_rows(),
+        account_limit: scenario.region.account_concurrency,
         functions: Vec::new(),
         mappings: Vec::new(),
         faults: scenario
@@ -133,6 +141,7 @@ fn gather(
         let (expired, lived) = lambda.lifespans(id);
         let since = (expired - lifespans[index].0, lived - lifespans[index].1);
         let recorder = &mut world.inner.recorders[index];
+        recorder.check_little(world.inner.end);
         let mut summary = recorder.summary(measured, area, baseline[index].1, since);
         let (figures, rows) = world.inner.asynchronous.results(index);
         summary.asynchronous = figures;
@@ -141,6 +150,7 @@ fn gather(
             name: function.name.clone(),
             concurrency_limit: lambda.concurrency_limit(id),
             rows: recorder.take_rows(),
+            minutes: recorder.take_minutes(),
             asynchronous: rows,
         });
     }
@@ -149,7 +159,10 @@ fn gather(
         let recorder = &mut world.inner.mapping_recorders[index];
         let MappingConfig { name, source, .. } = &mapping.config;
         mappings.push((name.clone(), recorder.summary(*source)));
-        series.mappings.push(recorder.take_series(name, *source));
+        series.mappings.push(MappingSeries {
+            function: scenario.functions[mapping.function].name.clone(),
+            ..recorder.take_series(name, *source)
+        });
     }
     let inner = &world.inner;
     let summary = Summary {
@@ -160,8 +173,10 @@ fn gather(
         seed,
         replications: 1,
         measured_s: measured.as_secs_f64(),
+        cost: super::bill::cost(inner, (warm_up, measured), &mappings, &series),
         functions,
         mappings,
+        account: inner.account.summary(),
         gates: Vec::new(),
         engine: EngineSummary {
             events: inner.calendar.scheduled() + inner.arrivals_used,

@@ -3,6 +3,7 @@
 use super::aliases::{self, AliasModel};
 use super::asynchronous::Asynchronous;
 use super::calendar::{Calendar, EventSet};
+use super::clients::Caller;
 use super::destination::Destination;
 use super::direct::Call;
 use super::esm::SourceState;
@@ -13,7 +14,7 @@ use crate::engine::lambda::{
     AccountLimits, Attempt, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
-use crate::metrics::{BinEnd, FunctionRecorder, MappingRecorder};
+use crate::metrics::{AccountRecorder, BinEnd, FunctionRecorder, MappingRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -41,8 +42,10 @@ pub(super) struct Inner<'s> {
     /// The number of each function's first alias.
     pub(super) first_alias: Vec<u32>,
     pub(super) recorders: Vec<FunctionRecorder>,
+    pub(super) account: AccountRecorder,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
+    pub(super) callers: Vec<Caller>,
     pub(super) retries: engine::Rng,
     pub(super) asynchronous: Asynchronous,
     pub(super) sources: Vec<SourceState>,
@@ -81,13 +84,21 @@ pub(super) enum Pending {
     Free,
     /// A direct call ends, and its caller is content.
     CallEnds { lease: Lease, fate: Fate },
+    /// A call of a closed loop ends, and its client is content.
+    CallAnswered {
+        lease: Lease,
+        fate: Fate,
+        call: Call,
+    },
+    /// A caller stops waiting; its invocation goes on.
+    CallGivenUp(Call),
     /// A direct call ends in an error, and its caller may try again.
     CallFails {
         lease: Lease,
         fate: Fate,
         call: Call,
     },
-    /// A caller tries again.
+    /// A caller tries again, or a client makes its next call.
     Retry(Call),
     /// The invocation of an asynchronous event ends.
     EventEnds {
@@ -169,7 +180,10 @@ impl<'s> World<'s> {
                 reuse: function.reuse,
             })
             .collect();
-        let growth = scenario.profile.growth(scenario.region.burst_concurrency);
+        let growth = engine::Growth {
+            shape: scenario.region.growth_refill,
+            ..scenario.profile.growth(scenario.region.burst_concurrency)
+        };
         let allocation = scenario
             .profile
             .allocation(scenario.region.burst_concurrency);
@@ -195,6 +209,7 @@ impl<'s> World<'s> {
             pending: Vec::new(),
             free: Vec::new(),
             lambda,
+            account: AccountRecorder::default(),
             recorders: functions
                 .clone()
                 .map(|_| FunctionRecorder::default())
@@ -206,6 +221,7 @@ impl<'s> World<'s> {
             first_alias: aliases::firsts(scenario),
             traffic,
             next_traffic,
+            callers: Caller::all(scenario, seed),
             retries: engine::Rng::stream(seed, "traffic/retries"),
             asynchronous: Asynchronous::new(scenario, &aliases::firsts(scenario), seed),
             sources: SourceState::all(scenario, seed),
@@ -291,8 +307,13 @@ impl<'s> World<'s> {
             Pending::CallEnds { lease, fate } => inner.release(lease, fate),
             Pending::CallFails { lease, fate, call } => {
                 inner.release(lease, fate);
-                inner.retry(call);
+                inner.unanswered(call);
             }
+            Pending::CallAnswered { lease, fate, call } => {
+                inner.release(lease, fate);
+                inner.client_free(call);
+            }
+            Pending::CallGivenUp(call) => inner.unanswered(call),
             Pending::Retry(call) => inner.call(call),
             Pending::EventEnds {
                 lease,
@@ -376,7 +397,9 @@ impl Inner<'_> {
     #[inline]
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
-        self.level_changed(&lease);
+        let running = self.lambda.running(lease.function);
+        self.recorders[lease.function.0 as usize].freed(self.now, running);
+        self.provisioned_changed(&lease);
         self.freed(lease.function);
     }
 
@@ -433,6 +456,7 @@ impl Inner<'_> {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
             recorder.roll(now, bin, environments);
         }
+        self.account.roll(self.lambda.account());
         self.asynchronous.roll();
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {
             let recorder = &mut self.mapping_recorders[index];

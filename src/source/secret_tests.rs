@@ -56,6 +56,10 @@ fn what_is_missing_is_named() {
         let told = format!("the secret `env:LOGIN` has no text `{key}`; expected {expected}");
         assert_eq!(error.to_string(), told);
     }
+    let token = secret(r#"{"token":"t.o.k"}"#).token();
+    assert_eq!(token.expect("a token").expose(), "t.o.k");
+    let error = secret("{}").token().expect_err("nothing there");
+    assert!(error.to_string().contains("no text `token`"));
     let error = secret("{}").root_ca().expect_err("nothing there");
     assert!(error.to_string().contains("no text `certificate`"));
     let error = secret("{}")
@@ -84,6 +88,7 @@ fn nothing_prints_a_secret() {
             secret.basic().map(drop),
             secret.client_certificate().map(drop),
             secret.root_ca().map(drop),
+            secret.token().map(drop),
         ] {
             let error = error.expect_err(&text);
             told.push(format!("{error} {error:?}"));

@@ -75,12 +75,18 @@ async fn each_answer_has_its_meaning_and_none_is_tried_again() {
     ];
     let outcomes: Vec<Outcome> = replies.iter().map(|reply| reply.outcome).collect();
     assert_eq!(outcomes, expected);
+    // Only a function that is not there is a matter of configuration.
+    let misfits: Vec<bool> = replies.iter().map(|reply| reply.is_misconfigured).collect();
+    assert_eq!(misfits, [false, false, false, false, false, true]);
     let version = |n: usize| replies[n].executed_version.as_deref();
     assert_eq!(
         (&replies[0].body[..], version(0)),
         (&b"null"[..], Some("7"))
     );
-    assert_eq!((replies[1].body.len(), version(1)), (0, Some("$LATEST")));
+    assert_eq!(
+        (&replies[1].body[..], version(1)),
+        (&b"{}"[..], Some("$LATEST"))
+    );
     assert_eq!(version(2), None);
     let heads = server.await.expect("the server");
     let path = "POST /2015-03-31/functions/f%3Alive/invocations HTTP/1.1";
@@ -109,7 +115,9 @@ async fn an_emulator_tells_of_errors_in_the_body_or_by_the_status() {
         let lambda = open(&url, errors).await;
         let event = Bytes::from_static(b"{\"Records\":[]}");
         let reply = lambda.invoke("f", RequestId(1), event).await;
-        assert_eq!(reply, Reply::from(Outcome::FunctionError));
+        assert_eq!(reply.outcome, Outcome::FunctionError);
+        // An error that was the answer is passed on.
+        assert_eq!(reply.body.is_empty(), errors == ErrorSign::Status);
         server.await.expect("the server");
     }
 }

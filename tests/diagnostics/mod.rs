@@ -14,6 +14,7 @@ use snapshot;
 
 mod asynchronous;
 mod brokers;
+mod callers;
 mod examples;
 mod formats;
 mod poller;

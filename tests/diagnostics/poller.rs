@@ -227,6 +227,36 @@ fn destinations_are_checked_part_by_part() {
 }
 
 #[test]
+fn topics_are_destinations_of_kafka_alone() {
+    let with = |destination: &str, lines: &str| {
+        poller_told(&format!(
+            r#"
+[[target]]
+function = "f"
+type = "mock"
+[[mapping]]
+name = "m"
+Topics = ["orders"]
+FunctionName = "f"
+StartingPosition = "LATEST"
+SelfManagedEventSource = {{ Endpoints = {{ KAFKA_BOOTSTRAP_SERVERS = ["b1:9092"] }} }}
+SourceAccessConfigurations = [{{ Type = "VPC_SUBNET", URI = "subnet:subnet-1" }}]
+DestinationConfig = {{ OnFailure = {{ Destination = "{destination}" }} }}
+{lines}
+"#
+        ))
+    };
+    let provisioned = "ProvisionedPollerConfig = { MinimumPollers = 1 }";
+    let told = [
+        with("kafka://orders-failed", ""),
+        with("kafka://orders", provisioned),
+        with("kafka://b1:9092/failed", provisioned),
+        poller_told(&with_destination("kafka://failed")),
+    ];
+    super::snapshot!(told.join("\n"));
+}
+
+#[test]
 fn the_path_of_a_destination_starts_from_the_folder_of_its_file() {
     for (written, resolved) in [
         (

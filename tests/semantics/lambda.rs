@@ -6,7 +6,7 @@ use tidegate::engine::lambda::{
     ThrottleReason,
 };
 use tidegate::engine::{Profile, Span, Time};
-use tidegate::scenario::{Arrivals, Dist, Fault, FaultKind, Traffic};
+use tidegate::scenario::{Arrivals, Dist, Fault, FaultKind};
 use tidegate::sim;
 
 const F: FunctionId = FunctionId(0);
@@ -197,13 +197,8 @@ fn timeout_resets_environment() {
         ..support::function(Dist::Constant(80e6))
     };
     let mut scenario = support::scenario(Span::from_secs(20), function);
-    scenario.traffic = vec![Traffic {
-        function: 0,
-        alias: None,
-        invocation: Default::default(),
-        arrivals: Arrivals::Constant(support::constant_rate(1.0)),
-        retry: None,
-    }];
+    let arrivals = Arrivals::Constant(support::constant_rate(1.0));
+    scenario.traffic = vec![support::calls(arrivals)];
     scenario.faults = vec![Fault {
         at: Span::from_millis(4_500),
         lasts: Span::from_secs(1),

@@ -5,6 +5,7 @@ mod asynchronous_model;
 mod broker;
 mod broker_world;
 mod cluster;
+mod competing;
 mod dynamodb;
 mod fifo;
 mod fifo_world;

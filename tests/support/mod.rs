@@ -1,8 +1,9 @@
 //! Scenarios built in code, for tests that compute what they expect.
 
-use tidegate::engine::{Profile, Ratio, Span};
+use tidegate::engine::{Profile, Ratio, Refill, Span, Time};
 use tidegate::scenario::{
-    Arrivals, Dist, Function, Rate, RateStep, Region, Reuse, Scenario, Trace, Traffic,
+    Architecture, Arrivals, Costs, Dist, Function, Rate, RateStep, Region, Reuse, Scenario, Trace,
+    Traffic,
 };
 
 /// A scenario of one function that nothing limits, without traffic.
@@ -12,14 +13,17 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         hash: "0".repeat(32),
         duration,
         warm_up: Span::ZERO,
+        start: Time::ZERO,
         seed: 1,
         profile: Profile::Current,
         region: Region {
             account_concurrency: 100_000,
             burst_concurrency: 3_000,
+            growth_refill: Refill::Continuous,
             caller_requests_per_sec: None,
         },
         functions: vec![function],
+        costs: Costs::default(),
         traffic: Vec::new(),
         sources: Vec::new(),
         mappings: Vec::new(),
@@ -33,11 +37,14 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
 pub(crate) fn function(duration: Dist) -> Function {
     Function {
         name: "f".to_owned(),
+        template: None,
+        architecture: Architecture::X86,
         memory_mb: 512,
         timeout: Span::from_secs(900),
         duration,
         cold_duration: None,
         per_record: Span::ZERO,
+        dependency_concurrency: None,
         init: Dist::Constant(0.0),
         error_rate: Ratio::ZERO,
         poison: Ratio::ZERO,
@@ -60,13 +67,7 @@ pub(crate) fn constant_rate(per_sec: f64) -> Rate {
 }
 
 pub(crate) fn poisson(per_sec: f64) -> Traffic {
-    Traffic {
-        function: 0,
-        alias: None,
-        invocation: Default::default(),
-        arrivals: Arrivals::Poisson(constant_rate(per_sec)),
-        retry: None,
-    }
+    calls(Arrivals::Poisson(constant_rate(per_sec)))
 }
 
 /// Traffic in which `counts[i]` requests arrive together at the beginning of minute `i`.
@@ -80,11 +81,19 @@ pub(crate) fn minutes(counts: &[u32]) -> Traffic {
         path: "minutes.csv".into(),
         points,
     };
+    calls(Arrivals::Trace(trace.into()))
+}
+
+/// Patient callers of the first function, who never try again.
+pub(crate) fn calls(arrivals: Arrivals) -> Traffic {
     Traffic {
         function: 0,
+        spread: 1,
         alias: None,
         invocation: Default::default(),
-        arrivals: Arrivals::Trace(trace.into()),
+        arrivals,
+        clients: None,
+        timeout: None,
         retry: None,
     }
 }

@@ -6,8 +6,11 @@ use tidegate::engine::{Profile, Span};
 use tidegate::scenario::{Arrivals, Dist, Traffic};
 use tidegate::sim;
 
+/// New environments and throttles of a minute.
+type Minute = (u64, u64);
+
 /// The operator guide's minutes: requests of each, and what they come to (new environments, throttles).
-const MINUTES: [(&str, &[u32], &[(u64, u64)]); 4] = [
+const MINUTES: [(&str, &[u32], &[Minute]); 4] = [
     ("10,000 at once", &[10_000], &[(3_000, 7_000)]),
     (
         "5,000 twice",

@@ -32,7 +32,9 @@ fn seconds(scenario: &Scenario, runs: u64) -> Vec<Vec<f64>> {
 /// The exact mean at time t is λ·∫₀ᵗ P(S > u) du; a bin shows its average over a second.
 pub fn from_empty() -> Vec<Row> {
     let (rate, service) = (100.0, 2.0);
-    let laws: [(&str, Dist, fn(f64, f64) -> f64); 2] = [
+    /// ∫₀ᵗ P(S > u) du / S, of t and S.
+    type Integral = fn(f64, f64) -> f64;
+    let laws: [(&str, Dist, Integral); 2] = [
         ("exponential", Dist::Exponential { mean: 2e9 }, |t, s| {
             t + s * (-t / s).exp()
         }),

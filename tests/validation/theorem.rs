@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use tidegate::engine::lambda::{
     AccountLimits, Fate, FunctionId, FunctionLimits, Lambda, Lease, Reuse, Start,
 };
-use tidegate::engine::{Growth, Span, Time};
+use tidegate::engine::{Growth, Refill, Span, Time};
 
 /// One request of a random trace: nanoseconds since the previous one, and how long it runs.
 fn requests() -> impl Strategy<Value = Vec<(u64, u64)>> {
@@ -29,7 +29,7 @@ proptest! {
             keep_alive: Span::from_nanos(keep_alive),
             reuse: Reuse::MostRecent,
         };
-        let growth = Growth { burst: 1_000_000, refill: 1, interval: Span::from_secs(1), regional: false };
+        let growth = Growth { burst: 1_000_000, refill: 1, interval: Span::from_secs(1), shape: Refill::Continuous, regional: false };
         let mut lambda = Lambda::new(account, vec![function], growth, 0).expect("limits are sound");
         let f = FunctionId(0);
         let mut ends: BinaryHeap<Reverse<(Time, usize)>> = BinaryHeap::new();

@@ -63,6 +63,10 @@ impl Lambda {
             && let Some(idle) = alias.provisioned.take(now)
         {
             self.count_request();
+            self.tally.running += 1;
+            if self.functions[function.0 as usize].reserved.is_none() {
+                self.tally.unreserved_provisioned += 1;
+            }
             return Ok(Lease {
                 function,
                 environment: EnvironmentId(idle.id),
@@ -91,6 +95,9 @@ impl Lambda {
         };
         let alias = &mut self.aliases[id.0 as usize];
         alias.provisioned.put(now, idle, fate == Fate::Destroy);
+        if self.functions[lease.function.0 as usize].reserved.is_none() {
+            self.tally.unreserved_provisioned -= 1;
+        }
     }
 
     /// PutProvisionedConcurrencyConfig: asks for `count` environments of an alias from `now` on.
@@ -116,21 +123,21 @@ impl Lambda {
     }
 
     pub(super) fn provisioned_idle(&mut self, now: Time, function: FunctionId) -> u32 {
-        let aliases = self.aliases.iter_mut();
-        let own = aliases.filter(|alias| alias.function == function);
-        own.map(|alias| {
-            alias.provisioned.settle(now);
-            alias.provisioned.idle()
+        let own = self.functions[function.0 as usize].aliases.iter();
+        own.map(|id| {
+            let provisioned = &mut self.aliases[id.0 as usize].provisioned;
+            provisioned.settle(now);
+            provisioned.idle()
         })
         .sum()
     }
 
     pub(super) fn provisioned_area(&mut self, now: Time, function: FunctionId) -> u128 {
-        let aliases = self.aliases.iter_mut();
-        let own = aliases.filter(|alias| alias.function == function);
-        own.map(|alias| {
-            alias.provisioned.settle(now);
-            alias.provisioned.area(now)
+        let own = self.functions[function.0 as usize].aliases.iter();
+        own.map(|id| {
+            let provisioned = &mut self.aliases[id.0 as usize].provisioned;
+            provisioned.settle(now);
+            provisioned.area(now)
         })
         .sum()
     }

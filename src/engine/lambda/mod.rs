@@ -1,5 +1,6 @@
 //! The function service: who may run, on which environment, and who is refused.
 
+mod account;
 mod alias;
 mod asynchronous;
 mod autoscaling;
@@ -7,6 +8,7 @@ mod bucket;
 mod environment;
 mod provisioned;
 
+pub use account::AccountUse;
 pub use alias::AliasLimits;
 pub use asynchronous::{
     AsyncCondition, AsyncFact, AsyncOutcome, AsyncTuning, Attempt, DeadLetter, Ended, EventQueue,
@@ -207,6 +209,7 @@ pub struct Lambda {
     /// Provisioned concurrency of functions without a reservation.
     unreserved_claimed: u32,
     unreserved_running: u32,
+    tally: account::Tally,
     growth: Growth,
     regional: Bucket,
     requests: Bucket,
@@ -246,7 +249,7 @@ impl Lambda {
         if reserved > 0 && unreserved < i64::from(limits::UNRESERVED_CONCURRENCY_MIN) {
             return Err(LimitError::UnreservedBelowMinimum { unreserved });
         }
-        let bucket = || Bucket::new(growth.burst, growth.refill, growth.interval);
+        let bucket = || Bucket::of_growth(growth);
         let functions = functions
             .into_iter()
             .enumerate()
@@ -275,6 +278,10 @@ impl Lambda {
             unreserved_limit: u32::try_from(unreserved).unwrap_or(0),
             unreserved_claimed: 0,
             unreserved_running: 0,
+            tally: account::Tally {
+                reserved: u32::try_from(reserved).unwrap_or(u32::MAX),
+                ..account::Tally::default()
+            },
             growth,
             regional: bucket(),
             requests: requests_bucket(account.concurrency),
@@ -348,6 +355,7 @@ impl Lambda {
                 } else {
                     &mut f.growth
                 };
+                // Rules `growth-spent-by-new-environments` and `growth-refusal-reason`.
                 if !growth.has_token(now) {
                     return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
                 }
@@ -356,6 +364,7 @@ impl Lambda {
             }
         };
         f.running += 1;
+        self.tally.running += 1;
         match &mut f.requests {
             Some(requests) => requests.take(),
             None => self.unreserved_running += 1,
@@ -385,6 +394,7 @@ impl Lambda {
     /// When the function has nothing running: a lease was given back twice.
     #[inline]
     pub fn finish(&mut self, now: Time, lease: Lease, fate: Fate) {
+        self.tally.running -= 1;
         if lease.is_provisioned {
             self.finish_provisioned(now, lease, fate);
             return;
@@ -437,13 +447,6 @@ impl Lambda {
         self.functions[function.0 as usize]
             .reserved
             .unwrap_or(self.unreserved_limit)
-    }
-
-    /// ClaimedAccountConcurrency: what the account's concurrency is spoken for. At the account's limit, requests without
-    /// concurrency of their own are refused.
-    pub fn claimed_account_concurrency(&self) -> u32 {
-        let reserved = self.functions.iter().filter_map(|f| f.reserved);
-        reserved.sum::<u32>() + self.unreserved_claimed + self.unreserved_running
     }
 
     /// How many environments of a function expired, and the sum of their lifespans in nanoseconds.

@@ -14,15 +14,17 @@ fn reports_are_written_whole_and_leave_nothing_beside() {
     let (summary, series) = fixture::flash_sale();
     prepare(&nested).expect("a folder to write to");
     for _ in 0..2 {
-        let [one, two, three] = write_all(&nested, &summary, &series).expect("three files");
+        let [one, two, points, three] = write_all(&nested, &summary, &series).expect("four files");
         assert_eq!(fs::read_to_string(one).expect("json"), json(&summary));
         assert_eq!(fs::read_to_string(two).expect("csv"), csv(&series));
+        let points = fs::read_to_string(points).expect("csv");
+        assert_eq!(points, cloudwatch(&series));
         assert_eq!(
             fs::read_to_string(three).expect("html"),
             html(&summary, &series)
         );
     }
-    assert_eq!(fs::read_dir(&nested).expect("the folder").count(), 3);
+    assert_eq!(fs::read_dir(&nested).expect("the folder").count(), 4);
 }
 
 #[test]

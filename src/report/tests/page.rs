@@ -90,8 +90,8 @@ fn tags_are_balanced_and_charts_are_described() {
         page.matches("<svg ").count()
     );
     // Two functions have five charts each, and so has a stream mapping, with its shards. A queue mapping has its pollers,
-    // what is in flight, and here dead letters. One of the functions is called asynchronously.
-    assert_eq!(page.matches("<figure>").count(), 3 * 5 + 7 + 3);
+    // what is in flight, and here dead letters. One of the functions is called asynchronously. The account has one.
+    assert_eq!(page.matches("<figure>").count(), 3 * 5 + 7 + 3 + 1);
     assert!(page.contains("Asynchronous backlog") && page.contains("Age of events when invoked"));
     assert!(page.contains("shard 3, 50.0% of records") && page.contains("all others, largest"));
     assert_eq!(

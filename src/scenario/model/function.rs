@@ -10,8 +10,12 @@ use crate::engine::{Ratio, Span};
 pub struct Function {
     /// Unique in the scenario.
     pub name: String,
+    /// The template that it was made from, with others that follow it in the list.
+    pub template: Option<String>,
     /// 128 to 10,240.
     pub memory_mb: u32,
+    /// The instruction set, which has a price.
+    pub architecture: Architecture,
     /// 1 ms to 900 s.
     pub timeout: Span,
     /// Time of the handler for an invocation on a warm environment.
@@ -22,6 +26,9 @@ pub struct Function {
     pub per_record: Span,
     /// Time of a cold start's initialisation, before the handler runs.
     pub init: Dist,
+    /// How many invocations something behind the function works on at full speed, 1 to 1,000,000; with more of them each
+    /// takes longer in proportion. `None` for no limit.
+    pub dependency_concurrency: Option<u32>,
     /// Chance that an invocation fails at its end.
     pub error_rate: Ratio,
     /// Share of records that fail every invocation they are part of.
@@ -48,6 +55,16 @@ impl Function {
                 .clone_from(&self.event_invoke.config.dead_letter);
         }
     }
+}
+
+/// Instruction set architecture, in AWS's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Architecture {
+    /// `x86_64`.
+    #[default]
+    X86,
+    /// `arm64`.
+    Arm,
 }
 
 /// An alias of a function.

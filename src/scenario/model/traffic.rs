@@ -1,5 +1,6 @@
 //! Callers, and when things arrive.
 
+use super::Dist;
 use crate::engine::Span;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,14 +10,102 @@ use std::sync::Arc;
 pub struct Traffic {
     /// Index into [`Scenario::functions`].
     pub function: usize,
+    /// Calls go to this many functions from `function` on, evenly; 1 for a function by itself.
+    pub spread: u32,
     /// Index into the function's aliases; `None` for the function itself.
     pub alias: Option<usize>,
     /// Whether it waits for the answer.
     pub invocation: Invocation,
-    /// When calls arrive.
+    /// When calls are made; in a closed loop, when clients may come.
     pub arrivals: Arrivals,
-    /// Retries after a throttle or a function error.
+    /// A closed loop: clients that wait for each answer before they call again.
+    pub clients: Option<Clients>,
+    /// How long a caller waits for the answer to an attempt; `None` for ever.
+    pub timeout: Option<Span>,
+    /// Retries after a throttle, a function error or a timeout of the caller.
     pub retry: Option<Retry>,
+}
+
+/// Clients of a closed loop.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// From an answer to the next call; at least 1 ms is taken.
+    pub think: Dist,
+    /// How many there are, in order of `at` and without overlap; none before the first.
+    pub steps: Vec<ClientStep>,
+}
+
+/// From `at` the number of clients moves evenly to `count` within `over`, and stays there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientStep {
+    /// When the change begins.
+    pub at: Span,
+    /// The new number.
+    pub count: u32,
+    /// How long the change takes; zero for a step.
+    pub over: Span,
+}
+
+impl Clients {
+    /// How many clients there should be at a moment since the beginning.
+    pub fn present(&self, at: Span) -> u32 {
+        let begun = self.steps.partition_point(|step| step.at <= at);
+        let Some(step) = begun.checked_sub(1).map(|last| self.steps[last]) else {
+            return 0;
+        };
+        let passed = at - step.at;
+        if passed >= step.over {
+            return step.count;
+        }
+        let from = begun
+            .checked_sub(2)
+            .map_or(0, |index| self.steps[index].count);
+        let part = |count: u32| {
+            let moved = u128::from(count) * u128::from(passed.as_nanos());
+            (moved / u128::from(step.over.as_nanos())) as u32
+        };
+        if step.count >= from {
+            from + part(step.count - from)
+        } else {
+            from - part(from - step.count)
+        }
+    }
+
+    /// When clients come, if all who should have left by then have.
+    pub fn joins(&self) -> Vec<(Span, u32)> {
+        let mut joins = Vec::new();
+        let mut from = 0;
+        for step in &self.steps {
+            let more = step.count.saturating_sub(from);
+            if step.over == Span::ZERO && more > 0 {
+                joins.push((step.at, more));
+            } else {
+                // The moment at which `present` counts the client.
+                let after = |nth: u32| {
+                    let nanos = u128::from(step.over.as_nanos()) * u128::from(nth);
+                    Span::from_nanos(nanos.div_ceil(u128::from(more)) as u64)
+                };
+                joins.extend((1..=more).map(|nth| (step.at + after(nth), 1)));
+            }
+            from = step.count;
+        }
+        joins
+    }
+}
+
+/// How the waits between a caller's attempts are drawn, after the names that M. Brooker gave them ("Exponential Backoff
+/// And Jitter", 2015).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Jitter {
+    /// Evenly between nothing and the wait.
+    Full,
+    /// Evenly from the upper half of the wait.
+    #[default]
+    Equal,
+    /// The wait itself: callers that failed together return together.
+    None,
+    /// Evenly between the first wait and three times the one before.
+    Decorrelated,
 }
 
 /// AWS's InvocationType.
@@ -34,10 +123,12 @@ pub enum Invocation {
 pub struct Retry {
     /// Further attempts after the first, 1 to 100.
     pub attempts: u32,
-    /// First wait; doubles up to `backoff_max`. The actual wait is drawn evenly from the upper half.
+    /// First wait; doubles up to `backoff_max`.
     pub backoff_first: Span,
     /// Longest wait.
     pub backoff_max: Span,
+    /// How the actual wait is drawn.
+    pub jitter: Jitter,
 }
 
 /// When things arrive.

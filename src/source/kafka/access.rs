@@ -110,12 +110,20 @@ pub(super) fn check(source: &KafkaSource, access: &[SourceAccess]) -> Result<(),
 }
 
 /// What a client of a cluster is made with.
-#[derive(Debug)]
 pub(crate) struct Access {
-    /// Holds secrets: its Debug leaves them out.
+    /// Holds secrets, of which its own Debug shows keys.
     pub(crate) config: ClientConfig,
     /// For clients that show a token.
     pub(crate) tokens: Option<Tokens>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tokens = &self.tokens;
+        f.debug_struct("Access")
+            .field("tokens", tokens)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The settings of one consumer.

@@ -79,7 +79,9 @@ async fn secrets_become_settings_and_no_error_shows_them() {
         secret("SERVER_ROOT_CA_CERTIFICATE", &authority),
     ];
     let found = settings(&source(None), &access, &Aws::default()).await;
-    let config = found.expect("settings").config;
+    let found = found.expect("settings");
+    assert!(!format!("{found:?}").contains("hush"), "{found:?}");
+    let config = found.config;
     for (name, value) in [
         ("security.protocol", "SASL_SSL"),
         ("sasl.mechanism", "SCRAM-SHA-512"),

@@ -140,6 +140,7 @@ impl Consumer {
             }
             self.step();
         }
+        self.withdraw();
         self.close(None);
         while self.questions.join_next().await.is_some() {}
     }
@@ -172,7 +173,10 @@ impl Consumer {
                 self.give_up_leaving();
                 self.send(Event::Done { token });
             }
-            Command::Leave { token } => self.close(Some(token)),
+            Command::Leave { token } => {
+                self.withdraw();
+                self.close(Some(token));
+            }
             Command::Measure { token } => self.measures.push(token),
         }
     }

@@ -215,6 +215,17 @@ impl Consumer {
         }
     }
 
+    /// Who leaves the group complains of nothing any more.
+    pub(super) fn withdraw(&mut self) {
+        if self.complaint.take().is_some() {
+            let witness = Witness::Consumer(self.poller);
+            self.shared
+                .counters
+                .states
+                .leave(&self.shared.mapping, witness);
+        }
+    }
+
     /// The membership is over, and nothing of it may be committed any more.
     pub(super) fn lose_everything(&mut self) {
         let Some(session) = &self.session else {

@@ -38,11 +38,16 @@ pub(crate) struct Trouble {
     pub(crate) is_fatal: bool,
 }
 
+/// What librdkafka's text says then.
+const LOST_ON_THE_WAY: &str = "handshake failed: Local: Broker transport failure";
+
 impl Trouble {
     /// Why the mapping cannot work, if that is what it means.
-    pub(crate) const fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         use RDKafkaErrorCode as Code;
         match self.code {
+            // A connection that was lost while the client said who it is: nobody has judged that.
+            Code::Authentication if self.text.contains(LOST_ON_THE_WAY) => None,
             Code::Authentication
             | Code::SaslAuthenticationFailed
             | Code::UnsupportedSASLMechanism
@@ -63,7 +68,7 @@ impl Trouble {
 
     /// Whether nothing can be read until it has passed. Everything else, such as a single connection that ends,
     /// librdkafka gets over by itself.
-    pub(crate) const fn stops(&self) -> bool {
+    pub(crate) fn stops(&self) -> bool {
         self.is_fatal
             || self.reason().is_some()
             || matches!(self.code, RDKafkaErrorCode::AllBrokersDown)
@@ -154,6 +159,16 @@ mod tests {
         ] {
             assert_denied(code, "ESM_CONFIG_NOT_VALID");
         }
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_during_the_handshake_is_no_refusal() {
+        let mut lost = trouble(RDKafkaErrorCode::Authentication);
+        lost.text = "GroupCoordinator: b1:9096: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport \
+                     failure: broker's supported mechanisms: (n/a) (after 0ms in state DOWN)"
+            .to_owned();
+        assert_eq!((lost.reason(), lost.stops()), (None, false));
+        assert_eq!(lost.error().class, FailureClass::Transient);
     }
 
     #[test]

@@ -123,6 +123,7 @@ async fn processes_share_the_accounts_concurrency() {
         account_concurrency: 1,
         burst_concurrency: 1,
         caller_requests_per_sec: None,
+        growth_refill: Default::default(),
     };
     let target = target(&words(), Span::from_secs(20), 10);
     let process = limited(target, Some(account), folder.path()).await;

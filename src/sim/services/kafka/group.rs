@@ -6,7 +6,7 @@
 //!    ▲                                       │                          │
 //!    └────────────── the member leaves, or its session ends ────────────┘
 //! ```
-//! Rebalancing is cooperative: whoever keeps a partition reads on (rule `kafka-rebalance-moves-only`).
+//! Rule `kafka-rebalance-moves-only`: rebalancing is cooperative, whoever keeps a partition reads on.
 
 use super::Topic;
 use super::balance::share_out;
@@ -87,6 +87,25 @@ pub struct Wait {
     pub due: Time,
     /// When there was something to answer it with; the answer takes its time.
     pub found: Option<Time>,
+}
+
+impl Wait {
+    /// A receive of `now` that may wait for `wait`.
+    pub fn new(
+        token: Token,
+        (records_max, held): (u32, Vec<ShardId>),
+        now: Time,
+        wait: Span,
+    ) -> Self {
+        Self {
+            token,
+            records_max,
+            held,
+            until: now + wait,
+            due: now,
+            found: None,
+        }
+    }
 }
 
 /// What is to be told to the mapping next.
@@ -249,6 +268,8 @@ impl Group {
     }
 
     /// Nobody reaches the cluster: receives fail, and members are thrown out once their sessions end.
+    ///
+    /// Rule `kafka-session-ends`.
     fn cut(&mut self, now: Time, session_ends: Time) -> Option<Step> {
         let mut waits = self.members.iter_mut().flatten();
         if let Some(wait) = waits.find_map(|member| member.wait.take()) {
@@ -286,9 +307,9 @@ impl Group {
 
     // ---- receiving ----
 
-    /// Counts a receive that was refused.
-    pub fn was_refused(&mut self) {
-        self.counts.refused += 1;
+    /// Counts a receive that failed; one that nobody heard was not refused.
+    pub fn was_refused(&mut self, class: FailureClass) {
+        self.counts.refused += u64::from(class == FailureClass::Throttled);
     }
 
     /// When the first record arrives that a member may have.

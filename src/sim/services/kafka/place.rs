@@ -54,7 +54,7 @@ pub(super) struct Cut {
 impl Place {
     /// Somebody gets the partition: returns the offset at which the group goes on.
     ///
-    /// Rule `kafka-latest-is-stored` holds here too: what the starting position means for a partition is decided once.
+    /// As `kafka-latest-is-stored` has it, what the starting position means for a partition is decided once.
     pub(super) fn begin(&mut self, feed: &Feed, from: Position, now: Time) -> u64 {
         let kept = self.kept.get_or_insert_with(|| {
             let mut feed = Box::new(feed.clone());

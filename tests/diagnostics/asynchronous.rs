@@ -1,8 +1,8 @@
 //! Settings of asynchronous events that AWS refuses, or that mean nothing.
 
-use super::{GOOD, told, told_after};
+use super::{GOOD, poller_told, told, told_after};
 use tidegate::engine::Span;
-use tidegate::scenario::{Invocation, SourceText, parse};
+use tidegate::scenario::{Invocation, SourceText, parse, parse_poller};
 
 /// The good scenario, its caller asynchronous, with these lines in the table of its function.
 fn with(lines: &str) -> String {
@@ -77,4 +77,59 @@ fn settings_are_those_of_the_file() {
     assert_eq!(live.config.dead_letter, own.config.dead_letter);
     assert!(own.config.dead_letter.is_some());
     assert_eq!(function.aliases[1].event_invoke, None);
+}
+
+/// Targets of poller files have the same settings, whatever their type.
+#[test]
+fn targets_of_poller_files_have_settings_too() {
+    let text = r#"
+[invoke_api]
+listen = "127.0.0.1:0"
+[[target]]
+function = "f"
+type = "mock"
+[target.event_invoke]
+MaximumRetryAttempts = 3
+DeadLetterConfig = { TargetArn = "failed" }
+[target.event_invoke.DestinationConfig]
+OnSuccess = { Destination = "arn:aws:s3:::results" }
+OnFailure = { Destination = "arn:aws:lambda:eu-west-1:123456789012:function:f" }
+[[target]]
+function = "g"
+type = "http"
+url = "http://localhost:8080/"
+event_invoke = { MaximumEventAgeInSeconds = 59, retries = 1 }
+[[target]]
+function = "h"
+type = "process"
+command = ["./bootstrap"]
+[[target.alias]]
+name = "live"
+event_invoke = { MaximumRetryAttempts = 0 }
+"#;
+    super::snapshot!(poller_told(text));
+}
+
+#[test]
+fn settings_that_nobody_uses_are_pointed_out() {
+    let text = r#"
+[[target]]
+function = "f"
+type = "mock"
+event_invoke = { MaximumRetryAttempts = 0 }
+[[source]]
+name = "q"
+type = "generated"
+kind = "sqs"
+rate = 1
+[[mapping]]
+name = "m"
+EventSource = "q"
+FunctionName = "f"
+"#;
+    let loaded = parse_poller(SourceText::new("poller.toml", text));
+    let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
+    let config = &loaded.file.targets[0].limits.event_invoke.config;
+    assert_eq!(config.maximum_retry_attempts, 0);
+    super::snapshot!(format!("\n{}", loaded.warnings.render(false)));
 }

@@ -289,6 +289,7 @@ fn an_alias_has_a_queue_and_settings_of_its_own() {
     f.error_rate = Ratio::ONE;
     f.aliases = ["plain", "own"]
         .map(|name| Alias {
+            routing: Default::default(),
             name: name.to_owned(),
             provisioned_concurrency: 0,
             autoscaling: None,

@@ -107,6 +107,27 @@ pub const FUNCTION_TIMEOUT_MAX: Span = Span::from_secs(900);
 pub const UNRESERVED_CONCURRENCY_MIN: u32 = 100;
 /// Requests per second for each unit of concurrency (Lambda quotas).
 pub const REQUESTS_PER_SEC_PER_CONCURRENCY: u32 = 10;
+/// How long an environment on demand may initialise before its invocation (developer guide, "Lambda execution
+/// environment").
+pub const INIT_MAX: Span = Span::from_secs(10);
+/// How long an environment that is prepared ahead may initialise, unless the function's timeout is longer (developer
+/// guide, "Lambda execution environment").
+pub const PREPARED_INIT_MAX: Span = Span::from_secs(130);
+/// Requests at once in one environment on managed instances (Lambda API reference).
+pub const MANAGED_SLOTS_MAX: u32 = 1_600;
+/// Environments of a function on managed instances that says nothing (developer guide, "Lambda Managed Instances").
+pub const MANAGED_ENVIRONMENTS: u32 = 3;
+/// Environments of a function on managed instances (Lambda API reference).
+pub const MANAGED_ENVIRONMENTS_MAX: u32 = 15_000;
+/// Environments of isolated tenants, idle or at work, for every 1,000 of the account's concurrency (developer guide, "Tenant
+/// isolation").
+pub const TENANT_ENVIRONMENTS_PER_1000: u32 = 2_500;
+/// How long a snapshot may take to be restored (developer guide, "SnapStart").
+pub const RESTORE_MAX: Span = Span::from_secs(10);
+/// Shutdown of an environment with internal extensions (developer guide, "Lambda execution environment").
+pub const SHUTDOWN_INTERNAL: Span = Span::from_millis(500);
+/// Shutdown of an environment with external extensions (developer guide, "Lambda execution environment").
+pub const SHUTDOWN_EXTERNAL: Span = Span::from_secs(2);
 
 /// Most further tries of an asynchronous event whose function failed, and what AWS takes unless told otherwise (developer
 /// guide, "Asynchronous invocation").

@@ -142,9 +142,37 @@ impl Ratio {
         point < u128::from(self.numerator)
     }
 
+    /// The chance times `factor`, unless that is above one.
+    pub fn times(self, factor: u64) -> Option<Self> {
+        Self::new(self.numerator.checked_mul(factor)?, self.denominator)
+    }
+
+    /// That share of `count`, to the nearest whole number.
+    pub fn of(self, count: u32) -> u32 {
+        let (numerator, denominator) = (u128::from(self.numerator), u128::from(self.denominator));
+        let doubled = 2 * u128::from(count) * numerator + denominator;
+        // At most `count`, because the chance is at most one.
+        u32::try_from(doubled / (2 * denominator)).unwrap_or(count)
+    }
+
+    /// Whether two shares make a whole.
+    pub fn completes(self, other: Self) -> bool {
+        let a = u128::from(self.numerator) * u128::from(other.denominator);
+        let b = u128::from(other.numerator) * u128::from(self.denominator);
+        // Each product is below 2^128 and both together are compared without adding them up.
+        let whole = u128::from(self.denominator) * u128::from(other.denominator);
+        whole.checked_sub(a) == Some(b)
+    }
+
     /// The chance as a number, for presentation.
     pub fn as_f64(self) -> f64 {
         self.numerator as f64 / self.denominator as f64
+    }
+}
+
+impl Default for Ratio {
+    fn default() -> Self {
+        Self::ZERO
     }
 }
 

@@ -26,14 +26,16 @@ impl Billed {
     /// Adds one invocation (rule `billed-per-millisecond`).
     #[inline]
     pub(super) fn add(&mut self, started: &Started) {
-        let handler = millis(started.duration);
+        // Extensions that work after the response are billed like the handler.
+        let time = started.duration + started.post_runtime;
+        let handler = millis(time);
         if started.is_provisioned {
             self.provisioned_ms += handler;
         } else {
             self.on_demand_ms += handler;
         }
         if let Some(init) = started.init {
-            self.init_ms += millis(init + started.duration) - handler;
+            self.init_ms += millis(init + time) - handler;
         }
     }
 }
@@ -49,6 +51,8 @@ mod tests {
             billed.add(&Started {
                 duration: Span::from_micros(micros),
                 init,
+                is_restore: false,
+                post_runtime: Span::ZERO,
                 waited: Span::ZERO,
                 failed: false,
                 timed_out: false,

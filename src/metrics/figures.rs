@@ -57,6 +57,11 @@ impl FunctionSummary {
             ("Errors", Total(&mut self.errors)),
             ("Timeouts", Total(&mut self.timeouts)),
             ("Throttles", Total(&mut self.throttles)),
+            (
+                "ConcurrencyThrottles",
+                Total(&mut self.concurrency_throttles),
+            ),
+            ("CPUThrottles", Total(&mut self.cpu_throttles)),
         ];
         list.extend(self.throttle_reasons.metrics());
         list.extend([
@@ -78,6 +83,10 @@ impl FunctionSummary {
                 Total(&mut self.provisioned_concurrency_spillover_invocations),
             ),
             (
+                "SnapStartInvocations",
+                Total(&mut self.snap_start_invocations),
+            ),
+            (
                 "ProvisionedConcurrentExecutions",
                 Metric::MeanMax(&mut self.provisioned_concurrent_executions),
             ),
@@ -90,9 +99,18 @@ impl FunctionSummary {
                 Metric::MeanMax(&mut self.provisioned_concurrency_utilization),
             ),
             ("ScalingsRefused", Total(&mut self.scalings_refused)),
+            ("ProvisionedRecycled", Total(&mut self.provisioned_recycled)),
+            ("Crashes", Total(&mut self.crashes)),
+            ("InitErrors", Total(&mut self.init_errors)),
             ("Duration", Distribution(&mut self.duration)),
             ("Latency", Distribution(&mut self.latency)),
             ("InitDuration", Distribution(&mut self.init_duration)),
+            ("RestoreDuration", Distribution(&mut self.restore_duration)),
+            ("Restores", Total(&mut self.restores)),
+            (
+                "PostRuntimeExtensionsDuration",
+                Distribution(&mut self.post_runtime_extensions_duration),
+            ),
             (
                 "ConcurrentExecutions",
                 Metric::MeanMax(&mut self.concurrent_executions),
@@ -241,6 +259,11 @@ pub fn for_each_figure(summary: &mut Summary, visit: &mut dyn FnMut(&str, &mut F
             shape.visit(&mut |key, figure| visit(&path("functions", name, metric, key), figure));
         }
     }
+    for (name, version) in &mut summary.versions {
+        for (metric, shape) in version.metrics() {
+            shape.visit(&mut |key, figure| visit(&path("versions", name, metric, key), figure));
+        }
+    }
     for (name, mapping) in &mut summary.mappings {
         for (metric, shape) in mapping.metrics() {
             shape.visit(&mut |key, figure| visit(&path("mappings", name, metric, key), figure));
@@ -288,10 +311,13 @@ mod tests {
     #[test]
     fn every_number_of_the_document_is_visited_in_its_order() {
         let mut summary = fixture::flash_sale().0;
+        let version = ("checkout:2".to_owned(), Default::default());
+        summary.versions.push(version);
         summary.mappings[1].1.kafka = Some(KafkaFigures::default());
         let document = serde_json::to_value(&summary).expect("a document");
         let mut expected = Vec::new();
         leaves("functions", &document["functions"], &mut expected);
+        leaves("versions", &document["versions"], &mut expected);
         leaves("mappings", &document["mappings"], &mut expected);
         leaves("account", &document["account"], &mut expected);
         leaves("cost", &document["cost"], &mut expected);

@@ -493,6 +493,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
         account: account(&functions),
         account_limit: 3_000,
         functions,
+        versions: Vec::new(),
         mappings: vec![clicks(noise), jobs(noise)],
         faults: vec![(
             "function_errors of checkout".to_owned(),
@@ -534,6 +535,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
         replications: 1,
         measured_s: 1_680.0,
         functions,
+        versions: Vec::new(),
         mappings: series
             .mappings
             .iter()

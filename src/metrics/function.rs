@@ -1,11 +1,12 @@
 //! Folds what happens to one function into its series and its summary.
 
-use super::histogram::{Histogram, quantiles_of};
+use super::histogram::Histogram;
+use super::samples::Samples;
 use super::{
     Billed, DurationMinute, Figure, FunctionRow, FunctionSummary, MeanMax, Percentiles,
     ThrottleReasons,
 };
-use crate::engine::lambda::ThrottleReason;
+use crate::engine::lambda::{ManagedThrottles, ThrottleReason};
 use crate::engine::{Span, Time};
 
 /// Counts and times of one function. Bins are rolled by whoever owns the clock.
@@ -14,7 +15,7 @@ pub struct FunctionRecorder {
     bin: FunctionRow,
     /// Durations of this bin's invocations whose latency is their duration: nearly all of them, so that an
     /// ordinary invocation costs one histogram entry.
-    plain: Histogram,
+    plain: Samples,
     /// Latencies of the bin's other invocations (cold starts, retried calls).
     other: Histogram,
     total: Totals,
@@ -22,6 +23,11 @@ pub struct FunctionRecorder {
     running: Gauge,
     provisioned: Gauge,
     allocated: Gauge,
+    /// Provisioned environments replaced until the last bin's end.
+    recycled_before: u64,
+    managed_before: ManagedThrottles,
+    /// Its environments run many requests at once.
+    shares_environments: bool,
     utilization: Utilization,
     minute: Minute,
     minutes: Vec<DurationMinute>,
@@ -38,11 +44,15 @@ struct Utilization {
     max: f64,
 }
 
-/// Durations of the present minute.
+/// Durations of the present minute. They join the totals when it is over, so that a bin is merged once.
 #[derive(Debug, Default)]
 struct Minute {
-    /// Of invocations that are in none of the bins' histograms.
-    durations: Histogram,
+    /// Of invocations whose latency is their duration.
+    plain: Histogram,
+    /// Of all others.
+    late: Histogram,
+    /// Of invocations before the end of the warm-up, where that came within the minute.
+    warm_up: Histogram,
 }
 
 /// Provisioned concurrency of a function over all of its aliases.
@@ -61,6 +71,11 @@ struct Totals {
     timeouts: u64,
     throttles: [u64; 5],
     cold_starts: u64,
+    snap_start: u64,
+    crashes: u64,
+    init_errors: u64,
+    recycled: u64,
+    managed: ManagedThrottles,
     client_retries: u64,
     calls: u64,
     answered: u64,
@@ -72,9 +87,26 @@ struct Totals {
     scalings_refused: u64,
     /// The most environments at the end of a bin.
     environments: u32,
-    duration: Histogram,
+    /// Durations of invocations whose latency is their duration, and of the others; latencies of the others.
+    plain: Histogram,
+    late: Histogram,
     latency: Histogram,
     init: Histogram,
+    restore: Histogram,
+    post_runtime: Histogram,
+}
+
+/// What few invocations have, beside [`Started`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extraordinary {
+    /// It runs on an environment that was restored.
+    pub is_snap_start: bool,
+    /// Time of extensions after the response.
+    pub post_runtime: Span,
+    /// Its process ended.
+    pub crashed: bool,
+    /// Its initialisation or restore failed, and so did it.
+    pub init_failed: bool,
 }
 
 /// An invocation as it begins; its end is known already.
@@ -84,6 +116,10 @@ pub struct Started {
     pub duration: Span,
     /// Time of the initialisation before it, for cold starts.
     pub init: Option<Span>,
+    /// The initialisation was the restore of a snapshot.
+    pub is_restore: bool,
+    /// Time of extensions after the response.
+    pub post_runtime: Span,
     /// From the caller's first attempt to the beginning of this invocation.
     pub waited: Span,
     /// Whether it ends in a function error.
@@ -171,6 +207,14 @@ impl Utilization {
 }
 
 impl FunctionRecorder {
+    /// A recorder of a function whose environments run many requests at once, or one at a time.
+    pub fn new(shares_environments: bool) -> Self {
+        Self {
+            shares_environments,
+            ..Self::default()
+        }
+    }
+
     /// An invocation begins.
     #[inline]
     pub fn started(&mut self, started: &Started) {
@@ -203,12 +247,40 @@ impl FunctionRecorder {
     fn started_late(&mut self, started: &Started, latency: Span) {
         if let Some(init) = started.init {
             self.bin.cold_starts += 1;
-            self.total.init.record(init.as_nanos());
+            let total = &mut self.total;
+            let kind = if started.is_restore {
+                &mut total.restore
+            } else {
+                &mut total.init
+            };
+            kind.record(init.as_nanos());
         }
-        let duration = started.duration.as_nanos();
-        self.total.duration.record(duration);
-        self.minute.durations.record(duration);
+        self.minute.late.record(started.duration.as_nanos());
         self.other.record(latency.as_nanos());
+    }
+
+    /// An invocation that just [`started`](Self::started) has more to tell.
+    #[cold]
+    pub fn extraordinary(&mut self, told: &Extraordinary) {
+        self.total.snap_start += u64::from(told.is_snap_start);
+        self.total.crashes += u64::from(told.crashed);
+        self.total.init_errors += u64::from(told.init_failed);
+        if told.post_runtime > Span::ZERO {
+            self.total.post_runtime.record(told.post_runtime.as_nanos());
+        }
+    }
+
+    /// So many provisioned environments were replaced since the beginning of the run.
+    pub fn recycled(&mut self, since_start: u64) {
+        self.total.recycled += since_start - self.recycled_before;
+        self.recycled_before = since_start;
+    }
+
+    /// So many requests were refused for want of managed capacity since the beginning of the run.
+    pub fn managed_throttles(&mut self, since_start: ManagedThrottles) {
+        let before = std::mem::replace(&mut self.managed_before, since_start);
+        self.total.managed.concurrency += since_start.concurrency - before.concurrency;
+        self.total.managed.cpu += since_start.cpu - before.cpu;
     }
 
     /// A caller makes a call's first attempt, or a further one.
@@ -291,7 +363,7 @@ impl FunctionRecorder {
         let (provisioned, provisioned_max) = self.provisioned.roll(now);
         let (allocated, _) = self.allocated.roll(now);
         let nanos = length.as_nanos().max(1);
-        let latencies = quantiles_of(&[&self.plain, &self.other], [0.5, 0.95, 0.99]);
+        let latencies = self.plain.quantiles(&self.other, [0.5, 0.95, 0.99]);
         let [latency_p50, latency_p95, latency_p99] = latencies.map_or([f64::NAN; 3], |values| {
             values.map(|nanos| nanos as f64 / 1e6)
         });
@@ -311,7 +383,7 @@ impl FunctionRecorder {
             ..self.bin
         };
         self.rows.push(row);
-        self.minute.durations.merge(&self.plain);
+        self.plain.drain_into(&mut self.minute.plain);
         if now
             .as_nanos()
             .is_multiple_of(Span::from_secs(60).as_nanos())
@@ -337,15 +409,21 @@ impl FunctionRecorder {
         for (sum, count) in total.throttles.iter_mut().zip(row.throttles) {
             *sum += count;
         }
-        total.duration.merge(&self.plain);
-        total.latency.merge(&self.plain);
         total.latency.merge(&self.other);
-        self.plain.clear();
         self.other.clear();
     }
 
     /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
     pub fn end_warm_up(&mut self) {
+        let Minute {
+            plain,
+            late,
+            warm_up,
+        } = &mut self.minute;
+        for part in [plain, late] {
+            warm_up.merge(part);
+            part.clear();
+        }
         self.total = Totals::default();
         self.running.restart();
         self.provisioned.restart();
@@ -354,14 +432,28 @@ impl FunctionRecorder {
     }
 
     fn close_minute(&mut self) {
+        let Minute {
+            plain,
+            late,
+            warm_up,
+        } = &mut self.minute;
         self.minutes
-            .push(DurationMinute::of(&self.minute.durations));
-        self.minute.durations.clear();
+            .push(DurationMinute::of(&[plain, late, warm_up]));
+        self.total.plain.merge(plain);
+        self.total.late.merge(late);
+        for part in [plain, late, warm_up] {
+            part.clear();
+        }
     }
 
     /// The durations of each minute so far, the last one as far as it got.
     pub fn take_minutes(&mut self) -> Vec<DurationMinute> {
-        if self.minute.durations.count() > 0 {
+        let Minute {
+            plain,
+            late,
+            warm_up,
+        } = &self.minute;
+        if plain.count() + late.count() + warm_up.count() > 0 {
             self.close_minute();
         }
         std::mem::take(&mut self.minutes)
@@ -396,11 +488,16 @@ impl FunctionRecorder {
         let of_calls = |part: u64| part as f64 / total.calls.max(1) as f64;
         let [account, reserved, rate, reserved_rate, caller] = total.throttles.map(Figure::count);
         let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
+        let plain = [&total.plain, &self.minute.plain];
+        let durations = Histogram::of(&[plain[0], plain[1], &total.late, &self.minute.late]);
+        let latencies = Histogram::of(&[plain[0], plain[1], &total.latency]);
         FunctionSummary {
             invocations: Figure::count(total.invocations),
             errors: Figure::count(total.errors),
             timeouts: Figure::count(total.timeouts),
             throttles: Figure::count(total.throttles.iter().sum()),
+            concurrency_throttles: Figure::count(total.managed.concurrency),
+            cpu_throttles: Figure::count(total.managed.cpu),
             throttle_reasons: ThrottleReasons {
                 concurrent_invocation_limit_exceeded: account,
                 reserved_function_concurrent_invocation_limit_exceeded: reserved,
@@ -419,6 +516,7 @@ impl FunctionRecorder {
             attempts_per_call: Figure::new(of_calls(total.calls + total.client_retries), 4),
             provisioned_concurrency_invocations: Figure::count(total.provisioned),
             provisioned_concurrency_spillover_invocations: Figure::count(total.spillover),
+            snap_start_invocations: Figure::count(total.snap_start),
             provisioned_concurrent_executions: self.provisioned.mean_max(nanos),
             allocated_provisioned_concurrent_executions: self.allocated.mean_max(nanos),
             provisioned_concurrency_utilization: MeanMax {
@@ -429,19 +527,28 @@ impl FunctionRecorder {
                 max: Figure::new(self.utilization.max, 4),
             },
             scalings_refused: Figure::count(total.scalings_refused),
-            duration: Percentiles::of_nanos(&total.duration),
-            latency: Percentiles::of_nanos(&total.latency),
+            provisioned_recycled: Figure::count(total.recycled),
+            crashes: Figure::count(total.crashes),
+            init_errors: Figure::count(total.init_errors),
+            duration: Percentiles::of_nanos(&durations),
+            latency: Percentiles::of_nanos(&latencies),
             init_duration: Percentiles::of_nanos(&total.init),
+            restore_duration: Percentiles::of_nanos(&total.restore),
+            restores: Figure::count(total.restore.count()),
+            post_runtime_extensions_duration: Percentiles::of_nanos(&total.post_runtime),
             concurrent_executions: self.running.mean_max(nanos),
             environments: MeanMax {
                 mean: Figure::new(environment_area as f64 / nanos, 3),
                 // A new environment is made only when all others are busy, so the most alive at once is the most
                 // busy at once, unless more were left from the warm-up or are provisioned.
                 max: Figure::count(u64::from(
-                    self.running
-                        .max
-                        .max(environments_at_start)
-                        .max(total.environments),
+                    if self.shares_environments {
+                        0
+                    } else {
+                        self.running.max
+                    }
+                    .max(environments_at_start)
+                    .max(total.environments),
                 )),
             },
             environment_lifespan_s: Figure::new(lifespan, 3),

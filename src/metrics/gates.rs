@@ -122,7 +122,11 @@ pub fn lookup(summary: &Summary, metric: &str, statistic: &str) -> Option<f64> {
         .functions
         .iter()
         .find_map(|(name, function)| pick(&function.clone().metrics(), of(name)?, statistic));
-    let subjects = functions.or_else(|| {
+    let versions = || {
+        let mut versions = summary.versions.iter();
+        versions.find_map(|(name, one)| pick(&one.clone().metrics(), of(name)?, statistic))
+    };
+    let subjects = functions.or_else(versions).or_else(|| {
         summary.mappings.iter().find_map(|(name, mapping)| {
             let mut mapping = mapping.clone();
             mapping.kafka.get_or_insert_with(KafkaFigures::unknown);
@@ -209,7 +213,7 @@ mod tests {
             summary.functions.iter().map(|(name, _)| name.as_str()),
             summary.mappings.iter().map(|(name, _)| name.as_str()),
         );
-        assert_eq!(names.len(), 2 * 46 + 2 * 52);
+        assert_eq!(names.len(), 2 * 55 + 2 * 52);
         for (metric, statistics) in names {
             for (written, statistic) in Statistic::ALL {
                 assert_eq!(

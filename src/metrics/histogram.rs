@@ -97,6 +97,13 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// Several histograms as one.
+    pub(super) fn of(parts: &[&Self]) -> Self {
+        let mut whole = Self::default();
+        parts.iter().for_each(|part| whole.merge(part));
+        whole
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         if self.total > 0 {
@@ -197,13 +204,13 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
 }
 
 #[inline]
-const fn bucket_of(value: u64) -> usize {
+pub(super) const fn bucket_of(value: u64) -> usize {
     let shift = (63 - PRECISION_BITS).saturating_sub((value | 1).leading_zeros());
     (shift as usize * SUB_BUCKETS) + (value >> shift) as usize
 }
 
 /// The middle of the values that fall into `bucket`.
-const fn middle_of(bucket: usize) -> u64 {
+pub(super) const fn middle_of(bucket: usize) -> u64 {
     if bucket < 2 * SUB_BUCKETS {
         return bucket as u64;
     }

@@ -13,9 +13,11 @@ mod histogram;
 mod kafka;
 mod last_result;
 mod mapping;
+mod samples;
 mod series;
 mod shards;
 mod summary;
+mod version;
 
 pub use account::{AccountRecorder, AccountRow, AccountSummary};
 pub use asynchronous::{
@@ -26,7 +28,7 @@ pub use combine::combine;
 pub use cost::{CostLine, CostSummary};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
-pub use function::{FunctionRecorder, Provisioned, Started};
+pub use function::{Extraordinary, FunctionRecorder, Provisioned, Started};
 pub use gates::{Statistic, Threshold, UnknownStatistic, evaluate, lookup, metric_names};
 pub use histogram::Histogram;
 pub use kafka::{GroupEnd, KafkaFigures, KafkaRow};
@@ -39,6 +41,7 @@ pub use summary::{
     Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
     MeanMax, Percentiles, Summary, ThrottleReasons,
 };
+pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
 #[cfg(test)]
 pub(crate) mod fixture;

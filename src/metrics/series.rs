@@ -1,6 +1,6 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{AccountRow, AsyncRow, DeadLetters, Histogram, KafkaRow};
+use super::{AccountRow, AsyncRow, DeadLetters, Histogram, KafkaRow, VersionSeries};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -18,11 +18,13 @@ pub struct Series {
     pub account_limit: u32,
     /// One per function, in file order.
     pub functions: Vec<FunctionSeries>,
+    /// One per published version, functions in file order.
+    pub versions: Vec<VersionSeries>,
     /// One per mapping, in file order.
     pub mappings: Vec<MappingSeries>,
     /// Faults to shade: name, start, end.
     pub faults: Vec<(String, Span, Span)>,
-    /// What was done to mappings: name, start, and the end of what lasts; the start again for what does not.
+    /// What was done to mappings and aliases: name, start, and the end of what lasts; the start again for what does not.
     pub events: Vec<(String, Span, Span)>,
 }
 
@@ -52,8 +54,9 @@ pub struct DurationMinute {
 }
 
 impl DurationMinute {
-    /// Of a histogram of nanoseconds.
-    pub(super) fn of(durations: &Histogram) -> Self {
+    /// Of histograms of nanoseconds, taken together.
+    pub(super) fn of(parts: &[&Histogram]) -> Self {
+        let durations = Histogram::of(parts);
         if durations.count() == 0 {
             return Self {
                 mean: f64::NAN,

@@ -2,7 +2,7 @@
 
 use super::{
     AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
-    KafkaFigures,
+    KafkaFigures, VersionSummary,
 };
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -83,6 +83,9 @@ pub struct Summary {
     /// Functions, in file order.
     #[serde(serialize_with = "as_map")]
     pub functions: Vec<(String, FunctionSummary)>,
+    /// Published versions by `function:number`, functions in file order.
+    #[serde(serialize_with = "as_map", skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<(String, VersionSummary)>,
     /// Mappings, in file order.
     #[serde(serialize_with = "as_map")]
     pub mappings: Vec<(String, MappingSummary)>,
@@ -160,6 +163,11 @@ pub struct FunctionSummary {
     pub timeouts: Figure,
     /// Requests refused.
     pub throttles: Figure,
+    /// Managed instances: refusals because every slot was taken.
+    pub concurrency_throttles: Figure,
+    /// Managed instances: refusals because the CPU was used up.
+    #[serde(rename = "CPUThrottles")]
+    pub cpu_throttles: Figure,
     /// Refusals by reason, AWS's names.
     pub throttle_reasons: ThrottleReasons,
     /// Invocations that created an environment.
@@ -184,6 +192,8 @@ pub struct FunctionSummary {
     pub provisioned_concurrency_invocations: Figure,
     /// Invocations of an alias beside its provisioned concurrency.
     pub provisioned_concurrency_spillover_invocations: Figure,
+    /// Invocations on environments that SnapStart restored.
+    pub snap_start_invocations: Figure,
     /// Busy provisioned environments.
     pub provisioned_concurrent_executions: MeanMax,
     /// Provisioned environments that serve requests.
@@ -192,12 +202,24 @@ pub struct FunctionSummary {
     pub provisioned_concurrency_utilization: MeanMax,
     /// Times that autoscaling asked for more provisioned concurrency than the account or the reservation allows.
     pub scalings_refused: Figure,
+    /// Provisioned environments that were replaced because their lifetime was over.
+    pub provisioned_recycled: Figure,
+    /// Invocations whose process ended (Runtime.ExitError).
+    pub crashes: Figure,
+    /// Invocations that failed because their initialisation or restore did.
+    pub init_errors: Figure,
     /// Handler time, ms.
     pub duration: Percentiles,
     /// As the caller sees it: initialisation and handler (and the waits between client retries), ms.
     pub latency: Percentiles,
     /// Initialisation of cold starts, ms.
     pub init_duration: Percentiles,
+    /// Restores of SnapStart, ms.
+    pub restore_duration: Percentiles,
+    /// Restores of SnapStart: cold starts that took no initialisation.
+    pub restores: Figure,
+    /// Time of extensions after the response, of invocations that had some, ms.
+    pub post_runtime_extensions_duration: Percentiles,
     /// Busy environments.
     pub concurrent_executions: MeanMax,
     /// Busy and idle environments.

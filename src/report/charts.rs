@@ -4,7 +4,7 @@ mod callers;
 mod kafka;
 
 use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
-use super::{asynchronous, numbers, sample};
+use super::{asynchronous, numbers, sample, versions};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
     DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
@@ -202,7 +202,7 @@ impl Chart {
         self
     }
 
-    fn log_if_wide(mut self) -> Self {
+    pub(super) fn log_if_wide(mut self) -> Self {
         let values = self.lines.iter().flat_map(|line| &line.points);
         let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
         let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {
@@ -237,6 +237,7 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
         charts.insert(1, callers::calls(&draft));
     }
     charts.extend(asynchronous::charts(series, &function.asynchronous));
+    charts.extend(versions::charts(series, &function.name));
     Subject {
         name: function.name.clone(),
         kind: "function",

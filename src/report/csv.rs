@@ -1,4 +1,4 @@
-//! `series.csv`: one row per subject and bin, subjects in file order, functions first. After a stream's mapping come the
+//! `series.csv`: one row per subject and bin, subjects in file order, functions first, then versions. After a stream's mapping come the
 //! iterator ages of its shards, those that were furthest behind one by one.
 //!
 //! Columns that a kind of subject does not have are empty, and so are values that do not exist (a
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use crate::engine::Span;
 use crate::metrics::{
-    AccountRow, AsyncRow, DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series,
+    AccountRow, AsyncRow, DeadLetterReason, FunctionRow, KafkaRow, MappingRow, Series, VersionRow,
 };
 
 const COMMON: &str = "time_s,subject_kind,subject,concurrency_limit";
@@ -21,6 +21,7 @@ const FUNCTION: &str = "invocations,errors,throttles_concurrent,throttles_reserv
 const ASYNC: &str = "async_received,async_invoked,async_succeeded,async_dropped,async_lost,async_retries,\
     async_duplicates,async_delivered,async_delivery_failures,async_dead_lettered,async_dead_letter_errors,\
     async_backlog,async_age_mean_ms,async_age_max_ms";
+const VERSION: &str = "duration_p50_ms,duration_p99_ms";
 const MAPPING: &str = "incoming,polled,filtered,invoked,failed,succeeded,dropped,diverted,destination_failures,deleted,dead_lettered,\
     throttled,windows_closed,windows_terminated_early,backlog,in_hand,age_max_ms,\
     writes_throttled,writes_lost,trimmed,reads_throttled,\
@@ -36,7 +37,7 @@ const LAG: &str = "max_offset_lag";
 /// The whole file.
 pub(super) fn render(series: &Series) -> String {
     let blank = |columns: &str| ",".repeat(columns.split(',').count());
-    let mut text = format!("{COMMON},{FUNCTION},{ASYNC},{MAPPING}\n");
+    let mut text = format!("{COMMON},{FUNCTION},{ASYNC},{MAPPING},{VERSION}\n");
     for function in &series.functions {
         let limit = function.concurrency_limit;
         for (index, row) in function.rows.iter().enumerate() {
@@ -54,6 +55,14 @@ pub(super) fn render(series: &Series) -> String {
                 None => text.push_str(&blank(ASYNC)),
             }
             text.push_str(&blank(MAPPING));
+            text.push_str(&blank(VERSION));
+            text.push('\n');
+        }
+    }
+    for version in &series.versions {
+        for (index, row) in version.rows.iter().enumerate() {
+            start(&mut text, series.bin, index, "version", &version.name);
+            version_row(&mut text, row);
             text.push('\n');
         }
     }
@@ -65,6 +74,7 @@ pub(super) fn render(series: &Series) -> String {
         account_row(&mut text, *row);
         text.push_str(&blank(ASYNC));
         text.push_str(&blank(MAPPING));
+        text.push_str(&blank(VERSION));
         text.push('\n');
     }
     for mapping in &series.mappings {
@@ -82,6 +92,7 @@ pub(super) fn render(series: &Series) -> String {
             text.push_str(&blank(ASYNC));
             mapping_row(&mut text, row);
             kafka_row(&mut text, mapping.kafka.then_some(&row.kafka));
+            text.push_str(&blank(VERSION));
             text.push('\n');
         }
         let (kind, column) = match mapping.kafka {
@@ -124,7 +135,7 @@ fn levels(
         text.push(',');
         text.push_str(&",".repeat(functions + before));
         number(text, f64::from(*level));
-        text.push_str(&",".repeat(columns - before - 1));
+        text.push_str(&",".repeat(columns - before - 1 + VERSION.split(',').count()));
         text.push('\n');
     }
 }
@@ -204,6 +215,20 @@ fn async_row(text: &mut String, row: &AsyncRow) {
     }
     number(text, row.age_mean);
     number(text, row.age_max);
+}
+
+/// What a version has of a function's columns, and its own.
+fn version_row(text: &mut String, row: &VersionRow) {
+    // The limit on the concurrency is the function's, and so are refusals.
+    let _ = write!(text, ",,{},{}", row.invocations, row.errors);
+    let _ = write!(text, "{},{}", ",".repeat(5), row.cold_starts);
+    let after = FUNCTION
+        .split(',')
+        .skip_while(|column| *column != "cold_starts");
+    let others = [ASYNC, MAPPING].map(|columns| columns.split(',').count());
+    text.push_str(&",".repeat(after.count() - 1 + others[0] + others[1]));
+    number(text, row.duration_p50);
+    number(text, row.duration_p99);
 }
 
 fn mapping_row(text: &mut String, row: &MappingRow) {

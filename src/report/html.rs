@@ -22,6 +22,7 @@ pub(super) fn render(view: &View) -> String {
     for (heading, table) in [
         ("Gates", &view.gates),
         ("Functions", &view.functions),
+        ("Versions", &view.versions),
         ("Throttles by reason", &view.throttles),
         ("Asynchronous events", &view.asynchronous),
         ("Account", &view.account),

@@ -18,6 +18,7 @@ mod scale;
 mod svg;
 mod tables;
 mod text;
+mod versions;
 mod view;
 
 #[cfg(test)]

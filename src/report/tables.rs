@@ -51,17 +51,23 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
     const LATENCY: &str = "Latency";
     const HANDLER: &str = "Handler";
     const INIT: &str = "Initialisation";
+    const RESTORE: &str = "Restore";
+    const EXTENSIONS: &str = "Extensions";
     const CONCURRENCY: &str = "Concurrency";
     const ENVIRONMENTS: &str = "Environments";
     const PROVISIONED: &str = "Provisioned concurrency";
-    let specs: [Spec<FunctionSummary>; 38] = [
+    let specs: [Spec<FunctionSummary>; 49] = [
         must(REQUESTS, "invoked", 0, |f| count(f.invocations)),
         may(REQUESTS, "errors", 1, |f| bad(f.errors)),
         may(REQUESTS, "error %", 9, |f| {
             share(f.errors.value, f.invocations.value)
         }),
         may(REQUESTS, "timeouts", 8, |f| bad(f.timeouts)),
+        may(REQUESTS, "crashes", 8, |f| bad(f.crashes)),
+        may(REQUESTS, "init errors", 8, |f| bad(f.init_errors)),
         may(REQUESTS, "throttled", 0, |f| bad(f.throttles)),
+        may(REQUESTS, "for slots", 9, |f| bad(f.concurrency_throttles)),
+        may(REQUESTS, "for CPU", 9, |f| bad(f.cpu_throttles)),
         may(REQUESTS, "throttled %", 9, |f| {
             share(f.throttles.value, f.invocations.value + f.throttles.value)
         }),
@@ -93,6 +99,16 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         may(HANDLER, "mean", 12, |f| millis(f.duration.mean)),
         may(INIT, "p50", 13, |f| millis(f.init_duration.p50)),
         may(INIT, "p99", 13, |f| millis(f.init_duration.p99)),
+        may(RESTORE, "invoked", 12, |f| count(f.snap_start_invocations)),
+        may(RESTORE, "count", 12, |f| count(f.restores)),
+        may(RESTORE, "p50", 13, |f| millis(f.restore_duration.p50)),
+        may(RESTORE, "p99", 13, |f| millis(f.restore_duration.p99)),
+        may(EXTENSIONS, "p50", 13, |f| {
+            millis(f.post_runtime_extensions_duration.p50)
+        }),
+        may(EXTENSIONS, "p99", 13, |f| {
+            millis(f.post_runtime_extensions_duration.p99)
+        }),
         must(CONCURRENCY, "mean", 6, |f| {
             level(f.concurrent_executions.mean)
         }),
@@ -113,6 +129,9 @@ pub(super) fn functions(functions: &[(String, FunctionSummary)]) -> Option<Table
         }),
         may(PROVISIONED, "used %", 6, |f| {
             percent(f.provisioned_concurrency_utilization.mean)
+        }),
+        may(PROVISIONED, "recycled", 9, |f| {
+            count(f.provisioned_recycled)
         }),
         may(PROVISIONED, "refused", 7, |f| bad(f.scalings_refused)),
         may(ENVIRONMENTS, "mean", 14, |f| level(f.environments.mean)),
@@ -501,7 +520,7 @@ pub(super) fn millis(value: Figure) -> Cell {
     figure(value, numbers::millis)
 }
 
-fn percent(value: Figure) -> Cell {
+pub(super) fn percent(value: Figure) -> Cell {
     figure(value, numbers::percent)
 }
 

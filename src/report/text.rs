@@ -24,6 +24,7 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
     }
     let tables = [
         &view.functions,
+        &view.versions,
         &view.throttles,
         &view.asynchronous,
         &view.account,

@@ -1,6 +1,6 @@
 //! What a report says, as plain data: renderers only format it.
 
-use super::{asynchronous, charts, cost, numbers, tables};
+use super::{asynchronous, charts, cost, numbers, tables, versions};
 use crate::metrics::{EngineSummary, FunctionSummary, Series, Summary};
 use std::borrow::Cow;
 
@@ -16,6 +16,7 @@ pub(super) struct View {
     /// `2 of 3 gates failed`, and whether that is bad.
     pub(super) verdict: Option<(String, Tone)>,
     pub(super) functions: Option<Table>,
+    pub(super) versions: Option<Table>,
     pub(super) throttles: Option<Table>,
     pub(super) account: Option<Table>,
     pub(super) cost: Option<Table>,
@@ -170,6 +171,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
         gates: tables::gates(&summary.gates),
         verdict: verdict(summary),
         functions: tables::functions(&functions),
+        versions: versions::versions(&summary.versions),
         throttles: tables::throttles(&functions),
         account: (summary.functions.len() > 1)
             .then(|| tables::account(&summary.account))

@@ -1,17 +1,18 @@
 //! `[[function.alias]]`: aliases with their provisioned concurrency, and how Application Auto Scaling moves it.
 
-use super::availability::not_yet;
+use super::behaviour::refuse_slow_init;
 use super::convert::{
     Named, boolean, choice, duration, duration_in, integer, name, number, text, unique,
 };
 use super::diagnostic::Diagnostic;
 use super::event_invoke::{Owner, event_invoke};
 use super::inside;
-use super::model::{Alias, Function, ScalableTarget, ScheduledAction};
+use super::model::{Alias, Function, ScalableTarget, ScheduledAction, Version};
 use super::read::{At, Cx, Table};
+use super::routing;
 use super::schedule::Schedule;
 use super::suggest::nearest;
-use crate::engine::lambda::{Statistic, TargetTracking};
+use crate::engine::lambda::{Statistic, TargetTracking, VersionId};
 use crate::engine::{Span, Time};
 use jiff::tz::TimeZone;
 use std::ops::{Range, RangeInclusive};
@@ -28,31 +29,97 @@ pub(super) struct WallClock {
     pub(super) length: Span,
 }
 
-/// The aliases of one function, of which everything else is known.
+/// Provisioned concurrency of an alias or a version, and where it was given.
+#[derive(Clone, Debug)]
+pub(super) struct Provisioning {
+    pub(super) count: u32,
+    pub(super) autoscaling: Option<ScalableTarget>,
+    pub(super) place: Range<usize>,
+}
+
+impl Provisioning {
+    fn is_any(&self) -> bool {
+        self.count > 0 || self.autoscaling.is_some()
+    }
+}
+
+/// Reads the aliases of `function` into it, and its versions after them: calls name either.
 pub(super) fn aliases(
-    function: &mut Table<'_>,
+    table: &mut Table<'_>,
     cx: &mut Cx,
-    owner: &Function,
+    function: &mut Function,
+    numbers: Vec<(Alias, Provisioning)>,
     clock: WallClock,
-) -> Vec<Alias> {
-    let reserved = owner.reserved_concurrency;
+) {
     let mut names = Vec::new();
     let mut found = Vec::new();
-    let mut provisioned: u64 = 0;
-    for table in function.tables(cx, "alias", "[[function.alias]]") {
-        let (named, alias, place) = alias(table, cx, &owner.name, clock);
+    for table in table.tables(cx, "alias", "[[function.alias]]") {
+        let (named, alias, provisioning) =
+            alias(table, cx, &function.name, clock, &function.versions);
         names.extend(named);
+        found.push((alias, provisioning));
+    }
+    unique("aliases of one function", &names, cx);
+    let own = found.len();
+    found.extend(numbers);
+    let mut provisioned: u64 = 0;
+    for (index, (alias, provisioning)) in found.iter().enumerate() {
         provisioned += u64::from(alias.provisioned_concurrency);
-        if let Some(reserved) = reserved
+        if let Some(reserved) = function.reserved_concurrency
             && alias.provisioned_concurrency > 0
             && provisioned > u64::from(reserved)
         {
-            cx.push(above_reserved(&place, provisioned, reserved));
+            cx.push(above_reserved(&provisioning.place, provisioned, reserved));
         }
-        found.push(alias);
+        if provisioning.is_any() {
+            let others = &found[own..];
+            let others = if index < own { others } else { &[] };
+            refuse_provisioned(cx, function, alias, &provisioning.place, others);
+        }
     }
-    unique("aliases of one function", &names, cx);
-    found
+    function.aliases = found.into_iter().map(|(alias, _)| alias).collect();
+}
+
+/// What cannot have provisioned concurrency: $LATEST, versions with SnapStart, and an alias beside its version.
+fn refuse_provisioned(
+    cx: &mut Cx,
+    function: &Function,
+    alias: &Alias,
+    place: &Range<usize>,
+    numbers: &[(Alias, Provisioning)],
+) {
+    let Some(first) = alias.routing.version else {
+        refuse_slow_init(cx, function, place);
+        if !function.versions.is_empty() {
+            cx.push(
+                Diagnostic::new(
+                    "provisioned-needs-version",
+                    "AWS refuses it: Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+                )
+                .at(place)
+                .label("the alias leads to $LATEST")
+                .help("let it lead to a published version"),
+            );
+        }
+        return;
+    };
+    let other = alias.routing.additional.map(|(other, _)| other);
+    for version in std::iter::once(first).chain(other) {
+        let index = usize::from(version.0);
+        refuse_snap_start(cx, function, alias, version, place);
+        refuse_slow_init(cx, &function.versions[index].code, place);
+        if numbers.get(index).is_some_and(|(_, one)| one.is_any()) {
+            cx.push(
+                Diagnostic::new(
+                    "provisioned-twice",
+                    "AWS refuses it: Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+                )
+                .at(place)
+                .label(format!("version {} has its own", function.versions[index].number))
+                .help("give provisioned concurrency to the alias or to the version"),
+            );
+        }
+    }
 }
 
 /// Keys that AWS has on an alias only: there is no provisioned concurrency for `$LATEST`.
@@ -84,12 +151,36 @@ pub(super) fn above_reserved(place: &Range<usize>, provisioned: u64, reserved: u
     .help("lower it, or raise `reserved_concurrency`")
 }
 
+/// An alias with provisioned concurrency cannot lead to a version with SnapStart.
+pub(super) fn refuse_snap_start(
+    cx: &mut Cx,
+    function: &Function,
+    alias: &Alias,
+    version: VersionId,
+    place: &Range<usize>,
+) {
+    let version = &function.versions[usize::from(version.0)];
+    let is_provisioned = alias.provisioned_concurrency > 0 || alias.autoscaling.is_some();
+    if is_provisioned && version.code.lifecycle.restore.is_some() {
+        cx.push(
+            Diagnostic::new(
+                "snap-start-or-provisioned",
+                "a version has SnapStart or provisioned concurrency",
+            )
+            .at(place)
+            .label(format!("version {} has SnapStart", version.number))
+            .help("remove one of the two; `snap_start = false` is for a version too"),
+        );
+    }
+}
+
 fn alias(
     mut table: Table<'_>,
     cx: &mut Cx,
     function: &str,
     clock: WallClock,
-) -> (Option<Named>, Alias, Range<usize>) {
+    versions: &[Version],
+) -> (Option<Named>, Alias, Provisioning) {
     let named = table.req(cx, "name", "\"live\"", name);
     let text = named.as_ref().map_or("", |named| named.name.as_str());
     if let Some(wrong) = wrong_name(text)
@@ -103,27 +194,33 @@ fn alias(
                 .help("write `\"live\"`"),
         );
     }
-    if let Some(entry) = table.entry("weights") {
-        let advice = "remove it; the alias then means one version";
-        cx.push(not_yet("`weights`", &entry.key_span, advice));
-    }
-    let provisioned = table.opt(cx, "provisioned_concurrency", integer(CAPACITY));
-    let place = table
-        .entry("provisioned_concurrency")
-        .map_or_else(|| table.span.clone(), |entry| entry.node.span.clone());
-    let provisioned_concurrency = provisioned.unwrap_or(0);
-    let autoscaling = table.opt(cx, "autoscaling", |at, cx| target(at, cx, clock));
+    let routing = routing::routing(&mut table, cx, versions);
+    let provisioning = provisioning(&mut table, cx, clock);
     let events = table.opt(cx, "event_invoke", |at, cx| {
         event_invoke(at, cx, function, Owner::Alias)
     });
     table.finish(cx);
     let alias = Alias {
         name: text.to_owned(),
-        provisioned_concurrency,
-        autoscaling,
+        routing,
+        provisioned_concurrency: provisioning.count,
+        autoscaling: provisioning.autoscaling.clone(),
         event_invoke: events,
     };
-    (named, alias, place)
+    (named, alias, provisioning)
+}
+
+/// The provisioned concurrency of an alias or a version.
+pub(super) fn provisioning(table: &mut Table<'_>, cx: &mut Cx, clock: WallClock) -> Provisioning {
+    let count = table.opt(cx, "provisioned_concurrency", integer(CAPACITY));
+    let place = table
+        .entry("provisioned_concurrency")
+        .map_or_else(|| table.span.clone(), |entry| entry.node.span.clone());
+    Provisioning {
+        count: count.unwrap_or(0),
+        autoscaling: table.opt(cx, "autoscaling", |at, cx| target(at, cx, clock)),
+        place,
+    }
 }
 
 /// Versions are numbers, and `$LATEST` is neither an alias nor a version of its own.

@@ -36,7 +36,8 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 46] = [
+pub const CODES: [&str; 56] = [
+    "alias-weights",
     "bad-arn",
     "bad-csv",
     "bad-distribution",
@@ -44,6 +45,8 @@ pub const CODES: [&str; 46] = [
     "bad-schedule",
     "bad-unit",
     "conflicting-keys",
+    "deployment-impossible",
+    "deployments-overlap",
     "duplicate-key",
     "duplicate-name",
     "empty-file",
@@ -53,6 +56,7 @@ pub const CODES: [&str; 46] = [
     "fault-impossible",
     "file-too-large",
     "file-unreadable",
+    "managed-instances-alone",
     "mapping-disabled",
     "min-above-max",
     "missing-key",
@@ -63,9 +67,12 @@ pub const CODES: [&str; 46] = [
     "one-of",
     "out-of-range",
     "path-escapes",
+    "prepared-init-too-long",
     "provisioned-above-account",
     "provisioned-above-reserved",
     "provisioned-needs-alias",
+    "provisioned-needs-version",
+    "provisioned-twice",
     "rate-steps-overlap",
     "rate-steps-unordered",
     "reserved-above-account",
@@ -73,8 +80,11 @@ pub const CODES: [&str; 46] = [
     "reshard-unordered",
     "shard-closed",
     "shards-apart",
+    "snap-start-needs-version",
+    "snap-start-or-provisioned",
     "sqs-visibility-advice",
     "syntax",
+    "tenant-isolation",
     "timeout-above-visibility",
     "too-deep",
     "too-many-readers",

@@ -1,17 +1,18 @@
-//! `[[event]]`: what somebody does to running mappings, and when.
+//! `[[event]]`: what somebody does while everything runs, and when.
 
 use super::convert::{Named, duration, text};
+use super::deployments::{deployments, is_deployment};
 use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::mapping_keys::{Clock, parameters};
 use super::mappings::{Declared, checked};
-use super::model::{MappingChange, MappingEvent};
+use super::model::{Deployment, Function, MappingChange, MappingEvent};
 use super::node::{Entry, Value};
 use super::read::{At, Cx, Table, single};
 use crate::engine::Span;
 use crate::engine::config::{CREATE_ONLY, MappingParameters};
 
-const KINDS: [&str; 3] = ["disable", "enable", "update"];
+const KINDS: [&str; 4] = ["disable", "enable", "update", "deploy"];
 
 /// An event before updates are applied one after the other.
 struct Planned<'n> {
@@ -26,15 +27,18 @@ enum What<'n> {
     Update(Table<'n>, Box<MappingParameters>, String),
 }
 
-/// The events in the order in which they happen; those of one instant in file order. Indices are those of `declared`.
+/// The events in the order in which they happen, those of mappings apart; those of one instant in file order. Indices are
+/// those of `declared`.
 pub(crate) fn events(
     root: &mut Table<'_>,
     cx: &mut Cx,
     names: &[Named],
     declared: &[Declared],
+    functions: &[(Named, Function)],
     end: Span,
-) -> Vec<MappingEvent> {
+) -> (Vec<MappingEvent>, Vec<Deployment>) {
     let tables = root.tables(cx, "event", "[[event]]");
+    let (deploys, tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_deployment);
     let mut planned: Vec<Planned<'_>> = tables
         .into_iter()
         .filter_map(|table| event(table, cx, names, declared, end))
@@ -59,7 +63,7 @@ pub(crate) fn events(
         };
         found.push(MappingEvent { at, mapping, what });
     }
-    found
+    (found, deployments(deploys, cx, functions, end))
 }
 
 fn event<'n>(
@@ -73,6 +77,18 @@ fn event<'n>(
     let what = table.req(cx, "what", "{ disable = \"clicks\" }", |at, cx| {
         what(at, cx, names, declared)
     });
+    warn_after_end(&mut table, cx, at, end);
+    table.finish(cx);
+    let (mapping, what) = what?;
+    Some(Planned {
+        at: at?,
+        mapping,
+        what,
+    })
+}
+
+/// Tells of an event that never happens.
+pub(super) fn warn_after_end(table: &mut Table<'_>, cx: &mut Cx, at: Option<Span>, end: Span) {
     if let (Some(start), Some(entry)) = (at, table.entry("at"))
         && start >= end
         && end > Span::ZERO
@@ -84,13 +100,6 @@ fn event<'n>(
                 .warning(),
         );
     }
-    table.finish(cx);
-    let (mapping, what) = what?;
-    Some(Planned {
-        at: at?,
-        mapping,
-        what,
-    })
 }
 
 fn what<'n>(

@@ -1,12 +1,12 @@
 //! `[region]` and `[[function]]`.
 
 use super::aliases::{self, WallClock};
-use super::convert::{Named, choice, duration, duration_in, integer, name, ratio, unique};
+use super::convert::{Named, choice, integer, name, unique};
 use super::diagnostic::Diagnostic;
-use super::dist;
 use super::event_invoke::{Owner, event_invoke};
-use super::model::{Architecture, Dist, Function, Region};
+use super::model::{Architecture, Dist, Function, Lifecycle, Region};
 use super::read::{At, Cx, Table};
+use super::{behaviour, managed, versions};
 use crate::engine::lambda::Reuse;
 use crate::engine::{Ratio, Refill, Span, limits};
 use std::ops::Range;
@@ -113,9 +113,11 @@ fn function(
     let architectures = [("x86_64", Architecture::X86), ("arm64", Architecture::Arm)];
     let named = table.req(cx, "name", "\"checkout\"", name);
     let copies = table.opt(cx, "count", integer(1..=COPIES_MAX));
-    let duration_dist = table.req(cx, "duration", "\"80ms\"", dist::time);
+    if table.entry("duration").is_none() {
+        table.missing(cx, "duration", "\"80ms\"");
+    }
     let reserved = table.entry("reserved_concurrency");
-    let function = Function {
+    let base = Function {
         name: named
             .as_ref()
             .map(|named| named.name.clone())
@@ -124,39 +126,34 @@ fn function(
         architecture: table
             .opt(cx, "architecture", choice(&architectures))
             .unwrap_or_default(),
-        memory_mb: table
-            .opt(cx, "memory_mb", integer(MEMORY_MB))
-            .unwrap_or(128),
-        timeout: table
-            .opt(cx, "timeout", duration_in(TIMEOUTS))
-            .unwrap_or(Span::from_secs(3)),
-        duration: duration_dist.unwrap_or(Dist::Constant(0.0)),
-        cold_duration: table.opt(cx, "cold_duration", dist::time),
+        memory_mb: 128,
+        timeout: Span::from_secs(3),
+        duration: Dist::Constant(0.0),
+        cold_duration: None,
         dependency_concurrency: table.opt(cx, "dependency_concurrency", integer(1..=1_000_000)),
-        per_record: table.opt(cx, "per_record", duration).unwrap_or(Span::ZERO),
-        init: table
-            .opt(cx, "init", dist::time)
-            .unwrap_or(Dist::Constant(INIT_DEFAULT)),
-        error_rate: table.opt(cx, "error_rate", ratio).unwrap_or(Ratio::ZERO),
-        poison: table.opt(cx, "poison", ratio).unwrap_or(Ratio::ZERO),
-        keep_alive: table
-            .opt(cx, "keep_alive", duration)
-            .unwrap_or(Span::from_secs(600)),
+        per_record: Span::ZERO,
+        init: Dist::Constant(INIT_DEFAULT),
+        error_rate: Ratio::ZERO,
+        poison: Ratio::ZERO,
+        keep_alive: Span::from_secs(600),
         reuse: table.opt(cx, "reuse", choice(&reuses)).unwrap_or_default(),
         reserved_concurrency: table.opt(cx, "reserved_concurrency", integer(0..=1_000_000)),
         event_invoke: Default::default(),
+        lifecycle: Lifecycle::default(),
+        managed: None,
+        versions: Vec::new(),
         aliases: Vec::new(),
     };
+    let mut function = behaviour::read(&mut table, cx, base);
+    behaviour::lives(&mut table, cx, &mut function);
     let events = table.opt(cx, "event_invoke", |at, cx| {
         event_invoke(at, cx, &function.name, Owner::Function)
     });
-    let aliases = aliases::aliases(&mut table, cx, &function, clock);
-    let mut function = Function {
-        event_invoke: events.unwrap_or_default(),
-        aliases,
-        ..function
-    };
+    function.event_invoke = events.unwrap_or_default();
+    let numbers = versions::versions(&mut table, cx, &mut function, clock);
+    aliases::aliases(&mut table, cx, &mut function, numbers, clock);
     function.share_dead_letters();
+    managed::managed(&mut table, cx, &mut function);
     aliases::refuse_unaliased(&mut table, cx);
     table.finish(cx);
     (
@@ -175,11 +172,14 @@ fn instances(
 ) -> impl Iterator<Item = (Named, Function)> {
     (0..copies).map(move |index| {
         let name = format!("{}-{index}", named.name);
-        let function = Function {
+        let mut function = Function {
             name: name.clone(),
             template: Some(named.name.clone()),
             ..template.clone()
         };
+        for version in &mut function.versions {
+            version.code.name = format!("{name}:{}", version.number);
+        }
         let span = named.span.clone();
         (Named { name, span }, function)
     })

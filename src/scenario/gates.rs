@@ -24,11 +24,13 @@ enum Figure {
 use Figure::{Age, Backlog, Count, Level, Peak, Share, Sizes, Times};
 
 /// Figures of functions, named as in the summary.
-const FUNCTION: [(&str, Figure); 46] = [
+const FUNCTION: [(&str, Figure); 55] = [
     ("Invocations", Count),
     ("Errors", Count),
     ("Timeouts", Count),
     ("Throttles", Count),
+    ("ConcurrencyThrottles", Count),
+    ("CPUThrottles", Count),
     ("ThrottleReasons.ConcurrentInvocationLimitExceeded", Count),
     (
         "ThrottleReasons.ReservedFunctionConcurrentInvocationLimitExceeded",
@@ -51,13 +53,20 @@ const FUNCTION: [(&str, Figure); 46] = [
     ("AttemptsPerCall", Share),
     ("ProvisionedConcurrencyInvocations", Count),
     ("ProvisionedConcurrencySpilloverInvocations", Count),
+    ("SnapStartInvocations", Count),
     ("ProvisionedConcurrentExecutions", Level),
     ("AllocatedProvisionedConcurrentExecutions", Level),
     ("ProvisionedConcurrencyUtilization", Level),
     ("ScalingsRefused", Count),
+    ("ProvisionedRecycled", Count),
+    ("Crashes", Count),
+    ("InitErrors", Count),
     ("Duration", Times),
     ("Latency", Times),
     ("InitDuration", Times),
+    ("RestoreDuration", Times),
+    ("Restores", Count),
+    ("PostRuntimeExtensionsDuration", Times),
     ("ConcurrentExecutions", Level),
     ("Environments", Level),
     ("EnvironmentLifespanS", Share),
@@ -84,6 +93,18 @@ const ACCOUNT: [(&str, Figure); 3] = [
     ("ConcurrentExecutions", Peak),
     ("UnreservedConcurrentExecutions", Peak),
     ("ClaimedAccountConcurrency", Peak),
+];
+
+/// Figures of versions, named as in the summary.
+const VERSION: [(&str, Figure); 8] = [
+    ("Invocations", Count),
+    ("Errors", Count),
+    ("ErrorShare", Share),
+    ("Timeouts", Count),
+    ("ColdStarts", Count),
+    ("ProvisionedConcurrencyInvocations", Count),
+    ("Duration", Times),
+    ("InitDuration", Times),
 ];
 
 /// Figures of mappings, named as in the summary.
@@ -160,23 +181,33 @@ pub(crate) fn gates(
     root: &mut Table<'_>,
     cx: &mut Cx,
     functions: &[&Named],
+    versions: &[&str],
     mappings: &[Named],
 ) -> Vec<Gate> {
+    let subjects = Subjects {
+        functions,
+        versions,
+        mappings,
+    };
     let tables = root.tables(cx, "gate", "[[gate]]");
     tables
         .into_iter()
-        .filter_map(|table| gate(table, cx, functions, mappings))
+        .filter_map(|table| gate(table, cx, subjects))
         .collect()
 }
 
-fn gate(
-    mut table: Table<'_>,
-    cx: &mut Cx,
-    functions: &[&Named],
-    mappings: &[Named],
-) -> Option<Gate> {
+/// What has figures.
+#[derive(Clone, Copy)]
+struct Subjects<'a> {
+    functions: &'a [&'a Named],
+    /// As `function:number`.
+    versions: &'a [&'a str],
+    mappings: &'a [Named],
+}
+
+fn gate(mut table: Table<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<Gate> {
     let found = table.req(cx, "metric", "\"checkout.Throttles\"", |at, cx| {
-        metric(at, cx, functions, mappings)
+        metric(at, cx, subjects)
     });
     let statistic = statistic(&mut table, cx, found.as_ref().map(|(_, figure)| *figure));
     let times = found
@@ -197,12 +228,12 @@ fn gate(
 }
 
 /// `subject.Metric`.
-fn metric(
-    at: At<'_>,
-    cx: &mut Cx,
-    functions: &[&Named],
-    mappings: &[Named],
-) -> Option<(String, Figure)> {
+fn metric(at: At<'_>, cx: &mut Cx, subjects: Subjects<'_>) -> Option<(String, Figure)> {
+    let Subjects {
+        functions,
+        versions,
+        mappings,
+    } = subjects;
     let written = text(at, cx)?;
     let Some((subject, name)) = written.split_once('.') else {
         cx.push(
@@ -215,10 +246,12 @@ fn metric(
     };
     let is_function = functions.iter().any(|named| named.name == subject);
     let is_mapping = mappings.iter().any(|named| named.name == subject);
+    let is_version = versions.contains(&subject);
     let is_account = !is_function && !is_mapping && subject == "account";
-    if !is_function && !is_mapping && !is_account {
+    if !is_function && !is_mapping && !is_version && !is_account {
         let known = || {
             let functions = functions.iter().map(|named| named.name.as_str());
+            let functions = functions.chain(versions.iter().copied());
             let mappings = mappings.iter().map(|named| named.name.as_str());
             functions.chain(mappings).chain(["account"])
         };
@@ -227,9 +260,10 @@ fn metric(
     }
     let known = || {
         let functions = FUNCTION.iter().filter(move |_| is_function);
+        let versions = VERSION.iter().filter(move |_| is_version);
         let mappings = MAPPING.iter().filter(move |_| is_mapping);
         let account = ACCOUNT.iter().filter(move |_| is_account);
-        functions.chain(mappings).chain(account)
+        functions.chain(versions).chain(mappings).chain(account)
     };
     if let Some((_, figure)) = known().find(|(metric, _)| *metric == name) {
         return Some((written.to_owned(), *figure));
@@ -237,6 +271,7 @@ fn metric(
     let what = match (is_function, is_mapping) {
         (true, _) => "a function",
         (_, true) => "a mapping",
+        _ if is_version => "a version",
         _ => "the account",
     };
     let diagnostic = Diagnostic::new(

@@ -11,7 +11,7 @@ use super::model::Scenario;
 use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
 use super::text::{Format, SourceText, open};
-use super::{costs, events, faults, functions, gates, sources, toml, traffic, yaml};
+use super::{costs, events, faults, functions, gates, sources, tenants, toml, traffic, yaml};
 use crate::engine::{Profile, SourceKind, Span, Time};
 use std::path::{Path, PathBuf};
 
@@ -218,7 +218,8 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
     };
     let (mapping_names, declared) = mappings(&mut root, cx, world);
     let length = length.unwrap_or(Span::ZERO);
-    let events = events::events(&mut root, cx, &mapping_names, &declared, length);
+    let (events, deployments) =
+        events::events(&mut root, cx, &mapping_names, &declared, &functions, length);
     let (mappings, events) = settle(declared, events, cx);
     let queues = sources
         .iter()
@@ -242,7 +243,10 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         mappings: &mappings,
     };
     let faults = faults::faults(&mut root, cx, subjects, length);
-    let gates = gates::gates(&mut root, cx, &names, &mapping_names);
+    let versions = functions.iter().flat_map(|(_, one)| &one.versions);
+    let versions: Vec<&str> = versions.map(|one| one.code.name.as_str()).collect();
+    let gates = gates::gates(&mut root, cx, &names, &versions, &mapping_names);
+    tenants::consistent(&mut root, cx, &traffic, &mappings, &functions);
     somebody_calls(&mut root, cx);
     root.finish(cx);
     Some(Scenario {
@@ -265,6 +269,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         mappings,
         faults,
         events,
+        deployments,
         gates,
     })
 }

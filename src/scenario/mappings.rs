@@ -110,7 +110,13 @@ fn mapping(
         let function_info = &world.functions[function].1;
         pairs.add(&table, cx, info.kind, &info.named.name, &written);
         let window = config.as_ref().map(|config| config.window);
-        visible_long_enough(&table, cx, visibility, function_info.timeout, window);
+        visible_long_enough(
+            &table,
+            cx,
+            visibility,
+            function_info.longest_timeout(),
+            window,
+        );
     }
     table.finish(cx);
     let declared = (|| {

@@ -10,7 +10,10 @@ mod traffic;
 pub use costs::Costs;
 pub use dist::Dist;
 pub use fault::{Fault, FaultKind};
-pub use function::{Alias, Architecture, EventInvoke, Function, ScalableTarget, ScheduledAction};
+pub use function::{
+    Alias, Architecture, Deployment, EventInvoke, Function, Lifecycle, ScalableTarget,
+    ScheduledAction, Version,
+};
 pub use source::{
     BrokerQueue, Keys, Lifetime, OnThrottle, Producer, Source, SourceModel, Stream, StreamService,
     Topic,
@@ -54,6 +57,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What is done to mappings while they run, by time.
     pub events: Vec<MappingEvent>,
+    /// Versions that take over while everything runs, by time.
+    pub deployments: Vec<Deployment>,
     /// Thresholds that decide the exit code.
     pub gates: Vec<Gate>,
 }
@@ -71,7 +76,7 @@ pub struct Region {
     pub caller_requests_per_sec: Option<u32>,
 }
 
-pub use crate::engine::lambda::{Reuse, TargetTracking};
+pub use crate::engine::lambda::{Reuse, Routing, TargetTracking};
 
 /// An event source mapping of the scenario.
 #[derive(Clone, Debug)]

@@ -218,7 +218,7 @@ pub(crate) fn record(at: At<'_>, cx: &mut Cx) -> Option<(Dist, Keys)> {
     Some((size, keys))
 }
 
-fn keys(at: At<'_>, cx: &mut Cx) -> Option<Keys> {
+pub(crate) fn keys(at: At<'_>, cx: &mut Cx) -> Option<Keys> {
     if matches!(at.node.value, Value::String(_)) {
         return choice(&[("unique", Keys::Unique)])(at, cx);
     }

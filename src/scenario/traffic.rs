@@ -7,7 +7,9 @@ use super::diagnostic::Diagnostic;
 use super::functions::resolve;
 use super::model::{Arrivals, Clients, Function, Invocation, Trace, Traffic};
 use super::read::{At, Cx, Table, shown};
+use super::sources::keys;
 use super::suggest::{listed, nearest};
+use super::tenants;
 use crate::engine::{FunctionName, Span};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -53,9 +55,14 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) ->
             refuse_with_events(&table, cx, key);
         }
     }
+    let tenants = table.opt(cx, "tenants", keys);
+    let tenants_at = table.entry("tenants").map(|entry| entry.key_span.clone());
     let place = table.entry("function").map(|entry| entry.node.span.clone());
     table.finish(cx);
     let (function, spread, alias) = callee?;
+    if let (Some(_), Some(place)) = (tenants, tenants_at) {
+        tenants::refuse(cx, &functions[function].1, (alias, invocation), &place);
+    }
     if let (Invocation::Event, 2.., Some(place)) = (invocation, spread, place) {
         let message = "a template cannot be called asynchronously";
         cx.push(
@@ -69,6 +76,7 @@ fn caller(mut table: Table<'_>, cx: &mut Cx, functions: &[(Named, Function)]) ->
         function,
         spread,
         alias,
+        tenants,
         invocation,
         arrivals: arrivals?,
         clients,

@@ -4,7 +4,7 @@ use super::world::{Inner, Pending};
 use crate::engine::lambda::{
     AliasId, AliasLimits, Autoscaling, FunctionId, Lease, ThrottleReason, Utilization,
 };
-use crate::engine::{Span, Time};
+use crate::engine::{Span, Time, stream_key};
 use crate::metrics::Provisioned;
 use crate::scenario::{ScalableTarget, Scenario, ScheduledAction};
 
@@ -50,13 +50,18 @@ impl Minute {
 }
 
 /// The aliases of a scenario as the service is told of them: those of the first function first.
-pub(super) fn limits(scenario: &Scenario) -> Vec<AliasLimits> {
+pub(super) fn limits(scenario: &Scenario, seed: u64) -> Vec<AliasLimits> {
     let functions = (0..).zip(&scenario.functions);
     functions
         .flat_map(|(index, function)| {
             function.aliases.iter().map(move |alias| AliasLimits {
                 function: FunctionId(index),
                 provisioned_concurrency: alias.provisioned_concurrency,
+                routing: alias.routing,
+                stream: stream_key(
+                    seed,
+                    &format!("function/{}/alias/{}/routing", function.name, alias.name),
+                ),
             })
         })
         .collect()
@@ -164,20 +169,22 @@ impl Inner<'_> {
     /// If the lease is one of provisioned concurrency, more or less of it is busy than before.
     #[inline]
     pub(super) fn provisioned_changed(&mut self, lease: &Lease) {
-        if let (Some(alias), true) = (lease.alias, lease.is_provisioned) {
+        if let (Some(alias), true) = (lease.alias(), lease.is_provisioned) {
             self.used_changed(alias);
         }
     }
 
+    #[inline]
     fn used_changed(&mut self, id: AliasId) {
-        let state = self.lambda.provisioned(self.now, id);
+        let used = self.lambda.in_use(id);
         let model = &mut self.aliases[id.0 as usize];
-        model.used.set(self.now, state.in_use);
-        self.record_provisioned(self.aliases[id.0 as usize].function);
+        model.used.set(self.now, used);
+        let function = model.function;
+        self.record_provisioned(function);
     }
 
     /// The allocated environments of an alias changed in number, or soon will.
-    fn allocation_changed(&mut self, alias: u32) {
+    pub(super) fn allocation_changed(&mut self, alias: u32) {
         let state = self.lambda.provisioned(self.now, AliasId(alias));
         let model = &mut self.aliases[alias as usize];
         model.allocated.set(self.now, state.allocated);

@@ -1,12 +1,11 @@
 //! Queues of asynchronous events: what callers put in, and what the reader hands to the function.
 
-use super::function::End;
 use super::world::{Inner, Pending};
 use crate::engine::lambda::{
     AliasId, AsyncFact, AsyncOutcome, Attempt, EventQueue, FunctionId, Lease, ThrottleReason,
 };
 use crate::engine::{Ratio, Rng, Span, Time};
-use crate::metrics::{AsyncRecorder, AsyncRow, AsyncSummary, Started, Told};
+use crate::metrics::{AsyncRecorder, AsyncRow, AsyncSummary, Told};
 use crate::scenario::{Invocation, Scenario};
 
 /// Every queue of a scenario: one for each function or alias that is called asynchronously.
@@ -244,20 +243,22 @@ impl Inner<'_> {
     /// An event begins to run: one completion in the calendar.
     fn start_event(&mut self, queue: u32, lease: Lease, attempt: Attempt<()>) {
         let function = lease.function.0 as usize;
-        self.functions[function].crowd(|| self.lambda.running(lease.function));
-        let course = self.functions[function].course(lease.start, &[], false);
-        self.recorders[function].started(&Started {
-            duration: course.duration,
-            init: course.init,
-            // Nobody waits for the answer.
-            waited: Span::ZERO,
-            failed: course.end.is_error(),
-            timed_out: course.end == End::Timeout,
-            is_provisioned: lease.is_provisioned,
-        });
-        self.invocations += 1;
+        // Nobody waits for the answer.
+        let course = self.begin(&lease, Span::ZERO, None, &[], false);
         let age = self.now.since(attempt.accepted());
         self.asynchronous.recorder(function).invoked(age);
+        let (ends, lingers) = (self.now + course.busy(), course.lingers());
+        if lingers > Span::ZERO {
+            let (fate, failed) = (course.fate(), course.end.is_error());
+            let pending = Pending::EventAnswered {
+                queue,
+                attempt,
+                failed,
+            };
+            self.schedule(ends, pending);
+            self.schedule(ends + lingers, Pending::CallEnds { lease, fate });
+            return;
+        }
         let pending = Pending::EventEnds {
             lease,
             fate: course.fate(),
@@ -265,7 +266,7 @@ impl Inner<'_> {
             attempt,
             failed: course.end.is_error(),
         };
-        self.schedule(self.now + course.busy(), pending);
+        self.schedule(ends, pending);
     }
 
     /// The invocation of an event ended; its environment is free already.

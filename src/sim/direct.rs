@@ -1,10 +1,9 @@
 //! Direct callers: their calls, how long they wait for answers, and when they try again.
 
 use super::clients::Caller;
-use super::function::End;
+use super::tenants::TenantDraw;
 use super::world::{Inner, Pending};
 use crate::engine::{Rng, Span, Time};
-use crate::metrics::Started;
 use crate::scenario::{Jitter, Retry};
 
 /// A call that may take several attempts.
@@ -19,6 +18,8 @@ pub(super) struct Call {
     waited_us: u32,
     /// When the first attempt was made.
     first: Time,
+    /// Whom it is for; 0 where nobody is told apart.
+    tenant: u64,
 }
 
 impl Inner<'_> {
@@ -49,12 +50,14 @@ impl Inner<'_> {
             1 => 0,
             several => self.callers[traffic].pick(several),
         };
+        let tenant = self.tenants[traffic].as_mut().map_or(0, TenantDraw::next);
         Call {
             traffic: traffic as u32,
             function: described.function as u32 + picked,
             attempts: 0,
             waited_us: 0,
             first,
+            tenant,
         }
     }
 
@@ -64,7 +67,12 @@ impl Inner<'_> {
         let traffic = &self.scenario.traffic[call.traffic as usize];
         let function = call.function as usize;
         self.recorders[function].attempted(call.attempts == 0);
-        let lease = match self.admit(function, traffic.alias) {
+        let admitted = if traffic.tenants.is_some() {
+            self.admit_tenant(function, call.tenant)
+        } else {
+            self.admit(function, traffic.alias)
+        };
+        let lease = match admitted {
             Ok(lease) => lease,
             Err(reason) => {
                 self.recorders[function].throttled(reason);
@@ -72,36 +80,37 @@ impl Inner<'_> {
                 return;
             }
         };
-        self.functions[function].crowd(|| self.lambda.running(lease.function));
-        let course = self.functions[function].course(lease.start, &[], false);
-        let started = Started {
-            duration: course.duration,
-            init: course.init,
-            waited: self.now.since(call.first),
-            failed: course.end.is_error(),
-            timed_out: course.end == End::Timeout,
-            is_provisioned: lease.is_provisioned,
-        };
-        self.invocations += 1;
+        let waited = self.now.since(call.first);
+        let course = self.begin(&lease, waited, traffic.timeout, &[], false);
         let (busy, fate) = (course.busy(), course.fate());
         let ends = self.now + busy;
+        let free = ends + course.lingers();
         if let Some(patience) = traffic.timeout.filter(|patience| busy > *patience) {
             // Rule `client-timeout-leaves-the-function`.
-            self.recorders[function].started_in_vain(&started, patience);
-            self.schedule(ends, Pending::CallEnds { lease, fate });
+            self.schedule(free, Pending::CallEnds { lease, fate });
             self.schedule(self.now + patience, Pending::CallGivenUp(call));
             return;
         }
-        self.recorders[function].started(&started);
-        let pending = if started.failed {
-            Pending::CallFails { lease, fate, call }
-        } else {
+        let failed = course.end.is_error();
+        if !failed {
             self.recorders[function].answered();
-            if traffic.clients.is_some() {
-                Pending::CallAnswered { lease, fate, call }
-            } else {
-                Pending::CallEnds { lease, fate }
+        }
+        let waits = traffic.clients.is_some();
+        if free > ends {
+            if failed {
+                self.schedule(ends, Pending::CallGivenUp(call));
+            } else if waits {
+                self.schedule(ends, Pending::CallServed(call));
             }
+            self.schedule(free, Pending::CallEnds { lease, fate });
+            return;
+        }
+        let pending = if failed {
+            Pending::CallFails { lease, fate, call }
+        } else if waits {
+            Pending::CallAnswered { lease, fate, call }
+        } else {
+            Pending::CallEnds { lease, fate }
         };
         self.schedule(ends, pending);
     }
@@ -181,6 +190,7 @@ mod tests {
                 function: 0,
                 attempts: 0,
                 waited_us: 0,
+                tenant: 0,
                 first: Time::ZERO,
             };
             for (low, high) in &mut waited {

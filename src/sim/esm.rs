@@ -2,7 +2,6 @@
 
 use super::control::begins_disabled;
 use super::dist::Sampler;
-use super::function::End;
 use super::services::broker::BrokerModel;
 use super::services::fifo::{FifoModel, FifoSettings};
 use super::services::kafka::{Group, Topic, Wait};
@@ -15,7 +14,7 @@ use crate::engine::{
     Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, MappingConfig, Outcome, Page,
     Position, Ratio, Record, Rng, ShardId, Span, Time, Token, pump,
 };
-use crate::metrics::{BinEnd, Started};
+use crate::metrics::BinEnd;
 use crate::scenario::{Scenario, SourceModel};
 
 /// A modelled source and its readers.
@@ -487,17 +486,20 @@ impl SimEffects<'_, '_> {
         if let Some(queue) = source.queue() {
             queue.work(inner.now, records);
         }
-        inner.functions[function].crowd(|| inner.lambda.running(lease.function));
-        let course = inner.functions[function].course(lease.start, records, reported);
-        inner.recorders[function].started(&Started {
-            duration: course.duration,
-            init: course.init,
-            waited: Span::ZERO,
-            failed: course.end.is_error(),
-            timed_out: course.end == End::Timeout,
-            is_provisioned: lease.is_provisioned,
-        });
-        inner.invocations += 1;
+        let course = inner.begin(&lease, Span::ZERO, None, records, reported);
+        let (ends, lingers) = (inner.now + course.busy(), course.lingers());
+        if lingers > Span::ZERO {
+            let fate = course.fate();
+            let pending = Pending::BatchAnswered {
+                mapping: self.mapping,
+                token,
+                batch,
+                outcome: course.end.outcome(),
+            };
+            inner.schedule(ends, pending);
+            inner.schedule(ends + lingers, Pending::CallEnds { lease, fate });
+            return None;
+        }
         let pending = Pending::BatchEnds {
             lease,
             fate: course.fate(),
@@ -506,7 +508,7 @@ impl SimEffects<'_, '_> {
             batch,
             outcome: course.end.outcome(),
         };
-        inner.schedule(inner.now + course.busy(), pending);
+        inner.schedule(ends, pending);
         None
     }
 }

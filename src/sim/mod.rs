@@ -16,11 +16,14 @@ mod exp;
 mod filtering;
 mod function;
 mod kafka;
+mod lifecycle;
 mod queues;
 mod run;
 pub mod services;
 mod streams;
+mod tenants;
 mod tournament;
+mod versions;
 mod world;
 mod ziggurat;
 

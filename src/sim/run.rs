@@ -1,9 +1,12 @@
 //! Runs a scenario and gathers its figures.
 
+use super::versions;
 use super::world::{Traced, World};
 use crate::engine::lambda::{FunctionId, LimitError};
 use crate::engine::{MappingConfig, Ratio, Span, Time};
-use crate::metrics::{EngineSummary, FunctionSeries, MappingSeries, Series, Summary};
+use crate::metrics::{
+    EngineSummary, FunctionSeries, MappingSeries, Series, Summary, VersionRecorder,
+};
 use crate::scenario::{FaultKind, MappingChange, Scenario};
 
 /// What a run gives.
@@ -78,6 +81,8 @@ pub fn run(
                 .recorders
                 .iter_mut()
                 .for_each(|recorder| recorder.end_warm_up());
+            let versions = world.inner.version_recorders.iter_mut().flatten();
+            versions.for_each(VersionRecorder::end_warm_up);
             world.inner.asynchronous.end_warm_up();
             world
                 .inner
@@ -119,6 +124,7 @@ fn gather(
         account: world.inner.account.take_rows(),
         account_limit: scenario.region.account_concurrency,
         functions: Vec::new(),
+        versions: Vec::new(),
         mappings: Vec::new(),
         faults: scenario
             .faults
@@ -154,6 +160,18 @@ fn gather(
             asynchronous: rows,
         });
     }
+    let mut versions = Vec::new();
+    for (function, recorders) in scenario
+        .functions
+        .iter()
+        .zip(&mut world.inner.version_recorders)
+    {
+        for (version, recorder) in function.versions.iter().zip(recorders) {
+            let name = &version.code.name;
+            versions.push((name.clone(), recorder.summary()));
+            series.versions.push(recorder.take_series(name));
+        }
+    }
     let mut mappings = Vec::new();
     for (index, mapping) in scenario.mappings.iter().enumerate() {
         let recorder = &mut world.inner.mapping_recorders[index];
@@ -175,6 +193,7 @@ fn gather(
         measured_s: measured.as_secs_f64(),
         cost: super::bill::cost(inner, (warm_up, measured), &mappings, &series),
         functions,
+        versions,
         mappings,
         account: inner.account.summary(),
         gates: Vec::new(),
@@ -218,6 +237,7 @@ fn event_bands(scenario: &Scenario) -> Vec<(String, Span, Span)> {
     for (mapping, since) in disabled.into_iter().enumerate() {
         bands.extend(since.map(|since| band(mapping, since, scenario.duration)));
     }
+    bands.extend(versions::bands(scenario));
     bands.sort_by_key(|(_, from, _)| *from);
     bands.retain(|(_, from, _)| *from < scenario.duration);
     bands

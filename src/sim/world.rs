@@ -9,12 +9,14 @@ use super::direct::Call;
 use super::esm::SourceState;
 use super::filtering::Matching;
 use super::function::FunctionModel;
+use super::tenants::TenantDraw;
 use super::tournament::Tournament;
+use super::versions;
 use crate::engine::lambda::{
     AccountLimits, Attempt, Fate, FunctionId, FunctionLimits, Lambda, Lease, LimitError,
 };
 use crate::engine::{self, BatchId, Outcome, Page, Position, Ratio, ShardId, Span, Time, Token};
-use crate::metrics::{AccountRecorder, BinEnd, FunctionRecorder, MappingRecorder};
+use crate::metrics::{AccountRecorder, BinEnd, FunctionRecorder, MappingRecorder, VersionRecorder};
 use crate::scenario::{FaultKind, Scenario};
 use crate::sim::arrivals::ArrivalProcess;
 
@@ -42,10 +44,14 @@ pub(super) struct Inner<'s> {
     /// The number of each function's first alias.
     pub(super) first_alias: Vec<u32>,
     pub(super) recorders: Vec<FunctionRecorder>,
+    /// Of each function's versions.
+    pub(super) version_recorders: Vec<Vec<VersionRecorder>>,
     pub(super) account: AccountRecorder,
     pub(super) traffic: Vec<ArrivalProcess>,
     pub(super) next_traffic: Tournament,
     pub(super) callers: Vec<Caller>,
+    /// Whose calls each caller makes.
+    pub(super) tenants: Vec<Option<TenantDraw>>,
     pub(super) retries: engine::Rng,
     pub(super) asynchronous: Asynchronous,
     pub(super) sources: Vec<SourceState>,
@@ -79,6 +85,7 @@ pub struct Traced {
 
 /// A pending event. Nothing here is larger than it must be: one of these is moved for every invocation.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) enum Pending {
     /// The slot is free.
     Free,
@@ -98,6 +105,8 @@ pub(super) enum Pending {
         fate: Fate,
         call: Call,
     },
+    /// A direct call has its answer, and its environment goes on without it.
+    CallServed(Call),
     /// A caller tries again, or a client makes its next call.
     Retry(Call),
     /// The invocation of an asynchronous event ends.
@@ -108,12 +117,25 @@ pub(super) enum Pending {
         attempt: Attempt<()>,
         failed: bool,
     },
+    /// The invocation of an event has come to its end, and its environment goes on without it.
+    EventAnswered {
+        queue: u32,
+        attempt: Attempt<()>,
+        failed: bool,
+    },
     /// The reader of a queue of asynchronous events wakes up.
     ReaderDue(u32),
     /// A mapping's invocation ends.
     BatchEnds {
         lease: Lease,
         fate: Fate,
+        mapping: u32,
+        token: Token,
+        batch: BatchId,
+        outcome: Outcome,
+    },
+    /// A mapping's invocation has its answer, and its environment goes on without it.
+    BatchAnswered {
         mapping: u32,
         token: Token,
         batch: BatchId,
@@ -156,9 +178,14 @@ pub(super) enum Pending {
     AliasMinute(u32),
     /// A scheduled action of an alias.
     ScheduledAction(u32),
+    /// A deployment takes a step: indices of the deployment and of the step.
+    Deploy(u32, u32),
     /// A fault begins or ends.
     FaultEdge,
 }
+
+/// One line of the processor's cache: with many running, taking one is what an invocation waits for.
+const _: () = assert!(size_of::<Pending>() == 64);
 
 impl<'s> World<'s> {
     /// The world of `scenario` under `seed`, at time zero.
@@ -187,8 +214,10 @@ impl<'s> World<'s> {
         let allocation = scenario
             .profile
             .allocation(scenario.region.burst_concurrency);
-        let lambda = Lambda::new(account, limits, growth, seed)?
-            .with_aliases(&aliases::limits(scenario), allocation)?;
+        let lambda = Lambda::new(account, limits, growth, seed)?;
+        let lambda = versions::published(lambda, scenario, seed)
+            .with_aliases(&aliases::limits(scenario, seed), allocation)?;
+        let lambda = versions::with_lives(lambda, scenario, seed);
         let mut traffic: Vec<ArrivalProcess> = scenario
             .traffic
             .iter()
@@ -212,8 +241,9 @@ impl<'s> World<'s> {
             account: AccountRecorder::default(),
             recorders: functions
                 .clone()
-                .map(|_| FunctionRecorder::default())
+                .map(|function| FunctionRecorder::new(function.managed.is_some()))
                 .collect(),
+            version_recorders: versions::recorders(scenario),
             functions: functions
                 .map(|function| FunctionModel::new(function, seed))
                 .collect(),
@@ -222,6 +252,7 @@ impl<'s> World<'s> {
             traffic,
             next_traffic,
             callers: Caller::all(scenario, seed),
+            tenants: TenantDraw::all(scenario, seed),
             retries: engine::Rng::stream(seed, "traffic/retries"),
             asynchronous: Asynchronous::new(scenario, &aliases::firsts(scenario), seed),
             sources: SourceState::all(scenario, seed),
@@ -250,6 +281,7 @@ impl<'s> World<'s> {
         }
         inner.schedule_events();
         inner.start_aliases();
+        inner.schedule_deployments();
         let mut world = Self {
             inner,
             mappings: Vec::new(),
@@ -314,6 +346,7 @@ impl<'s> World<'s> {
                 inner.client_free(call);
             }
             Pending::CallGivenUp(call) => inner.unanswered(call),
+            Pending::CallServed(call) => inner.client_free(call),
             Pending::Retry(call) => inner.call(call),
             Pending::EventEnds {
                 lease,
@@ -325,6 +358,11 @@ impl<'s> World<'s> {
                 inner.release(lease, fate);
                 inner.event_ended(queue, attempt, failed);
             }
+            Pending::EventAnswered {
+                queue,
+                attempt,
+                failed,
+            } => inner.event_ended(queue, attempt, failed),
             Pending::ReaderDue(queue) => inner.reader_due(queue),
             Pending::BatchEnds {
                 lease,
@@ -337,6 +375,12 @@ impl<'s> World<'s> {
                 inner.release(lease, fate);
                 self.batch_ended(mapping, token, batch, outcome);
             }
+            Pending::BatchAnswered {
+                mapping,
+                token,
+                batch,
+                outcome,
+            } => self.batch_ended(mapping, token, batch, outcome),
             Pending::Fetched {
                 mapping,
                 token,
@@ -365,6 +409,7 @@ impl<'s> World<'s> {
             Pending::Provisioned(alias) => inner.allocation_due(alias),
             Pending::AliasMinute(alias) => inner.alias_minute(alias),
             Pending::ScheduledAction(alias) => inner.scheduled_action(alias),
+            Pending::Deploy(deployment, step) => inner.deploy(deployment, step),
             Pending::FaultEdge => inner.apply_faults(),
             Pending::Free => unreachable!("a free slot was scheduled"),
         }
@@ -405,10 +450,7 @@ impl Inner<'_> {
 
     /// Recomputes what the faults in force do; called when one begins or ends.
     fn apply_faults(&mut self) {
-        for function in &mut self.functions {
-            function.fault_error_rate = Ratio::ZERO;
-            function.slow_factor = 1.0;
-        }
+        self.functions.iter_mut().for_each(FunctionModel::no_fault);
         for source in &mut self.sources {
             source.fault_throttle_rate = Ratio::ZERO;
             source.fault_deletion_rate = Ratio::ZERO;
@@ -425,10 +467,10 @@ impl Inner<'_> {
             }
             match fault.what {
                 FaultKind::FunctionErrors { function, rate } => {
-                    self.functions[function].fault_error_rate = rate;
+                    self.functions[function].fault(Some(rate), 1.0);
                 }
                 FaultKind::FunctionSlow { function, factor } => {
-                    self.functions[function].slow_factor *= factor;
+                    self.functions[function].fault(None, factor);
                 }
                 FaultKind::SourceThrottled { source, rate } => {
                     self.sources[source].fault_throttle_rate = rate;
@@ -454,8 +496,13 @@ impl Inner<'_> {
         let now = self.now;
         for (index, recorder) in self.recorders.iter_mut().enumerate() {
             let environments = self.lambda.environments(now, FunctionId(index as u32));
+            let id = FunctionId(index as u32);
+            recorder.recycled(self.lambda.recycled(id));
+            recorder.managed_throttles(self.lambda.managed_throttles(id));
             recorder.roll(now, bin, environments);
         }
+        let versions = self.version_recorders.iter_mut().flatten();
+        versions.for_each(VersionRecorder::roll);
         self.account.roll(self.lambda.account());
         self.asynchronous.roll();
         for (index, mapping) in self.scenario.mappings.iter().enumerate() {

@@ -22,6 +22,7 @@ mod robustness;
 mod scenario;
 mod secrets;
 mod streams;
+mod versions;
 
 use tidegate::scenario::{SourceText, parse, parse_poller};
 

@@ -3,7 +3,7 @@
 use crate::support::{calls, constant_rate, function, scenario};
 use tidegate::engine::lambda::{
     AccountLimits, AccountUse, AliasId, AliasLimits, Fate, FunctionId, FunctionLimits, Lambda,
-    Lease, Reuse, Start, ThrottleReason,
+    Lease, Reuse, Routing, Start, ThrottleReason,
 };
 use tidegate::engine::{Growth, Profile, Refill, Span, Time};
 use tidegate::scenario::{Arrivals, Dist};
@@ -158,6 +158,8 @@ fn provisioned_concurrency_of_one_function_is_missing_for_the_others() {
     let limits = AliasLimits {
         function: F,
         provisioned_concurrency: 400,
+        routing: Routing::default(),
+        stream: 1,
     };
     let mut lambda = account(1_000, &[None, None], growth)
         .with_aliases(&[limits], Profile::Current.allocation(0))
@@ -184,6 +186,8 @@ fn claimed_account_concurrency() {
     let aliases = [(F, 50), (G, 30)].map(|(function, provisioned_concurrency)| AliasLimits {
         function,
         provisioned_concurrency,
+        routing: Routing::default(),
+        stream: 1,
     });
     let mut lambda = account(1_000, &[Some(200), None, None], growth)
         .with_aliases(&aliases, Profile::Current.allocation(0))
@@ -222,6 +226,8 @@ fn growth_spent_by_new_environments() {
     let limits = AliasLimits {
         function: F,
         provisioned_concurrency: 1,
+        routing: Routing::default(),
+        stream: 1,
     };
     let mut lambda = account(1_000, &[None], growth)
         .with_aliases(&[limits], Profile::Current.allocation(0))

@@ -2,7 +2,7 @@
 
 use tidegate::engine::lambda::{
     AccountLimits, AliasId, AliasLimits, Fate, FunctionId, FunctionLimits, Lambda, LimitError,
-    Reuse, Start, ThrottleReason,
+    Reuse, Routing, Start, ThrottleReason,
 };
 use tidegate::engine::{Profile, Span, Time};
 use tidegate::scenario::{Scenario, SourceText, parse};
@@ -30,6 +30,8 @@ fn service(
         .map(|count| AliasLimits {
             function: F,
             provisioned_concurrency: *count,
+            routing: Routing::default(),
+            stream: 1,
         })
         .collect();
     let profile = Profile::Current;

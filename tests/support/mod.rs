@@ -2,8 +2,8 @@
 
 use tidegate::engine::{Profile, Ratio, Refill, Span, Time};
 use tidegate::scenario::{
-    Architecture, Arrivals, Costs, Dist, Function, Rate, RateStep, Region, Reuse, Scenario, Trace,
-    Traffic,
+    Architecture, Arrivals, Costs, Dist, Function, Lifecycle, Rate, RateStep, Region, Reuse,
+    Scenario, Trace, Traffic,
 };
 
 /// A scenario of one function that nothing limits, without traffic.
@@ -29,6 +29,7 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         mappings: Vec::new(),
         faults: Vec::new(),
         events: Vec::new(),
+        deployments: Vec::new(),
         gates: Vec::new(),
     }
 }
@@ -51,6 +52,9 @@ pub(crate) fn function(duration: Dist) -> Function {
         keep_alive: Span::from_secs(600),
         reuse: Reuse::MostRecent,
         reserved_concurrency: None,
+        lifecycle: Lifecycle::default(),
+        managed: None,
+        versions: Vec::new(),
         event_invoke: Default::default(),
         aliases: Vec::new(),
     }
@@ -90,6 +94,7 @@ pub(crate) fn calls(arrivals: Arrivals) -> Traffic {
         function: 0,
         spread: 1,
         alias: None,
+        tenants: None,
         invocation: Default::default(),
         arrivals,
         clients: None,

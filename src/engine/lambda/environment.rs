@@ -1,5 +1,6 @@
 //! Execution environments of one function: which idle one serves next, and when idle ones expire.
 
+use super::varied::{Lives, Varied};
 use super::{EnvironmentId, Reuse};
 use crate::engine::{Rng, Span, Time};
 use std::collections::VecDeque;
@@ -16,6 +17,8 @@ pub(super) struct Pool {
     idle: VecDeque<Idle>,
     /// Entries of `idle` that were taken out of the middle (random reuse only).
     holes: usize,
+    /// Takes the place of `idle` where lives vary: then release says nothing about expiry.
+    varied: Option<Box<Varied>>,
     next_id: u32,
     free_ids: Vec<u32>,
     retired: Option<VecDeque<EnvironmentId>>,
@@ -50,6 +53,7 @@ impl Pool {
             rng,
             idle: VecDeque::new(),
             holes: 0,
+            varied: None,
             next_id: 0,
             free_ids: Vec::new(),
             retired: None,
@@ -59,6 +63,21 @@ impl Pool {
             expired: 0,
             lifespans: 0,
         }
+    }
+
+    /// An empty pool with the same rules.
+    pub(super) fn like(&self, rng: Rng) -> Self {
+        Self::new(self.keep_alive, self.reuse, rng)
+    }
+
+    /// Lets lives vary from now on; all environments are idle.
+    pub(super) fn vary(&mut self, lives: Box<dyn Lives>) {
+        let mut varied = Varied::new(lives);
+        for idle in self.idle.drain(..) {
+            varied.born(idle.born, idle.id);
+            varied.put(idle);
+        }
+        self.varied = Some(Box::new(varied));
     }
 
     pub(super) fn track_retired(&mut self) {
@@ -71,12 +90,19 @@ impl Pool {
 
     /// Idle environments, those past their keep-alive included until [`expire`](Self::expire) sees them.
     pub(super) fn idle_count(&self) -> usize {
-        self.idle.len() - self.holes
+        match &self.varied {
+            None => self.idle.len() - self.holes,
+            Some(varied) => varied.len(),
+        }
     }
 
     /// Takes the environment that serves a request at `now`.
     #[inline]
     pub(super) fn take(&mut self, now: Time) -> Option<Idle> {
+        if self.varied.is_some() {
+            self.expire(now);
+            return self.varied.as_mut()?.take(self.reuse, &mut self.rng);
+        }
         match self.reuse {
             Reuse::MostRecent => {
                 let newest = *self.idle.back()?;
@@ -98,21 +124,58 @@ impl Pool {
     }
 
     /// Puts an environment back that became idle at `idle.since`, which is not before any earlier one.
+    /// `false` when its lifetime ended while it was at work, so that it is gone.
     #[inline]
-    pub(super) fn put(&mut self, idle: Idle) {
-        self.idle.push_back(idle);
+    pub(super) fn put(&mut self, idle: Idle) -> bool {
+        match &mut self.varied {
+            None => {
+                self.idle.push_back(idle);
+                true
+            }
+            Some(varied) => {
+                let lives = varied.put(idle);
+                if !lives {
+                    self.retire(idle, idle.since);
+                }
+                lives
+            }
+        }
+    }
+
+    pub(super) const fn keep_alive(&self) -> Span {
+        self.keep_alive
+    }
+
+    pub(super) const fn reuse(&self) -> Reuse {
+        self.reuse
+    }
+
+    /// A place below `count`, for random reuse.
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        self.rng.below(count as u64) as usize
+    }
+
+    /// Ends an environment that had no work.
+    pub(super) fn retire(&mut self, idle: Idle, end: Time) {
+        self.expired += 1;
+        self.lifespans += u128::from(end.since(idle.born).as_nanos());
+        self.destroy(idle.id, idle.born, end);
     }
 
     /// A new environment, created at `now`.
     pub(super) fn create(&mut self, now: Time) -> u32 {
         self.living += 1;
         self.births += u128::from(now.as_nanos());
-        self.free_ids.pop().unwrap_or_else(|| {
+        let id = self.free_ids.pop().unwrap_or_else(|| {
             let id = self.next_id;
             assert!(id < HOLE, "more than 2^32 environments are alive");
             self.next_id += 1;
             id
-        })
+        });
+        if let Some(varied) = &mut self.varied {
+            varied.born(now, id);
+        }
+        id
     }
 
     /// Ends an environment that is not in the idle list.
@@ -128,6 +191,10 @@ impl Pool {
 
     /// Ends the idle environments whose keep-alive is over.
     pub(super) fn expire(&mut self, now: Time) {
+        if self.varied.is_some() {
+            while self.expire_varied(now).is_some() {}
+            return;
+        }
         while let Some(oldest) = self.idle.front() {
             if oldest.id == HOLE {
                 self.holes -= 1;
@@ -138,12 +205,17 @@ impl Pool {
             if end > now {
                 return;
             }
-            let Idle { born, id, .. } = *oldest;
+            let idle = *oldest;
             self.idle.pop_front();
-            self.expired += 1;
-            self.lifespans += u128::from(end.since(born).as_nanos());
-            self.destroy(id, born, end);
+            self.retire(idle, end);
         }
+    }
+
+    /// Ends the first environment of varied life whose time is over, and says when that was.
+    pub(super) fn expire_varied(&mut self, now: Time) -> Option<Time> {
+        let (idle, end) = self.varied.as_mut()?.pop_due(now)?;
+        self.retire(idle, end);
+        Some(end)
     }
 
     /// Nanoseconds of life that all environments together had until `now`, to which the pool was expired.
@@ -153,6 +225,9 @@ impl Pool {
 
     /// When the next idle environment expires.
     pub(super) fn next_expiry(&self) -> Option<Time> {
+        if let Some(varied) = &self.varied {
+            return varied.next_end();
+        }
         let oldest = self.idle.iter().find(|idle| idle.id != HOLE)?;
         Some(oldest.since + self.keep_alive)
     }

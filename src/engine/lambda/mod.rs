@@ -6,16 +6,25 @@ mod asynchronous;
 mod autoscaling;
 mod bucket;
 mod environment;
+mod lease;
+mod managed;
 mod provisioned;
+mod reason;
+mod tenants;
+mod varied;
 
 pub use account::AccountUse;
-pub use alias::AliasLimits;
+pub use alias::{AliasLimits, Routing};
 pub use asynchronous::{
     AsyncCondition, AsyncFact, AsyncOutcome, AsyncTuning, Attempt, DeadLetter, Ended, EventQueue,
     PayloadTooLarge, check_payload,
 };
 pub use autoscaling::{Autoscaling, Statistic, TargetTracking, Utilization};
+pub use lease::{Fate, Lease, Start};
+pub use managed::{ManagedLimits, ManagedThrottles};
 pub use provisioned::ProvisionedState;
+pub use reason::ThrottleReason;
+pub use varied::Lives;
 
 use crate::engine::{Allocation, Growth, Rng, Span, Time, limits};
 use bucket::Bucket;
@@ -29,7 +38,11 @@ pub struct FunctionId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AliasId(pub u32);
 
-/// Names an environment among the living ones of its function, or of its alias if it is provisioned.
+/// Names a published version: its index among those that [`Lambda::with_versions`] gave its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub u16);
+
+/// Names an environment among the living ones of its version, or of its alias and version if it is provisioned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentId(pub u32);
 
@@ -43,47 +56,6 @@ pub enum Reuse {
     LeastRecent,
     /// Any of them, evenly.
     Random,
-}
-
-/// Why a request is refused (429), in AWS's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ThrottleReason {
-    /// The account's unreserved pool, or the growth limit, is exhausted.
-    ConcurrentInvocationLimitExceeded,
-    /// The function's reserved concurrency is exhausted.
-    ReservedFunctionConcurrentInvocationLimitExceeded,
-    /// More than 10 requests per second for each unit of the account's concurrency.
-    FunctionInvocationRateLimitExceeded,
-    /// More than 10 requests per second for each unit of reserved concurrency.
-    ReservedFunctionInvocationRateLimitExceeded,
-    /// The caller exceeds its API rate.
-    CallerRateLimitExceeded,
-}
-
-impl ThrottleReason {
-    /// Every reason, in the order used by series and reports.
-    pub const ALL: [Self; 5] = [
-        Self::ConcurrentInvocationLimitExceeded,
-        Self::ReservedFunctionConcurrentInvocationLimitExceeded,
-        Self::FunctionInvocationRateLimitExceeded,
-        Self::ReservedFunctionInvocationRateLimitExceeded,
-        Self::CallerRateLimitExceeded,
-    ];
-
-    /// The text of the `Reason` field of AWS's answer.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
-            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
-                "ReservedFunctionConcurrentInvocationLimitExceeded"
-            }
-            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
-            Self::ReservedFunctionInvocationRateLimitExceeded => {
-                "ReservedFunctionInvocationRateLimitExceeded"
-            }
-            Self::CallerRateLimitExceeded => "CallerRateLimitExceeded",
-        }
-    }
 }
 
 /// Limits of the account in its Region.
@@ -139,44 +111,6 @@ pub enum LimitError {
     },
 }
 
-/// How a request starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// On an idle environment.
-    Warm,
-    /// On a new environment, which initialises first.
-    Cold,
-    /// On an environment whose runtime was torn down and initialises again inside the invocation.
-    Reset,
-}
-
-/// What becomes of an environment after an invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is idle and serves again.
-    Keep,
-    /// It is idle but must initialise again (after a timeout or a crash).
-    Reset,
-    /// It is gone.
-    Destroy,
-}
-
-/// An admitted request; give it back with [`Lambda::finish`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// Whose request it is.
-    pub function: FunctionId,
-    /// Where it runs.
-    pub environment: EnvironmentId,
-    /// The alias that was called, if the request went to one.
-    pub alias: Option<AliasId>,
-    /// It runs on provisioned concurrency of that alias. Otherwise it is a spillover if the alias has any.
-    pub is_provisioned: bool,
-    /// How it starts.
-    pub start: Start,
-    born: Time,
-}
-
 /// The Lambda service of one account and Region.
 ///
 /// It decides at once: [`admit`](Self::admit) gives a lease or the reason for a refusal, and
@@ -204,6 +138,9 @@ pub struct Lambda {
     functions: Vec<Function>,
     aliases: Vec<alias::Alias>,
     allocation: Allocation,
+    account_concurrency: u32,
+    /// Environments of isolated tenants, over all functions.
+    tenant_environments: u32,
     /// What is left of the account's concurrency without reservations, provisioned concurrency included.
     unreserved_limit: u32,
     /// Provisioned concurrency of functions without a reservation.
@@ -226,7 +163,28 @@ struct Function {
     aliases: Vec<AliasId>,
     growth: Bucket,
     requests: Option<Bucket>,
+    /// Of `$LATEST`, and of a function that publishes nothing.
     pool: Pool,
+    /// Of each published version (rule `versions-own-environments`).
+    versions: Vec<Pool>,
+    /// On managed instances it has nothing of the above.
+    managed: Option<Box<managed::Managed>>,
+    /// Whose its environments are, if it isolates tenants.
+    tenants: Option<Box<tenants::Tenants>>,
+}
+
+impl Function {
+    #[inline]
+    fn pool(&mut self, version: Option<VersionId>) -> &mut Pool {
+        match version {
+            None => &mut self.pool,
+            Some(version) => &mut self.versions[usize::from(version.0)],
+        }
+    }
+
+    fn pools(&mut self) -> impl Iterator<Item = &mut Pool> {
+        std::iter::once(&mut self.pool).chain(&mut self.versions)
+    }
 }
 
 impl Lambda {
@@ -265,6 +223,9 @@ impl Lambda {
                     function.reuse,
                     Rng::stream(seed, &format!("lambda/{index}/reuse")),
                 ),
+                versions: Vec::new(),
+                managed: None,
+                tenants: None,
             })
             .collect();
         Ok(Self {
@@ -275,6 +236,8 @@ impl Lambda {
                 burst: u32::MAX,
                 per_minute: u32::MAX,
             },
+            account_concurrency: account.concurrency,
+            tenant_environments: 0,
             unreserved_limit: u32::try_from(unreserved).unwrap_or(0),
             unreserved_claimed: 0,
             unreserved_running: 0,
@@ -291,17 +254,40 @@ impl Lambda {
         })
     }
 
+    /// Gives a function `count` published versions, each with environments of its own. `seed` as for [`new`](Self::new).
+    pub fn with_versions(mut self, function: FunctionId, count: u16, seed: u64) -> Self {
+        let f = &mut self.functions[function.0 as usize];
+        f.versions = (0..count)
+            .map(|version| {
+                let label = format!("lambda/{}/{version}/reuse", function.0);
+                f.pool.like(Rng::stream(seed, &label))
+            })
+            .collect();
+        self
+    }
+
+    /// Lets the lives of a version's environments vary (rule `environment-lifetime`); `None` for `$LATEST`.
+    pub fn vary(
+        &mut self,
+        function: FunctionId,
+        version: Option<VersionId>,
+        lives: Box<dyn Lives>,
+    ) {
+        let f = &mut self.functions[function.0 as usize];
+        f.pool(version).vary(lives);
+    }
+
     /// Admits a request of `function` at `now`, or says why not. A refused request uses nothing up.
     ///
     /// Rules: `reserved-concurrency`, `account-concurrency`, `requests-per-second`, `growth-regional-2021`,
-    /// `growth-function-current`.
+    /// `growth-function-current`, `growth-tokens-by-initialization-type`.
     ///
     /// # Errors
     /// The reason of the refusal, in AWS's names.
     #[inline]
     pub fn admit(&mut self, now: Time, function: FunctionId) -> Result<Lease, ThrottleReason> {
         self.check_caller(now)?;
-        self.on_demand(now, function, None)
+        self.on_demand(now, function, None, None)
     }
 
     #[inline]
@@ -321,7 +307,38 @@ impl Lambda {
         now: Time,
         function: FunctionId,
         alias: Option<AliasId>,
+        version: Option<VersionId>,
     ) -> Result<Lease, ThrottleReason> {
+        if self.functions[function.0 as usize].managed.is_some() {
+            return self.admit_managed(now, function);
+        }
+        self.check_limits(now, function)?;
+        let f = &mut self.functions[function.0 as usize];
+        let (environment, born, start) = match f.pool(version).take(now) {
+            Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
+            Some(idle) => (idle.id, idle.born, Start::Warm),
+            None => {
+                let growth = if self.growth.regional {
+                    &mut self.regional
+                } else {
+                    &mut f.growth
+                };
+                // Rules `growth-spent-by-new-environments` and `growth-refusal-reason`.
+                if !growth.has_token(now) {
+                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
+                }
+                growth.take();
+                (f.pool(version).create(now), now, Start::Cold)
+            }
+        };
+        self.enter(function);
+        let environment = EnvironmentId(environment);
+        Ok(Lease::new(function, environment, start, born).of(alias, version))
+    }
+
+    /// Whether the reservation or the account, and the request rates, have room for one more.
+    #[inline]
+    fn check_limits(&mut self, now: Time, function: FunctionId) -> Result<(), ThrottleReason> {
         let f = &mut self.functions[function.0 as usize];
         match (f.reserved, &mut f.requests) {
             (Some(limit), Some(requests)) => {
@@ -346,23 +363,13 @@ impl Lambda {
         if !self.requests.has_token(now) {
             return Err(ThrottleReason::FunctionInvocationRateLimitExceeded);
         }
-        let (environment, born, start) = match f.pool.take(now) {
-            Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
-            Some(idle) => (idle.id, idle.born, Start::Warm),
-            None => {
-                let growth = if self.growth.regional {
-                    &mut self.regional
-                } else {
-                    &mut f.growth
-                };
-                // Rules `growth-spent-by-new-environments` and `growth-refusal-reason`.
-                if !growth.has_token(now) {
-                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
-                }
-                growth.take();
-                (f.pool.create(now), now, Start::Cold)
-            }
-        };
+        Ok(())
+    }
+
+    /// Counts a request that runs on demand.
+    #[inline]
+    fn enter(&mut self, function: FunctionId) {
+        let f = &mut self.functions[function.0 as usize];
         f.running += 1;
         self.tally.running += 1;
         match &mut f.requests {
@@ -370,14 +377,6 @@ impl Lambda {
             None => self.unreserved_running += 1,
         }
         self.count_request();
-        Ok(Lease {
-            function,
-            environment: EnvironmentId(environment),
-            alias,
-            is_provisioned: false,
-            start,
-            born,
-        })
     }
 
     #[inline]
@@ -402,15 +401,24 @@ impl Lambda {
         let f = &mut self.functions[lease.function.0 as usize];
         assert!(f.running > 0, "a lease was given back twice");
         f.running -= 1;
+        if let Some(managed) = &mut f.managed {
+            managed.put(now);
+            return;
+        }
         if f.reserved.is_none() {
             self.unreserved_running -= 1;
         }
-        let id = lease.environment.0;
-        if fate == Fate::Destroy {
-            f.pool.destroy(id, lease.born, now);
+        if f.tenants.is_some() {
+            self.finish_tenant(now, lease, fate);
             return;
         }
-        f.pool.put(Idle {
+        let id = lease.environment.0;
+        let pool = f.pool(lease.version());
+        if fate == Fate::Destroy {
+            pool.destroy(id, lease.born, now);
+            return;
+        }
+        pool.put(Idle {
             since: now,
             born: lease.born,
             id,
@@ -428,17 +436,35 @@ impl Lambda {
 
     /// Busy and idle environments of a function at `now`.
     pub fn environments(&mut self, now: Time, function: FunctionId) -> u32 {
+        self.expire_tenants(now, function);
         let f = &mut self.functions[function.0 as usize];
-        f.pool.expire(now);
-        let idle = f.pool.idle_count() as u32;
+        if let Some(tenants) = &f.tenants {
+            return f.running + tenants.idle_count() as u32;
+        }
+        let idle = f.pools().map(|pool| {
+            pool.expire(now);
+            pool.idle_count() as u32
+        });
+        let idle = idle.sum::<u32>();
+        if let Some(managed) = &mut f.managed {
+            return managed.environments(now);
+        }
         self.running(function) + idle + self.provisioned_idle(now, function)
     }
 
     /// Environment-nanoseconds of a function until `now`: the area under the curve of living environments.
     pub fn environment_area(&mut self, now: Time, function: FunctionId) -> u128 {
-        let pool = &mut self.functions[function.0 as usize].pool;
-        pool.expire(now);
-        let on_demand = pool.area(now);
+        self.expire_tenants(now, function);
+        let f = &mut self.functions[function.0 as usize];
+        if let Some(managed) = &mut f.managed {
+            return managed.area(now);
+        }
+        let pools = f.pools();
+        let on_demand = pools.map(|pool| {
+            pool.expire(now);
+            pool.area(now)
+        });
+        let on_demand = on_demand.sum::<u128>();
         on_demand + self.provisioned_area(now, function)
     }
 
@@ -451,11 +477,14 @@ impl Lambda {
 
     /// How many environments of a function expired, and the sum of their lifespans in nanoseconds.
     pub fn lifespans(&self, function: FunctionId) -> (u64, u128) {
-        let pool = &self.functions[function.0 as usize].pool;
-        (pool.expired, pool.lifespans)
+        let f = &self.functions[function.0 as usize];
+        let pools = std::iter::once(&f.pool).chain(&f.versions);
+        pools.fold((0, 0), |(expired, lifespans), pool| {
+            (expired + pool.expired, lifespans + pool.lifespans)
+        })
     }
 
-    /// Makes ended environments available to [`poll_retired`](Self::poll_retired).
+    /// Makes ended environments of `$LATEST` available to [`poll_retired`](Self::poll_retired).
     pub fn track_retired(&mut self) {
         for function in &mut self.functions {
             function.pool.track_retired();
@@ -465,7 +494,7 @@ impl Lambda {
     /// Ends idle environments whose keep-alive is over at `now`.
     pub fn expire(&mut self, now: Time) {
         for function in &mut self.functions {
-            function.pool.expire(now);
+            function.pools().for_each(|pool| pool.expire(now));
         }
     }
 

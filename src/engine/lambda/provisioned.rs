@@ -1,6 +1,7 @@
 //! Provisioned concurrency of one alias: what was asked for, what serves already, and who runs there.
 
 use super::environment::{Idle, Pool};
+use super::varied::Lives;
 use super::{Reuse, bucket::Bucket, requests_bucket};
 use crate::engine::{Allocation, Rng, Span, Time};
 
@@ -8,7 +9,8 @@ use crate::engine::{Allocation, Rng, Span, Time};
 ///
 /// An increase is prepared as a whole: nothing of it serves before all of it is there
 /// (rule `provisioned-part-serves-when-complete`). A decrease takes effect at once; environments that are at work then go
-/// when their work is done.
+/// when their work is done. Where lives vary, an environment whose lifetime is over is replaced by one that initialised in
+/// the background (rule `provisioned-recycling`).
 #[derive(Clone, Debug)]
 pub(super) struct Provisioned {
     requested: u32,
@@ -18,6 +20,7 @@ pub(super) struct Provisioned {
     in_use: u32,
     requests: Bucket,
     pool: Pool,
+    recycled: u64,
 }
 
 /// Provisioned concurrency of an alias at one moment, in AWS's terms.
@@ -48,9 +51,15 @@ impl Provisioned {
                 Reuse::MostRecent,
                 Rng::stream(0, "provisioned/unused"),
             ),
+            recycled: 0,
         };
         provisioned.settle(now);
         provisioned
+    }
+
+    /// Lets lifetimes end from now on; nothing is at work.
+    pub(super) fn vary(&mut self, lives: Box<dyn Lives>) {
+        self.pool.vary(lives);
     }
 
     /// Asks for `count` from `now` on.
@@ -72,8 +81,11 @@ impl Provisioned {
         }
     }
 
-    /// Puts an increase into service whose time has come.
+    /// Puts an increase into service whose time has come, and replaces environments whose lifetime is over.
     pub(super) fn settle(&mut self, now: Time) {
+        while let Some(ended) = self.pool.expire_varied(now) {
+            self.replace(ended);
+        }
         if self.allocated == self.requested || now < self.ready_at {
             return;
         }
@@ -81,15 +93,30 @@ impl Provisioned {
         // Environments that were taken away at work and are still there count again.
         let living = self.in_use + self.idle();
         for _ in living..self.requested {
-            let id = self.pool.create(self.ready_at);
-            self.pool.put(Idle {
-                since: self.ready_at,
-                born: self.ready_at,
-                id,
-                reset: false,
-            });
+            self.create(self.ready_at);
         }
         self.allocated = self.requested;
+    }
+
+    fn create(&mut self, now: Time) {
+        let id = self.pool.create(now);
+        self.pool.put(Idle {
+            since: now,
+            born: now,
+            id,
+            reset: false,
+        });
+    }
+
+    /// An environment came to its end at `ended`: another one was initialised before that and takes its place.
+    fn replace(&mut self, ended: Time) {
+        self.recycled += 1;
+        self.create(ended);
+    }
+
+    /// How many environments were replaced because their lifetime was over.
+    pub(super) const fn recycled(&self) -> u64 {
+        self.recycled
     }
 
     /// Takes a ready environment for a request at `now`, unless all are busy or the version's request rate is used up
@@ -114,15 +141,9 @@ impl Provisioned {
         } else if destroy {
             // Another one takes its place at once; its initialisation is nobody's wait.
             self.pool.destroy(idle.id, idle.born, now);
-            let id = self.pool.create(now);
-            self.pool.put(Idle {
-                since: now,
-                born: now,
-                id,
-                reset: false,
-            });
-        } else {
-            self.pool.put(idle);
+            self.create(now);
+        } else if !self.pool.put(idle) {
+            self.replace(now);
         }
     }
 

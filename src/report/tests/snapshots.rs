@@ -104,7 +104,7 @@ fn csv_of_the_first_bins() {
         .lines()
         .map(|line| line.replace("resize, ", "").split(',').count())
         .collect();
-    assert_eq!(columns, [93; 25]);
+    assert_eq!(columns, [95; 25]);
     insta::assert_snapshot!("csv", table);
     series.bin = Span::from_millis(250);
     let second = csv(&series)

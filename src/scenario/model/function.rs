@@ -2,7 +2,7 @@
 
 use super::Dist;
 use crate::engine::config::EventInvokeConfig;
-use crate::engine::lambda::{AsyncTuning, Reuse, TargetTracking};
+use crate::engine::lambda::{AsyncTuning, ManagedLimits, Reuse, Routing, TargetTracking};
 use crate::engine::{Ratio, Span};
 
 /// A function as the simulator knows it.
@@ -41,11 +41,23 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// What becomes of its asynchronous events.
     pub event_invoke: EventInvoke,
-    /// Its aliases, in file order.
+    /// What else happens to its environments.
+    pub lifecycle: Lifecycle,
+    /// Lambda Managed Instances: environments that run many requests at once.
+    pub managed: Option<ManagedLimits>,
+    /// Its published versions, in file order.
+    pub versions: Vec<Version>,
+    /// What may follow its name in a call: its aliases in file order, then its versions.
     pub aliases: Vec<Alias>,
 }
 
 impl Function {
+    /// The longest time that an invocation of the function or of one of its versions may take.
+    pub fn longest_timeout(&self) -> Span {
+        let versions = self.versions.iter().map(|version| version.code.timeout);
+        versions.fold(self.timeout, Span::max)
+    }
+
     /// Gives the aliases with settings of their own the dead-letter queue of the function: they have no other.
     pub(crate) fn share_dead_letters(&mut self) {
         let aliases = self.aliases.iter_mut();
@@ -67,11 +79,41 @@ pub enum Architecture {
     Arm,
 }
 
-/// An alias of a function.
+/// What happens to environments beside ordinary work; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle {
+    /// Chance that an initialisation fails.
+    pub init_error_rate: Ratio,
+    /// Chance that an invocation ends with its process.
+    pub crash_rate: Ratio,
+    /// SnapStart: time of a restore, which takes the place of the initialisation.
+    pub restore: Option<Dist>,
+    /// How long extensions keep the environment busy after the response.
+    pub post_runtime: Option<Dist>,
+    /// How long a torn down environment takes to shut down.
+    pub shutdown: Span,
+    /// Draws the wait for work, in place of [`Function::keep_alive`].
+    pub keep_alive: Option<Dist>,
+    /// Draws how long an environment lives, whether it has work or not; as long as it has work if this is left out.
+    pub lifetime: Option<Dist>,
+}
+
+/// A published version: the function as it was then.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// 1 or more, unique among the versions of its function.
+    pub number: u32,
+    /// How it behaves. Its concurrency, its reuse and its qualifiers are those of the function that has it.
+    pub code: Function,
+}
+
+/// An alias of a function, or a version that is called by its number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {
     /// Unique among the aliases of its function.
     pub name: String,
+    /// Which versions its requests go to, as indices into [`Function::versions`].
+    pub routing: Routing,
     /// Provisioned concurrency at time zero, ready; 0 for none.
     pub provisioned_concurrency: u32,
     /// What moves the provisioned concurrency.
@@ -111,4 +153,17 @@ pub struct ScheduledAction {
     pub min: Option<u32>,
     /// The new MaxCapacity.
     pub max: Option<u32>,
+}
+
+/// A deployment of a version behind an alias, as AWS CodeDeploy makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// Index into [`Scenario::functions`](super::Scenario::functions).
+    pub function: usize,
+    /// Index into the function's aliases.
+    pub alias: usize,
+    /// When it begins.
+    pub at: Span,
+    /// Where the alias leads, and from when on, counted from `at`: in order, first at zero, last to the new version alone.
+    pub steps: Vec<(Span, Routing)>,
 }

@@ -1,6 +1,6 @@
 //! Callers, and when things arrive.
 
-use super::Dist;
+use super::{Dist, Keys};
 use crate::engine::Span;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ pub struct Traffic {
     pub spread: u32,
     /// Index into the function's aliases; `None` for the function itself.
     pub alias: Option<usize>,
+    /// Whose calls they are, for a function that isolates its tenants; keys stand for tenants.
+    pub tenants: Option<Keys>,
     /// Whether it waits for the answer.
     pub invocation: Invocation,
     /// When calls are made; in a closed loop, when clients may come.
@@ -24,6 +26,13 @@ pub struct Traffic {
     pub timeout: Option<Span>,
     /// Retries after a throttle, a function error or a timeout of the caller.
     pub retry: Option<Retry>,
+}
+
+impl Traffic {
+    /// Whether it calls this function.
+    pub fn calls(&self, function: usize) -> bool {
+        (self.function..self.function + self.spread as usize).contains(&function)
+    }
 }
 
 /// Clients of a closed loop.

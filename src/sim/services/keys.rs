@@ -17,7 +17,7 @@ const RANK_BITS: u32 = 24;
 
 /// All keys of a producer.
 #[derive(Debug)]
-pub(super) struct KeySpace {
+pub(in crate::sim) struct KeySpace {
     table: Option<(Arc<KeyTable>, Places)>,
     /// Share of the records whose key comes from the table; the others have keys of their own.
     keyed: f64,
@@ -25,7 +25,7 @@ pub(super) struct KeySpace {
 
 /// Weights of keys, in the order of their hashes.
 #[derive(Debug)]
-pub(super) struct KeyTable {
+pub(in crate::sim) struct KeyTable {
     /// Weight of all keys before each, and of all together at the end.
     before: Box<[f64]>,
     /// Where the search for a weight begins, for equal steps of weight.
@@ -39,7 +39,7 @@ struct Places(Vec<u64>);
 
 /// How the keys of one producer's records in one shard are drawn.
 #[derive(Clone, Debug)]
-pub(super) enum KeyDraw {
+pub(in crate::sim) enum KeyDraw {
     /// Every record has its own.
     Unique,
     /// From a part of a table: chance that a record has a key from there, indices, and their weight.
@@ -52,7 +52,7 @@ pub(super) enum KeyDraw {
 }
 
 impl KeySpace {
-    pub(super) fn new(keys: Keys) -> Self {
+    pub(in crate::sim) fn new(keys: Keys) -> Self {
         let (table, keyed) = match keys {
             Keys::Unique => (None, 0.0),
             Keys::Zipf { n, s } => (Some(KeyTable::new(n, s)), 1.0),
@@ -65,7 +65,7 @@ impl KeySpace {
     }
 
     /// How keys are drawn where no shard takes a part of them.
-    pub(super) fn whole(&self) -> KeyDraw {
+    pub(in crate::sim) fn whole(&self) -> KeyDraw {
         match &self.table {
             None => KeyDraw::Unique,
             Some((table, _)) => KeyDraw::Part {
@@ -171,7 +171,7 @@ impl Places {
 impl KeyDraw {
     /// The group of the key of the record with the hash `record`.
     #[inline]
-    pub(super) fn group(&self, record: u64) -> u64 {
+    pub(in crate::sim) fn group(&self, record: u64) -> u64 {
         let Self::Part {
             table,
             chance,

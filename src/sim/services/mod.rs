@@ -4,7 +4,7 @@ pub mod broker;
 mod feed;
 pub mod fifo;
 pub mod kafka;
-mod keys;
+pub(super) mod keys;
 mod legacy;
 mod limiter;
 pub mod queue;

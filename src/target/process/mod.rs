@@ -78,7 +78,7 @@ struct Shared {
 type Place = (Option<AliasId>, u32);
 
 fn place(lease: &Lease) -> Place {
-    let alias = lease.alias.filter(|_| lease.is_provisioned);
+    let alias = lease.alias().filter(|_| lease.is_provisioned);
     (alias, lease.environment.0)
 }
 

@@ -117,7 +117,7 @@ pub struct DeadLetterQueue(Grave);
 #[derive(Debug)]
 enum Grave {
     Queue(queue::Queue),
-    Topic(topic::Topic),
+    Topic(Box<topic::Topic>),
 }
 
 impl DeadLetterQueue {
@@ -128,7 +128,7 @@ impl DeadLetterQueue {
     pub async fn open(arn: &str, aws: &Aws) -> Result<Self, DestinationError> {
         match EventDestination::open(arn, aws).await?.0 {
             Kind::Queue(queue) => Ok(Self(Grave::Queue(queue))),
-            Kind::Topic(topic) => Ok(Self(Grave::Topic(topic))),
+            Kind::Topic(topic) => Ok(Self(Grave::Topic(Box::new(topic)))),
             Kind::Bucket(_) | Kind::Function(_) | Kind::Bus(_) => Err(DestinationError::Event {
                 arn: arn.to_owned(),
                 cause: crate::scenario::DestinationNameError::Shape,

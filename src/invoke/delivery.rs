@@ -40,7 +40,7 @@ enum Kind {
     Own(String),
     /// A version or alias that a function of the same file does not have.
     Nobody,
-    Elsewhere(EventDestination),
+    Elsewhere(Box<EventDestination>),
 }
 
 /// Something to be told.
@@ -177,7 +177,7 @@ impl Outlet {
                 name if target.has(&name) => Kind::Own(name),
                 _ => Kind::Nobody,
             },
-            _ => Kind::Elsewhere(EventDestination::open(arn, aws).await?),
+            _ => Kind::Elsewhere(Box::new(EventDestination::open(arn, aws).await?)),
         };
         Ok(Some(Self {
             arn: arn.to_owned(),

@@ -26,7 +26,7 @@ use tokio::task::{JoinError, JoinSet};
 /// Bytes of all events that are kept, with [`EVENT_BYTES`] for each; beyond them callers are refused.
 pub(super) const KEPT_BYTES_MAX: usize = 256 << 20;
 /// What an event costs besides its payload, about.
-const EVENT_BYTES: usize = 256;
+const EVENT_BYTES: usize = 512;
 /// Invocations at once by the queue of a target that says nothing of its limits.
 const AT_ONCE_DEFAULT: u32 = 1_000;
 
@@ -48,12 +48,12 @@ struct Shared {
 
 #[derive(Debug)]
 enum Input {
-    Event(usize, Entry),
+    Event(usize, Box<Entry>),
     /// No more events of callers will come.
     Drain,
 }
 
-/// The events of memory are full.
+/// There is no memory left for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -130,7 +130,7 @@ impl Inlet {
         };
         counters.events.received();
         // The reader lives as long as anybody is served.
-        let _ = inputs.send(Input::Event(place, entry));
+        let _ = inputs.send(Input::Event(place, Box::new(entry)));
         Ok(())
     }
 
@@ -191,7 +191,7 @@ pub(super) struct Surroundings {
 pub(super) struct Reader {
     surroundings: Surroundings,
     queues: Vec<Plan>,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Box<Entry>>,
     next: u64,
     inlet: Inlet,
     inputs: UnboundedReceiver<Input>,

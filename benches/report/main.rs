@@ -12,7 +12,7 @@
 mod rounds;
 mod samples;
 
-use rounds::{column, memory_table, poller_table, ratio_table};
+use rounds::{column, long_table, memory_table, poller_table, ratio_table};
 use samples::{Bench, Spread};
 use std::fs;
 use std::path::Path;
@@ -61,6 +61,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
          most 200 MB for a day, whatever the length of the run.\n"
     );
     memory_table(&read("memory"));
+    println!("## A week, and every core\n");
+    long_table(&read("long"));
     println!("## The poller beside a bare client loop\n");
     println!(
         "The same server (MiniStack, and for RabbitMQ the broker itself, over loopback), the same function (a web server \
@@ -123,6 +125,8 @@ fn machine(date: &str, compiler: &str, load: &str) {
 fn target(name: &str) -> Option<f64> {
     match name {
         name if name.starts_with("calls, ") && name.ends_with(" duration") => Some(8e6),
+        "calls, 1,000 functions" => Some(3e6),
+        "calls, 100,000 running" => Some(5e6),
         name if name.starts_with("SQS fifo") || name.starts_with("SQS, batches of 1,") => Some(1e6),
         name if name.starts_with("SQS") => Some(3e6),
         name if name.starts_with("Kinesis, 10 lanes") => Some(5e6),

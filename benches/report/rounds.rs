@@ -84,3 +84,37 @@ pub(crate) fn memory_table(text: &str) {
     let met = if peak_max <= 200.0 { "met" } else { "not met" };
     println!("\nTarget of 200 MB: {met}.\n");
 }
+
+/// A simulated week on one core, and runs side by side against one after the other.
+pub(crate) fn long_table(text: &str) {
+    let numbers = |line: &str| -> Vec<f64> {
+        let words = line.split_whitespace().skip(1);
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    for line in text.lines().filter(|line| line.starts_with("week")) {
+        if let [invocations, seconds] = numbers(line)[..] {
+            println!(
+                "A week at 2,000 calls a second on average, to an alias whose provisioned concurrency follows the load: {:.2} G \
+                 invocations in {seconds:.0} s on one core. Target of 300 s: {}.\n",
+                invocations / 1e9,
+                if seconds <= 300.0 { "met" } else { "missed" }
+            );
+        }
+    }
+    let cores = text.lines().filter(|line| line.starts_with("cores"));
+    let rounds: Vec<Vec<f64>> = cores.map(numbers).collect();
+    let mut shares: Vec<f64> = rounds
+        .iter()
+        .filter(|round| round.len() == 3)
+        .map(|round| round[1] / round[2] / round[0])
+        .collect();
+    shares.sort_by(f64::total_cmp);
+    if let (Some(first), Some(last)) = (shares.first(), shares.last()) {
+        let median = shares[shares.len() / 2];
+        println!(
+            "Replications on {} cores: {median:.2} of linear ({first:.2}..{last:.2}). Target of 0.9: {}.\n",
+            rounds[0][0],
+            if median >= 0.9 { "met" } else { "missed" }
+        );
+    }
+}

@@ -251,28 +251,20 @@ fn target(at: At<'_>, cx: &mut Cx, clock: WallClock) -> Option<ScalableTarget> {
                 .allowed(format!("0 to {max}")),
         );
     }
+    let mut policies: Vec<TargetTracking> = Vec::new();
     let goal = table.opt(cx, "target_utilization", number(TARGETS));
-    let statistics = [
-        ("Average", Statistic::Average),
-        ("Maximum", Statistic::Maximum),
-    ];
-    let statistic = table.opt(cx, "statistic", choice(&statistics));
-    let out = table.opt(cx, "scale_out_cooldown", duration_in(COOLDOWNS));
-    let inward = table.opt(cx, "scale_in_cooldown", duration_in(COOLDOWNS));
-    let disable_scale_in = table.opt(cx, "disable_scale_in", boolean);
-    let tracking = goal.map(|target| TargetTracking {
-        statistic: statistic.unwrap_or_default(),
-        scale_out_cooldown: out.unwrap_or(Span::ZERO),
-        scale_in_cooldown: inward.unwrap_or(Span::ZERO),
-        disable_scale_in: disable_scale_in.unwrap_or(false),
-        ..TargetTracking::new(target)
-    });
+    policies.extend(tracking(&mut table, cx, goal));
+    for mut table in table.tables(cx, "policy", "a policy") {
+        let goal = table.req(cx, "target_utilization", "0.7", number(TARGETS));
+        policies.extend(tracking(&mut table, cx, goal));
+        table.finish(cx);
+    }
     let mut schedule = Vec::new();
     for table in table.tables(cx, "schedule", "a scheduled action") {
         action(table, cx, clock, &mut schedule);
     }
     schedule.sort_by_key(|action| action.at);
-    if tracking.is_none() && schedule.is_empty() {
+    if policies.is_empty() && schedule.is_empty() {
         cx.push(
             Diagnostic::new("missing-key", "this autoscaling never does anything")
                 .at(&table.span)
@@ -284,8 +276,27 @@ fn target(at: At<'_>, cx: &mut Cx, clock: WallClock) -> Option<ScalableTarget> {
     Some(ScalableTarget {
         min,
         max: max?.max(min),
-        tracking,
+        policies,
         schedule,
+    })
+}
+
+/// A target tracking policy; its other keys are known without a target too.
+fn tracking(table: &mut Table<'_>, cx: &mut Cx, goal: Option<f64>) -> Option<TargetTracking> {
+    let statistics = [
+        ("Average", Statistic::Average),
+        ("Maximum", Statistic::Maximum),
+    ];
+    let statistic = table.opt(cx, "statistic", choice(&statistics));
+    let out = table.opt(cx, "scale_out_cooldown", duration_in(COOLDOWNS));
+    let inward = table.opt(cx, "scale_in_cooldown", duration_in(COOLDOWNS));
+    let disable_scale_in = table.opt(cx, "disable_scale_in", boolean);
+    Some(TargetTracking {
+        statistic: statistic.unwrap_or_default(),
+        scale_out_cooldown: out.unwrap_or(Span::ZERO),
+        scale_in_cooldown: inward.unwrap_or(Span::ZERO),
+        disable_scale_in: disable_scale_in.unwrap_or(false),
+        ..TargetTracking::new(goal?)
     })
 }
 

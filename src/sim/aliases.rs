@@ -96,7 +96,7 @@ impl AliasModel {
 
     fn new(function: usize, target: Option<&ScalableTarget>) -> Self {
         let scaling = |target: &ScalableTarget| {
-            let policies = target.tracking.into_iter().collect();
+            let policies = target.policies.clone();
             Autoscaling::new(target.min, target.max, policies)
         };
         Self {

@@ -285,3 +285,23 @@ bad!(
         "FilterCriteria = { Filters = [{ Pattern = '{\"body\": {\"n\": [1]}}' }] }\n[[mapping]]\nname = \"n\"\nEventSource = \"clicks\"\nFunctionName = \"f\"\nStartingPosition = \"LATEST\"\nFilterCriteria = { Filters = [] }\nmatching = \"5%\"\n[[mapping]]\nname = \"o\"\nEventSource = \"orders\"\nFunctionName = \"f:live\"\nmatching = 5\n"
     )
 );
+
+#[test]
+fn several_policies_of_one_target() {
+    let text = |policies: &str| {
+        format!(
+            "duration = \"1m\"\n[[function]]\nname = \"f\"\nduration = \"1s\"\n[[function.alias]]\nname = \"live\"\n\
+             [function.alias.autoscaling]\nmax = 9\ntarget_utilization = 0.5\n{policies}"
+        )
+    };
+    let second = "policy = [ { target_utilization = 0.8, statistic = \"Maximum\", disable_scale_in = true } ]\n";
+    let loaded =
+        tidegate::scenario::parse(tidegate::scenario::SourceText::new("s.toml", text(second)));
+    let scenario = loaded.expect("a scenario").scenario;
+    let target = scenario.functions[0].aliases[0].autoscaling.as_ref();
+    let policies = &target.expect("a target").policies;
+    assert_eq!(policies.len(), 2);
+    assert!(policies[1].disable_scale_in && !policies[0].disable_scale_in);
+    let wrong = "policy = [ { target_utilization = 0.95 }, { statistic = \"Maximum\" } ]\n";
+    super::snapshot!(told(&text(wrong)));
+}

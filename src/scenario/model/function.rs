@@ -138,8 +138,8 @@ pub struct ScalableTarget {
     pub min: u32,
     /// MaxCapacity, at least `min`.
     pub max: u32,
-    /// Target tracking on utilisation.
-    pub tracking: Option<TargetTracking>,
+    /// Target tracking on utilisation. The largest capacity that any of them wants wins; nothing is taken away unless all agree.
+    pub policies: Vec<TargetTracking>,
     /// Scheduled actions, by time.
     pub schedule: Vec<ScheduledAction>,
 }

@@ -3,7 +3,7 @@
 use crate::engine::Time;
 use crate::engine::lambda::{
     AccountLimits, AliasId, AliasLimits, EnvironmentId, Fate, FunctionId, FunctionLimits, Lambda,
-    Lease, LimitError, Reuse, ThrottleReason,
+    Lease, LimitError, Reuse, Routing, ThrottleReason,
 };
 use crate::poll::Clock;
 use crate::scenario::{self, PollerFile, TargetKind};
@@ -83,6 +83,9 @@ impl Region {
             aliases.extend(target.limits.aliases.iter().map(|alias| AliasLimits {
                 function: id,
                 provisioned_concurrency: alias.provisioned_concurrency,
+                // A process has one version, so nothing is ever drawn.
+                routing: Routing::default(),
+                stream: 0,
             }));
         }
         let growth = file.profile.growth(burst);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// A caller that invokes a function directly.
 #[derive(Clone, Debug)]
 pub struct Traffic {
-    /// Index into [`Scenario::functions`].
+    /// Index into [`Scenario::functions`](super::Scenario::functions).
     pub function: usize,
     /// Calls go to this many functions from `function` on, evenly; 1 for a function by itself.
     pub spread: u32,

@@ -38,16 +38,19 @@ pub(crate) struct Trouble {
     pub(crate) is_fatal: bool,
 }
 
-/// What librdkafka's text says then.
-const LOST_ON_THE_WAY: &str = "handshake failed: Local: Broker transport failure";
+/// What librdkafka's text says of a handshake that nobody judged: the connection was lost in the middle of it, or the broker
+/// was about to close it because the session before had come to its end.
+const UNJUDGED: [&str; 2] = [
+    "handshake failed: Local: Broker transport failure",
+    "handshake failed: Broker: Request not valid in current SASL state",
+];
 
 impl Trouble {
     /// Why the mapping cannot work, if that is what it means.
     pub(crate) fn reason(&self) -> Option<Reason> {
         use RDKafkaErrorCode as Code;
         match self.code {
-            // A connection that was lost while the client said who it is: nobody has judged that.
-            Code::Authentication if self.text.contains(LOST_ON_THE_WAY) => None,
+            Code::Authentication if UNJUDGED.iter().any(|text| self.text.contains(text)) => None,
             Code::Authentication
             | Code::SaslAuthenticationFailed
             | Code::UnsupportedSASLMechanism
@@ -169,6 +172,10 @@ mod tests {
             .to_owned();
         assert_eq!((lost.reason(), lost.stops()), (None, false));
         assert_eq!(lost.error().class, FailureClass::Transient);
+        lost.text = "GroupCoordinator: b1:9096: SASL OAUTHBEARER mechanism handshake failed: Broker: Request not valid in \
+                     current SASL state: broker's supported mechanisms: (after 1ms in state AUTH_HANDSHAKE)"
+            .to_owned();
+        assert_eq!((lost.reason(), lost.stops()), (None, false));
     }
 
     #[test]

@@ -85,5 +85,6 @@ pub mod scenario;
 pub mod sim;
 #[cfg(feature = "poller")]
 pub mod source;
+pub mod study;
 #[cfg(feature = "poller")]
 pub mod target;

@@ -14,6 +14,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("cost", &["engine", "metrics"]),
     ("report", &["engine", "metrics"]),
     ("sim", &["cost", "engine", "metrics", "scenario"]),
+    ("study", &["engine", "metrics", "scenario", "sim"]),
     // Sources make the messages that poll::encode knows how to write; targets tell the time by poll::Clock.
     ("source", &["engine", "poll", "scenario"]),
     ("target", &["engine", "poll", "scenario", "source"]),
@@ -38,7 +39,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "target",
+            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study", "target",
         ],
     ),
     // lib.rs and main.rs

@@ -3,16 +3,14 @@
 use super::exit::Exit;
 use super::progress::Bar;
 use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say};
-use crate::metrics::{Series, Summary, Threshold, combine, evaluate};
+use crate::metrics::{Series, Summary};
 use crate::report::{self, TextOptions};
 use crate::scenario::{self, FileKind, Scenario};
-use crate::sim;
+use crate::study;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Run scenarios in virtual time, print a summary and write reports.
@@ -124,64 +122,25 @@ impl Simulate {
         reason = "people are told how long it took; no result depends on it"
     )]
     fn simulate(&self, scenario: &Scenario) -> anyhow::Result<(Summary, Series)> {
+        let first = self.seed.unwrap_or(scenario.seed);
+        let jobs = self.jobs.unwrap_or_else(study::cores);
+        let bar = Bar::new(
+            &scenario.title,
+            u64::from(self.replications.get()),
+            self.quiet,
+        );
         let begun = Instant::now();
-        let mut runs = self.replicate(scenario)?;
+        let runs = study::replicate(scenario, first, self.replications, jobs, || bar.part());
         let wall_s = begun.elapsed().as_secs_f64();
+        bar.finish();
+        let mut runs = runs.with_context(|| scenario.title.clone())?;
         let invocations: u64 = runs.iter().map(|run| run.invocations).sum();
         let records: u64 = runs.iter().map(|run| run.records).sum();
-        let summaries = runs.iter().map(|run| run.summary.clone()).collect();
-        let mut summary = combine(summaries);
-        summary.gates = scenario
-            .gates
-            .iter()
-            .flat_map(|gate| {
-                let threshold = Threshold {
-                    metric: gate.metric.clone(),
-                    statistic: gate.statistic.clone(),
-                    max: gate.max,
-                    min: gate.min,
-                };
-                evaluate(&summary, &threshold)
-            })
-            .collect();
+        let mut summary = study::summarise(scenario, &runs);
         summary.engine.wall_s = wall_s;
         summary.engine.invocations_per_s = invocations as f64 / wall_s;
         summary.engine.records_per_s = records as f64 / wall_s;
         Ok((summary, runs.swap_remove(0).series))
-    }
-
-    /// Every replication, in order of its seed whatever thread it ran on.
-    fn replicate(&self, scenario: &Scenario) -> anyhow::Result<Vec<sim::Outcome>> {
-        let first = self.seed.unwrap_or(scenario.seed);
-        let count = self.replications.get();
-        let bar = Bar::new(&scenario.title, u64::from(count), self.quiet);
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let threads = self.jobs.map_or(cores, NonZeroU32::get).min(count);
-        let next = AtomicU32::new(0);
-        let results = Mutex::new(Vec::new());
-        let work = || loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return;
-            }
-            let seed = first.wrapping_add(u64::from(index));
-            let result = sim::run(scenario, seed, &mut bar.part());
-            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-            results.push((index, result));
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        bar.finish();
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(index, _)| *index);
-        results
-            .into_iter()
-            .map(|(_, result)| result.with_context(|| scenario.title.clone()))
-            .collect()
     }
 
     fn show(&self, summary: &Summary, series: &Series) -> anyhow::Result<()> {

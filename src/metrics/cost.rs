@@ -1,6 +1,6 @@
 //! What a run costs, as figures: `cost` makes them, reports print them.
 
-use super::Figure;
+use super::{Figure, Metric};
 use serde::Serialize;
 
 /// A bill in lines; amounts are in US dollars.
@@ -40,6 +40,17 @@ pub struct CostLine {
 }
 
 impl CostSummary {
+    /// The sums as metrics, named as in the JSON document; lines differ from scenario to scenario.
+    pub fn metrics(&mut self) -> [(&'static str, Metric<'_>); 2] {
+        [
+            ("total_usd", Metric::Total(&mut self.total_usd)),
+            (
+                "total_usd_per_month",
+                Metric::Total(&mut self.total_usd_per_month),
+            ),
+        ]
+    }
+
     /// Every figure with its path below `cost`, in the order of the JSON document.
     pub(super) fn visit(&mut self, visit: &mut dyn FnMut(&str, &mut Figure)) {
         for (index, line) in self.lines.iter_mut().enumerate() {

@@ -133,9 +133,13 @@ pub fn lookup(summary: &Summary, metric: &str, statistic: &str) -> Option<f64> {
             pick(&mapping.metrics(), of(name)?, statistic)
         })
     });
-    subjects.or_else(|| {
+    let subjects = subjects.or_else(|| {
         let mut account = summary.account.clone();
         pick(&account.metrics(), of("account")?, statistic)
+    });
+    subjects.or_else(|| {
+        let mut cost = summary.cost.clone();
+        pick(&cost.metrics(), of("cost")?, statistic)
     })
 }
 

@@ -111,6 +111,13 @@ pub enum LimitError {
     },
 }
 
+/// Whether a request counts against the limits on requests per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rate {
+    Counted,
+    Free,
+}
+
 /// The Lambda service of one account and Region.
 ///
 /// It decides at once: [`admit`](Self::admit) gives a lease or the reason for a refusal, and
@@ -287,7 +294,7 @@ impl Lambda {
     #[inline]
     pub fn admit(&mut self, now: Time, function: FunctionId) -> Result<Lease, ThrottleReason> {
         self.check_caller(now)?;
-        self.on_demand(now, function, None, None)
+        self.on_demand(now, function, (None, None), Rate::Counted)
     }
 
     #[inline]
@@ -306,39 +313,51 @@ impl Lambda {
         &mut self,
         now: Time,
         function: FunctionId,
-        alias: Option<AliasId>,
-        version: Option<VersionId>,
+        (alias, version): (Option<AliasId>, Option<VersionId>),
+        rate: Rate,
     ) -> Result<Lease, ThrottleReason> {
         if self.functions[function.0 as usize].managed.is_some() {
-            return self.admit_managed(now, function);
+            return self.admit_managed(now, function, rate);
         }
-        self.check_limits(now, function)?;
+        self.check_limits(now, function, rate)?;
         let f = &mut self.functions[function.0 as usize];
         let (environment, born, start) = match f.pool(version).take(now) {
             Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
             Some(idle) => (idle.id, idle.born, Start::Warm),
             None => {
-                let growth = if self.growth.regional {
-                    &mut self.regional
-                } else {
-                    &mut f.growth
-                };
-                // Rules `growth-spent-by-new-environments` and `growth-refusal-reason`.
-                if !growth.has_token(now) {
-                    return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
-                }
-                growth.take();
+                self.grow(now, function)?;
+                let f = &mut self.functions[function.0 as usize];
                 (f.pool(version).create(now), now, Start::Cold)
             }
         };
-        self.enter(function);
+        self.enter(function, rate);
         let environment = EnvironmentId(environment);
         Ok(Lease::new(function, environment, start, born).of(alias, version))
     }
 
+    /// Takes what a new environment of a function costs (rules `growth-spent-by-new-environments` and
+    /// `growth-refusal-reason`).
+    fn grow(&mut self, now: Time, function: FunctionId) -> Result<(), ThrottleReason> {
+        let growth = if self.growth.regional {
+            &mut self.regional
+        } else {
+            &mut self.functions[function.0 as usize].growth
+        };
+        if !growth.has_token(now) {
+            return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
+        }
+        growth.take();
+        Ok(())
+    }
+
     /// Whether the reservation or the account, and the request rates, have room for one more.
     #[inline]
-    fn check_limits(&mut self, now: Time, function: FunctionId) -> Result<(), ThrottleReason> {
+    fn check_limits(
+        &mut self,
+        now: Time,
+        function: FunctionId,
+        rate: Rate,
+    ) -> Result<(), ThrottleReason> {
         let f = &mut self.functions[function.0 as usize];
         match (f.reserved, &mut f.requests) {
             (Some(limit), Some(requests)) => {
@@ -346,7 +365,7 @@ impl Lambda {
                 if f.running >= limit.saturating_sub(f.claimed) {
                     return Err(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded);
                 }
-                if !requests.has_token(now) {
+                if rate == Rate::Counted && !requests.has_token(now) {
                     return Err(ThrottleReason::ReservedFunctionInvocationRateLimitExceeded);
                 }
             }
@@ -360,7 +379,7 @@ impl Lambda {
                 }
             }
         }
-        if !self.requests.has_token(now) {
+        if rate == Rate::Counted && !self.requests.has_token(now) {
             return Err(ThrottleReason::FunctionInvocationRateLimitExceeded);
         }
         Ok(())
@@ -368,19 +387,27 @@ impl Lambda {
 
     /// Counts a request that runs on demand.
     #[inline]
-    fn enter(&mut self, function: FunctionId) {
+    fn enter(&mut self, function: FunctionId, rate: Rate) {
         let f = &mut self.functions[function.0 as usize];
         f.running += 1;
         self.tally.running += 1;
-        match &mut f.requests {
-            Some(requests) => requests.take(),
-            None => self.unreserved_running += 1,
+        if f.reserved.is_none() {
+            self.unreserved_running += 1;
         }
-        self.count_request();
+        if rate == Rate::Counted
+            && let Some(requests) = &mut f.requests
+        {
+            requests.take();
+        }
+        self.count_request(rate);
     }
 
+    /// Counts a request against what limits the account and the caller.
     #[inline]
-    fn count_request(&mut self) {
+    fn count_request(&mut self, rate: Rate) {
+        if rate == Rate::Free {
+            return;
+        }
         self.requests.take();
         if let Some(caller) = &mut self.caller {
             caller.take();

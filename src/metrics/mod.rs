@@ -44,4 +44,6 @@ pub use summary::{
 pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 pub(crate) mod fixture;

@@ -335,8 +335,9 @@ impl Lambda {
         Ok(Lease::new(function, environment, start, born).of(alias, version))
     }
 
-    /// Takes what a new environment of a function costs (rules `growth-spent-by-new-environments` and
-    /// `growth-refusal-reason`).
+    /// Takes what a new environment of a function costs.
+    ///
+    /// Rules: `growth-spent-by-new-environments`, `growth-refusal-reason`.
     fn grow(&mut self, now: Time, function: FunctionId) -> Result<(), ThrottleReason> {
         let growth = if self.growth.regional {
             &mut self.regional

@@ -2,37 +2,62 @@
 
 use super::histogram::{Histogram, bucket_of, middle_of, quantiles_of};
 
-/// How many values wait before they are counted.
+/// How many values of a bin wait before they are counted.
 const PENDING: usize = 64;
+/// How many values of earlier bins wait beside them.
+const KEPT: usize = 512;
 
-/// Counts values like a [`Histogram`], some dozen at a time.
+/// Counts values like a [`Histogram`], some dozen or some hundred at a time.
 ///
 /// With a thousand functions, the bucket of a value is seldom in the processor's caches. Counting one value alone waits for
 /// memory; counting many in a row waits once. A bin of few values needs no buckets at all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[repr(C)]
 pub(super) struct Samples {
+    /// Values of earlier bins, and behind them those of this one.
     pending: Vec<u64>,
+    /// [`PENDING`] behind the first of this bin: the number of pending values at which those of this bin are counted.
+    limit: usize,
     counted: Histogram,
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self {
+            pending: Vec::new(),
+            limit: PENDING,
+            counted: Histogram::default(),
+        }
+    }
 }
 
 impl Samples {
     #[inline]
     pub(super) fn record(&mut self, value: u64) {
         self.pending.push(value);
-        if self.pending.len() == PENDING {
+        if self.pending.len() == self.limit {
             self.count();
         }
     }
 
-    /// Moves the values to `to`.
-    pub(super) fn drain_into(&mut self, to: &mut Histogram) {
+    /// Closes the bin: its values go to `to`, now or with those of later bins.
+    pub(super) fn close_bin(&mut self, to: &mut Histogram) {
         if self.counted.count() > 0 {
             to.merge(&self.counted);
             self.counted.clear();
         }
+        if self.pending.len() > KEPT {
+            self.drain_into(to);
+        }
+        self.limit = self.pending.len() + PENDING;
+    }
+
+    /// Moves all values of closed bins to `to`. Nothing came since the last one was closed.
+    pub(super) fn drain_into(&mut self, to: &mut Histogram) {
         for value in self.pending.drain(..) {
             to.record(value);
         }
+        self.limit = PENDING;
     }
 
     /// Quantiles of these values together with those of `other`; `qs` must not decrease.
@@ -45,7 +70,8 @@ impl Samples {
             self.count();
             return quantiles_of(&[&self.counted, other], qs);
         }
-        let values = &mut self.pending;
+        let begin = self.limit - PENDING;
+        let values = &mut self.pending[begin..];
         values.sort_unstable();
         let max = *values.last()?;
         let n = values.len();
@@ -57,7 +83,7 @@ impl Samples {
     }
 
     fn count(&mut self) {
-        for value in self.pending.drain(..) {
+        for value in self.pending.drain(self.limit - PENDING..) {
             self.counted.record(value);
         }
     }
@@ -89,11 +115,36 @@ mod tests {
             let both = quantiles_of(&[&whole, &later], qs);
             assert_eq!(samples.quantiles(&later, qs), both);
             let mut drained = Histogram::default();
+            samples.close_bin(&mut drained);
+            assert_eq!(samples.quantiles(&none, qs), None);
             samples.drain_into(&mut drained);
             assert_eq!(drained.count(), n);
             assert_eq!(drained.sum(), whole.sum());
             assert_eq!(quantiles_of(&[&drained], qs), expected);
             assert_eq!(samples.quantiles(&none, qs), None);
         }
+    }
+
+    #[test]
+    fn bins_wait_for_each_other() {
+        let none = Histogram::default();
+        let (mut samples, mut whole, mut later) = <(Samples, Histogram, Histogram)>::default();
+        for bin in 0..40 {
+            let mut own = Histogram::default();
+            // Some bins are counted, most are not, and what waits is moved on once in a while.
+            for n in 0..if bin % 7 == 3 { 200 } else { 30 } {
+                let value = 1_000 * bin + n;
+                samples.record(value);
+                own.record(value);
+            }
+            let qs = [0.0, 0.5, 1.0];
+            assert_eq!(samples.quantiles(&none, qs), quantiles_of(&[&own], qs));
+            samples.close_bin(&mut later);
+            assert!(samples.pending.len() <= KEPT);
+            whole.merge(&own);
+        }
+        assert!(!samples.pending.is_empty() && later.count() > 0);
+        samples.drain_into(&mut later);
+        assert_eq!((later.count(), later.sum()), (whole.count(), whole.sum()));
     }
 }

@@ -1,6 +1,7 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{AccountRow, AsyncRow, DeadLetters, Histogram, KafkaRow, VersionSeries};
+use super::histogram::{Histogram, quantiles_of};
+use super::{AccountRow, AsyncRow, DeadLetters, KafkaRow, VersionSeries};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -56,21 +57,22 @@ pub struct DurationMinute {
 impl DurationMinute {
     /// Of histograms of nanoseconds, taken together.
     pub(super) fn of(parts: &[&Histogram]) -> Self {
-        let durations = Histogram::of(parts);
-        if durations.count() == 0 {
+        let Some([p50, p99]) = quantiles_of(parts, [0.5, 0.99]) else {
             return Self {
                 mean: f64::NAN,
                 max: f64::NAN,
                 p50: f64::NAN,
                 p99: f64::NAN,
             };
-        }
-        let at = |q| durations.quantile(q).unwrap_or(0) as f64 / 1e6;
+        };
+        let count: u64 = parts.iter().map(|part| part.count()).sum();
+        let sum: u128 = parts.iter().map(|part| part.sum()).sum();
+        let max = parts.iter().map(|part| part.max()).max();
         Self {
-            mean: durations.mean() / 1e6,
-            max: durations.max() as f64 / 1e6,
-            p50: at(0.5),
-            p99: at(0.99),
+            mean: sum as f64 / count as f64 / 1e6,
+            max: max.unwrap_or(0) as f64 / 1e6,
+            p50: p50 as f64 / 1e6,
+            p99: p99 as f64 / 1e6,
         }
     }
 }

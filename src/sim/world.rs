@@ -5,7 +5,7 @@ use super::asynchronous::Asynchronous;
 use super::calendar::{Calendar, EventSet};
 use super::clients::Caller;
 use super::destination::Destination;
-use super::direct::Call;
+use super::direct::{Call, Route};
 use super::esm::SourceState;
 use super::filtering::Matching;
 use super::function::FunctionModel;
@@ -48,6 +48,7 @@ pub(super) struct Inner<'s> {
     pub(super) version_recorders: Vec<Vec<VersionRecorder>>,
     pub(super) account: AccountRecorder,
     pub(super) traffic: Vec<ArrivalProcess>,
+    pub(super) routes: Vec<Route>,
     pub(super) next_traffic: Tournament,
     pub(super) callers: Vec<Caller>,
     /// Whose calls each caller makes.
@@ -250,6 +251,7 @@ impl<'s> World<'s> {
             aliases: AliasModel::all(scenario),
             first_alias: aliases::firsts(scenario),
             traffic,
+            routes: Route::all(scenario),
             next_traffic,
             callers: Caller::all(scenario, seed),
             tenants: TenantDraw::all(scenario, seed),

@@ -270,11 +270,8 @@ impl Lambda {
 
     /// How many provisioned environments of a function were replaced because their lifetime was over.
     pub fn recycled(&self, function: FunctionId) -> u64 {
-        let own = self
-            .aliases
-            .iter()
-            .filter(|alias| alias.function == function);
-        let shares = own.flat_map(|alias| &alias.shares);
+        let own = self.functions[function.0 as usize].aliases.iter();
+        let shares = own.flat_map(|id| &self.aliases[id.0 as usize].shares);
         shares.map(|share| share.provisioned.recycled()).sum()
     }
 

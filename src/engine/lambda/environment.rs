@@ -10,15 +10,16 @@ use std::collections::VecDeque;
 /// With a constant keep-alive the idle list is ordered by release, so the expired ones are always at its front:
 /// no timer per environment is needed (rule `environment-keep-alive`).
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Pool {
     keep_alive: Span,
-    reuse: Reuse,
-    rng: Rng,
     idle: VecDeque<Idle>,
-    /// Entries of `idle` that were taken out of the middle (random reuse only).
-    holes: usize,
     /// Takes the place of `idle` where lives vary: then release says nothing about expiry.
     varied: Option<Box<Varied>>,
+    reuse: Reuse,
+    rng: Rng,
+    /// Entries of `idle` that were taken out of the middle (random reuse only).
+    holes: usize,
     next_id: u32,
     free_ids: Vec<u32>,
     retired: Option<VecDeque<EnvironmentId>>,

@@ -271,6 +271,12 @@ impl FunctionRecorder {
         self.rows.reserve_exact(bins);
     }
 
+    /// Reads of both cache lines that a plain invocation needs.
+    #[inline]
+    pub fn glance(&self) -> (u64, usize) {
+        (self.plain_bin.calls, self.plain.pending())
+    }
+
     /// An invocation begins.
     #[inline]
     pub fn started(&mut self, started: &Started) {

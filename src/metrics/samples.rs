@@ -40,6 +40,12 @@ impl Samples {
         }
     }
 
+    /// How many values are not counted yet.
+    #[inline]
+    pub(super) const fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Closes the bin: its values go to `to`, now or with those of later bins.
     pub(super) fn close_bin(&mut self, to: &mut Histogram) {
         if self.counted.count() > 0 {

@@ -84,6 +84,17 @@ impl ArrivalProcess {
     }
 }
 
+impl ArrivalProcess {
+    /// Reads of both cache lines that the next instant needs.
+    #[inline]
+    pub(super) fn glance(&self) -> f64 {
+        match &self.kind {
+            Kind::Rate { piece, offset, .. } => piece.rate + *offset,
+            Kind::Trace(_) => 0.0,
+        }
+    }
+}
+
 impl Iterator for ArrivalProcess {
     type Item = Time;
 

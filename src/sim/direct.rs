@@ -3,6 +3,7 @@
 use super::clients::Caller;
 use super::tenants::TenantDraw;
 use super::world::{Inner, Pending};
+use crate::engine::lambda::FunctionId;
 use crate::engine::{Rng, Span, Time};
 use crate::scenario::{Jitter, Retry, Scenario, Traffic};
 
@@ -39,6 +40,12 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// The first function that it goes to.
+    #[inline]
+    pub(super) const fn first(&self) -> FunctionId {
+        FunctionId(self.function)
+    }
+
     pub(super) fn all(scenario: &Scenario) -> Vec<Self> {
         let new = |traffic: &Traffic| Self {
             function: traffic.function as u32,
@@ -57,7 +64,8 @@ impl Inner<'_> {
     #[inline]
     pub(super) fn arrive(&mut self, traffic: usize) {
         let next = self.traffic[traffic].next();
-        self.next_traffic.set(traffic, next);
+        self.next_traffic.advance(next);
+        self.foresee_arrival();
         self.arrivals_used += 1;
         if let Some(queue) = self.event_queue(traffic) {
             self.accept_event(queue);

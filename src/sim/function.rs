@@ -200,6 +200,12 @@ impl FunctionModel {
         }
     }
 
+    /// Reads of both cache lines that a plain call needs.
+    #[inline]
+    pub(super) fn glance(&self) -> (u64, bool) {
+        (self.duration.glance(), self.is_sound)
+    }
+
     /// So many invocations run, the one that begins now among them.
     ///
     /// Rule `dependency-shares-its-speed`.
@@ -230,7 +236,7 @@ impl FunctionModel {
 
     /// The course of an invocation with `records` (none for a direct call). Where failures are `reported`, a function
     /// that meets a poison record still works on its whole batch, and on success or failure alike takes as long.
-    #[inline]
+    #[inline(always)]
     pub(super) fn course(
         &mut self,
         lease: &Lease,
@@ -248,7 +254,7 @@ impl FunctionModel {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn own_course(&mut self, start: Start, records: &[Record<()>], reported: bool) -> Course {
         let mut duration = Span::from_nanos(self.duration.draw(&mut self.durations));
         let mut phase = Phase::default();

@@ -298,6 +298,7 @@ impl<'s> World<'s> {
         let until = until.min(self.inner.end);
         loop {
             let due = self.inner.calendar.peek();
+            self.inner.foresee_events();
             let (source, arrival) = self.inner.next_traffic.first();
             if self.inner.asynchronous.is_due() {
                 let next = due.map_or(arrival, |entry| entry.time().min(arrival));
@@ -435,13 +436,19 @@ impl Inner<'_> {
         self.calendar.schedule(at, slot);
     }
 
+    /// An event that is in the calendar.
+    #[inline]
+    pub(super) fn pending(&self, slot: u32) -> &Pending {
+        &self.pending[slot as usize]
+    }
+
     #[inline]
     fn take(&mut self, slot: u32) -> Pending {
         self.free.push(slot);
         std::mem::replace(&mut self.pending[slot as usize], Pending::Free)
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
         let running = self.lambda.running(lease.function);

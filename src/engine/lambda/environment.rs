@@ -97,8 +97,14 @@ impl Pool {
         }
     }
 
-    /// Takes the environment that serves a request at `now`.
+    /// Reads of the idle list.
     #[inline]
+    pub(super) fn glance(&self) -> Option<usize> {
+        Some(self.idle.back()?.id as usize)
+    }
+
+    /// Takes the environment that serves a request at `now`.
+    #[inline(always)]
     pub(super) fn take(&mut self, now: Time) -> Option<Idle> {
         if self.varied.is_some() {
             self.expire(now);

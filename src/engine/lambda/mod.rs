@@ -294,7 +294,7 @@ impl Lambda {
     ///
     /// # Errors
     /// The reason of the refusal, in AWS's names.
-    #[inline]
+    #[inline(always)]
     pub fn admit(&mut self, now: Time, function: FunctionId) -> Result<Lease, ThrottleReason> {
         self.check_caller(now)?;
         self.on_demand(now, function, (None, None), Rate::Counted)
@@ -311,7 +311,7 @@ impl Lambda {
     }
 
     /// Admits a request to the environments that nobody provisioned.
-    #[inline]
+    #[inline(always)]
     fn on_demand(
         &mut self,
         now: Time,
@@ -355,7 +355,7 @@ impl Lambda {
     }
 
     /// Whether the reservation or the account, and the request rates, have room for one more.
-    #[inline]
+    #[inline(always)]
     fn check_limits(
         &mut self,
         now: Time,
@@ -390,7 +390,7 @@ impl Lambda {
     }
 
     /// Counts a request that runs on demand.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, function: FunctionId, rate: Rate) {
         let f = &mut self.functions[function.0 as usize];
         f.running += 1;
@@ -421,7 +421,7 @@ impl Lambda {
     ///
     /// # Panics
     /// When the function has nothing running: a lease was given back twice.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, now: Time, lease: Lease, fate: Fate) {
         self.tally.running -= 1;
         if lease.is_provisioned {
@@ -454,6 +454,13 @@ impl Lambda {
             id,
             reset: fate == Fate::Reset,
         });
+    }
+
+    /// Reads of both cache lines that a plain request of a function needs.
+    #[inline]
+    pub fn glance(&self, function: FunctionId) -> (u32, Option<usize>) {
+        let f = &self.functions[function.0 as usize];
+        (f.running, f.pool.glance())
     }
 
     /// Busy environments of a function, provisioned ones included.

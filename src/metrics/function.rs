@@ -1,6 +1,7 @@
 //! Folds what happens to one function into its series and its summary.
 
 use super::billed::billed_ms;
+use super::gauge::{Gauge, Level, LevelTotal};
 use super::histogram::Histogram;
 use super::samples::Samples;
 use super::{
@@ -13,7 +14,7 @@ use crate::engine::{Span, Time};
 /// Counts and times of one function. Bins are rolled by whoever owns the clock.
 ///
 /// With a thousand functions, a recorder is seldom in the processor's nearest caches. What a plain invocation touches comes
-/// first, within two cache lines.
+/// first, within three cache lines.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct FunctionRecorder {
@@ -161,73 +162,6 @@ pub struct Started {
     pub is_provisioned: bool,
 }
 
-/// A quantity over time, within a bin.
-#[derive(Clone, Copy, Debug, Default)]
-struct Level {
-    value: u32,
-    max: u32,
-    since: Time,
-    area: u64,
-}
-
-/// A quantity over the measured part: mean and maximum.
-#[derive(Clone, Copy, Debug, Default)]
-struct LevelTotal {
-    area: u128,
-    max: u32,
-    /// The area before the measured part.
-    before: u128,
-}
-
-/// A quantity within the bin and over the measured part.
-#[derive(Clone, Copy, Debug, Default)]
-struct Gauge {
-    level: Level,
-    total: LevelTotal,
-}
-
-impl Level {
-    #[inline]
-    fn set(&mut self, now: Time, value: u32) {
-        self.area += now.since(self.since).as_nanos() * u64::from(self.value);
-        self.since = now;
-        self.value = value;
-        self.max = self.max.max(value);
-    }
-
-    /// Closes the bin that ends at `now` and returns its area and maximum.
-    fn roll(&mut self, now: Time, total: &mut LevelTotal) -> (u64, u32) {
-        self.set(now, self.value);
-        let closed = (self.area, self.max);
-        total.area += u128::from(self.area);
-        total.max = total.max.max(self.max);
-        (self.area, self.max) = (0, self.value);
-        closed
-    }
-}
-
-impl LevelTotal {
-    fn mean_max(&self, nanos: f64) -> MeanMax {
-        MeanMax {
-            mean: Figure::new(self.area as f64 / nanos, 3),
-            max: Figure::count(u64::from(self.max)),
-        }
-    }
-
-    /// Begins the measured part with this value.
-    fn restart(&mut self, value: u32) {
-        self.before += self.area;
-        self.area = 0;
-        self.max = value;
-    }
-}
-
-impl Gauge {
-    fn roll(&mut self, now: Time) -> (u64, u32) {
-        self.level.roll(now, &mut self.total)
-    }
-}
-
 impl Utilization {
     /// The larger of two shares of what is allocated, without dividing.
     fn raise(&mut self, level: Provisioned) {
@@ -271,10 +205,10 @@ impl FunctionRecorder {
         self.rows.reserve_exact(bins);
     }
 
-    /// Reads of both cache lines that a plain invocation needs.
+    /// Reads of the cache lines that a plain invocation needs.
     #[inline]
     pub fn glance(&self) -> (u64, usize) {
-        (self.plain_bin.calls, self.plain.pending())
+        (self.plain_bin.calls, self.plain.glance())
     }
 
     /// An invocation begins.
@@ -527,6 +461,15 @@ impl FunctionRecorder {
     }
 
     fn close_minute(&mut self) {
+        let minute = &self.minute;
+        let parts = [&minute.plain, &minute.late, &minute.warm_up];
+        if parts.iter().all(|part| part.count() == 0) {
+            // All of its values are still kept one by one.
+            self.minutes
+                .push(DurationMinute::of_ordered(self.plain.kept()));
+            self.plain.drain_into(&mut self.total.plain);
+            return;
+        }
         self.plain.drain_into(&mut self.minute.plain);
         let Minute {
             plain,
@@ -587,8 +530,8 @@ impl FunctionRecorder {
         let [account, reserved, rate, reserved_rate, caller] = total.throttles.map(Figure::count);
         let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
         let plain = [&total.plain, &self.minute.plain];
-        let durations = Histogram::of(&[plain[0], plain[1], &total.late, &self.minute.late]);
-        let latencies = Histogram::of(&[plain[0], plain[1], &total.latency]);
+        let durations = [plain[0], plain[1], &total.late, &self.minute.late];
+        let latencies = [plain[0], plain[1], &total.latency];
         FunctionSummary {
             invocations: Figure::count(total.invocations),
             errors: Figure::count(total.errors),
@@ -628,8 +571,8 @@ impl FunctionRecorder {
             provisioned_recycled: Figure::count(total.recycled),
             crashes: Figure::count(total.crashes),
             init_errors: Figure::count(total.init_errors),
-            duration: Percentiles::of_nanos(&durations),
-            latency: Percentiles::of_nanos(&latencies),
+            duration: Percentiles::of_parts(&durations),
+            latency: Percentiles::of_parts(&latencies),
             init_duration: Percentiles::of_nanos(&total.init),
             restore_duration: Percentiles::of_nanos(&total.restore),
             restores: Figure::count(total.restore.count()),

@@ -9,6 +9,7 @@ mod dead_letters;
 mod figures;
 mod function;
 mod gates;
+mod gauge;
 mod histogram;
 mod kafka;
 mod last_result;

@@ -67,8 +67,11 @@ impl Tournament {
         let mut node = (index + losers.len()) / 2;
         while node > 0 {
             let other = losers[node];
-            losers[node] = rising.max(other);
-            rising = rising.min(other);
+            let (first, second) = match other < rising {
+                true => (other, rising),
+                false => (rising, other),
+            };
+            (rising, losers[node]) = (first, second);
             node /= 2;
         }
         self.first = rising;

@@ -52,7 +52,8 @@ impl Pool {
             keep_alive,
             reuse,
             rng,
-            idle: VecDeque::new(),
+            // Those of all functions lie side by side then, as long as they are short.
+            idle: VecDeque::with_capacity(4),
             holes: 0,
             varied: None,
             next_id: 0,

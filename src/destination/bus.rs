@@ -2,7 +2,7 @@
 
 use super::BusEntry;
 use crate::engine::FailureClass;
-use crate::source::signed::{Call, Service, Signed, domain};
+use crate::source::signed::{Call, Service, Signed};
 use crate::source::{CallError, Connection, classify};
 use serde_json::{Value, json};
 
@@ -23,10 +23,7 @@ impl Bus {
         arn: String,
     ) -> Self {
         let service = Signed::new(connection, Service::EventBridge);
-        let url = match endpoint_url {
-            Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-            None => format!("https://events.{}.{}/", service.region(), domain(partition)),
-        };
+        let url = service.url(endpoint_url, partition);
         Self { service, url, arn }
     }
 

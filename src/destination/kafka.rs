@@ -4,7 +4,7 @@ use super::record::InvocationRecord;
 use crate::engine::FailureClass;
 use crate::scenario::{Aws, KafkaSource, SourceAccess};
 use crate::source::CallError;
-use crate::source::kafka::{Access, Tokens, Trouble, call_error, reach};
+use crate::source::kafka::{Access, Tokens, Trouble, call_error, oauth_token, reach};
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -85,10 +85,7 @@ impl ClientContext for Context {
         &self,
         _config: Option<&str>,
     ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        let Some(tokens) = &self.tokens else {
-            return Err("this mapping has no token".into());
-        };
-        Ok(tokens.fetch()?)
+        oauth_token(self.tokens.as_ref())
     }
 }
 

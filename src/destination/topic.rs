@@ -1,7 +1,7 @@
 //! SNS topics as destinations.
 
 use super::DeadLetterAttributes;
-use crate::source::signed::{Call, Service, Signed, domain, push_encoded};
+use crate::source::signed::{Call, Service, Signed, push_encoded};
 use crate::source::{CallError, Connection};
 
 #[derive(Debug)]
@@ -19,10 +19,7 @@ impl Topic {
         arn: String,
     ) -> Self {
         let service = Signed::new(connection, Service::Sns);
-        let url = match endpoint_url {
-            Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-            None => format!("https://sns.{}.{}/", service.region(), domain(partition)),
-        };
+        let url = service.url(endpoint_url, partition);
         Self { service, url, arn }
     }
 

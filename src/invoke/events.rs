@@ -93,6 +93,9 @@ struct Entry {
 
 impl Inlet {
     /// Queues an event for the function that was called as `name`.
+    ///
+    /// # Panics
+    /// When there is no such function: callers and destinations are checked before.
     pub(super) fn accept(
         &self,
         name: &str,
@@ -110,7 +113,7 @@ impl Inlet {
         // Versions and aliases that are not known here share the queue of their function.
         let place = places.get(name).or_else(|| places.get(bare));
         let Some(&place) = place else {
-            return Err(Full);
+            panic!("an event for `{name}`, which is not in the file");
         };
         let bytes = payload.len() + EVENT_BYTES;
         let share = Share {

@@ -75,8 +75,6 @@ struct Endpoint {
     profile: Profile,
     ids: Mutex<Rng>,
     events: Inlet,
-    /// Requests that are not answered yet.
-    open: watch::Sender<usize>,
 }
 
 impl InvokeApi {
@@ -105,6 +103,7 @@ impl InvokeApi {
 
 /// Answers callers until `stop` is ready, and those that wait then.
 async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Future<Output = ()>) {
+    let (closing, is_closing) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -118,7 +117,7 @@ async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Futur
         };
         match accepted {
             Ok((socket, _)) => {
-                connections.spawn(connection(socket, endpoint.clone()));
+                connections.spawn(connection(socket, endpoint.clone(), is_closing.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a caller's connection was not accepted");
@@ -127,36 +126,37 @@ async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Futur
         }
     }
     drop(listener);
-    let mut open = endpoint.open.subscribe();
-    // The sender lives as long as the endpoint, so this ends only when everybody is answered.
-    let _ = open.wait_for(|open| *open == 0).await;
+    closing.send_replace(true);
+    // A connection ends when its last answer is written, not when it is known.
+    while connections.join_next().await.is_some() {}
 }
 
-/// One request, until it is answered or its caller is gone.
-struct Open<'a>(&'a watch::Sender<usize>);
-
-impl<'a> Open<'a> {
-    fn enter(open: &'a watch::Sender<usize>) -> Self {
-        open.send_modify(|count| *count += 1);
-        Self(open)
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-async fn connection(socket: TcpStream, endpoint: Arc<Endpoint>) {
+/// Answers the requests of one connection until its caller ends it or the endpoint is closing: then the one that is being
+/// read or answered is the last.
+async fn connection(
+    socket: TcpStream,
+    endpoint: Arc<Endpoint>,
+    mut is_closing: watch::Receiver<bool>,
+) {
     let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {
         let endpoint = endpoint.clone();
         async move { Ok::<_, Infallible>(endpoint.answer(request).await) }
     });
-    let served = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(socket), service)
-        .await;
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+    tokio::pin!(connection);
+    let closing = async {
+        // An error says that the endpoint is gone, which comes to the same.
+        let _ = is_closing.wait_for(|closing| *closing).await;
+    };
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = closing => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "a caller's connection broke off");
     }
@@ -164,7 +164,6 @@ async fn connection(socket: TcpStream, endpoint: Arc<Endpoint>) {
 
 impl Endpoint {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let _open = Open::enter(&self.open);
         let id = self.request_id();
         match self.invoke(id, request).await {
             Ok(response) => response,

@@ -12,7 +12,6 @@ use crate::target::{Region, Target};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 /// Who can be called, and what callers share with the run.
 #[derive(Clone, Debug)]
@@ -74,7 +73,6 @@ impl InvokeApi {
             profile: file.profile,
             ids: Mutex::new(Rng::stream(seed, "invoke-api/requests")),
             events,
-            open: watch::Sender::new(0),
         });
         Ok(Self {
             listener,

@@ -299,6 +299,29 @@ async fn a_stop_answers_those_who_wait() {
 }
 
 #[tokio::test]
+async fn a_stop_does_not_wait_for_connections_without_a_request() {
+    let Api {
+        address,
+        stop,
+        server,
+        ..
+    } = api().await;
+    let silent = TcpStream::connect(address).await.expect("a connection");
+    let mut kept = TcpStream::connect(address).await.expect("a connection");
+    let request = format!(
+        "{} HTTP/1.1\r\nhost: f\r\ncontent-length: 2\r\n\r\n{{}}",
+        path("fine")
+    );
+    kept.write_all(request.as_bytes()).await.expect("sent");
+    let mut status = [0; 12];
+    kept.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 200");
+    stop.send(()).expect("it serves");
+    server.await.expect("it ends");
+    drop((silent, kept));
+}
+
+#[tokio::test]
 async fn events_are_accepted_at_once_and_invoked_behind_their_callers_back() {
     let api = api().await;
     let event = "x-amz-invocation-type: Event\r\n";

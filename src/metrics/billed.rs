@@ -22,19 +22,24 @@ fn millis(span: Span) -> u64 {
     span.as_nanos().div_ceil(1_000_000)
 }
 
+/// Billed handler time of an invocation, ms. Extensions that work after the response are billed like the handler.
+#[inline]
+pub(super) fn billed_ms(started: &Started) -> u64 {
+    millis(started.duration + started.post_runtime)
+}
+
 impl Billed {
     /// Adds one invocation (rule `billed-per-millisecond`).
     #[inline]
     pub(super) fn add(&mut self, started: &Started) {
-        // Extensions that work after the response are billed like the handler.
-        let time = started.duration + started.post_runtime;
-        let handler = millis(time);
+        let handler = billed_ms(started);
         if started.is_provisioned {
             self.provisioned_ms += handler;
         } else {
             self.on_demand_ms += handler;
         }
         if let Some(init) = started.init {
+            let time = started.duration + started.post_runtime;
             self.init_ms += millis(init + time) - handler;
         }
     }

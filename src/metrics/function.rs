@@ -1,5 +1,7 @@
 //! Folds what happens to one function into its series and its summary.
 
+use super::billed::billed_ms;
+use super::gauge::{Gauge, Level, LevelTotal};
 use super::histogram::Histogram;
 use super::samples::Samples;
 use super::{
@@ -10,19 +12,29 @@ use crate::engine::lambda::{ManagedThrottles, ThrottleReason};
 use crate::engine::{Span, Time};
 
 /// Counts and times of one function. Bins are rolled by whoever owns the clock.
+///
+/// With a thousand functions, a recorder is seldom in the processor's nearest caches. What a plain invocation touches comes
+/// first, within three cache lines.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub struct FunctionRecorder {
-    bin: FunctionRow,
-    /// Durations of this bin's invocations whose latency is their duration: nearly all of them, so that an
-    /// ordinary invocation costs one histogram entry.
+    plain_bin: PlainCounts,
+    running: Level,
+    /// Sum of the ends of leases minus that of their beginnings, in nanoseconds and modulo 2^64.
+    leased: u64,
+    /// Durations of invocations whose latency is their duration: nearly all of them, so that an ordinary invocation costs
+    /// one entry.
     plain: Samples,
+    bin: RareCounts,
     /// Latencies of the bin's other invocations (cold starts, retried calls).
     other: Histogram,
     total: Totals,
     rows: Vec<FunctionRow>,
-    running: Gauge,
+    running_total: LevelTotal,
     provisioned: Gauge,
     allocated: Gauge,
+    /// Something is or was provisioned.
+    has_provisioned: bool,
     /// Provisioned environments replaced until the last bin's end.
     recycled_before: u64,
     managed_before: ManagedThrottles,
@@ -31,8 +43,28 @@ pub struct FunctionRecorder {
     utilization: Utilization,
     minute: Minute,
     minutes: Vec<DurationMinute>,
-    /// Sum of the ends of leases minus that of their beginnings, in nanoseconds and modulo 2^64.
-    leased: u64,
+}
+
+/// Counts of a bin that every call raises.
+#[derive(Debug, Default)]
+struct PlainCounts {
+    calls: u64,
+    answered: u64,
+    invocations: u64,
+    /// Billed time of warm invocations on demand, ms.
+    on_demand_ms: u64,
+}
+
+/// Counts of a bin that few calls raise: see [`FunctionRow`].
+#[derive(Debug, Default)]
+struct RareCounts {
+    errors: u64,
+    cold_starts: u64,
+    throttles: [u64; 5],
+    provisioned_invocations: u64,
+    spillover_invocations: u64,
+    abandoned: u64,
+    client_retries: u64,
 }
 
 /// The largest share of provisioned concurrency that was in use.
@@ -130,53 +162,6 @@ pub struct Started {
     pub is_provisioned: bool,
 }
 
-/// A quantity over time: mean and maximum per bin and over the measured part.
-#[derive(Clone, Copy, Debug, Default)]
-struct Gauge {
-    value: u32,
-    since: Time,
-    bin_area: u64,
-    bin_max: u32,
-    area: u128,
-    max: u32,
-    /// The area before the measured part.
-    before: u128,
-}
-
-impl Gauge {
-    #[inline]
-    fn set(&mut self, now: Time, value: u32) {
-        self.bin_area += now.since(self.since).as_nanos() * u64::from(self.value);
-        self.since = now;
-        self.value = value;
-        self.bin_max = self.bin_max.max(value);
-    }
-
-    /// Closes the bin that ends at `now` and returns its area and maximum.
-    fn roll(&mut self, now: Time) -> (u64, u32) {
-        self.set(now, self.value);
-        let closed = (self.bin_area, self.bin_max);
-        self.area += u128::from(self.bin_area);
-        self.max = self.max.max(self.bin_max);
-        self.bin_area = 0;
-        self.bin_max = self.value;
-        closed
-    }
-
-    fn mean_max(&self, nanos: f64) -> MeanMax {
-        MeanMax {
-            mean: Figure::new(self.area as f64 / nanos, 3),
-            max: Figure::count(u64::from(self.max)),
-        }
-    }
-
-    fn restart(&mut self) {
-        self.before += self.area;
-        self.area = 0;
-        self.max = self.value;
-    }
-}
-
 impl Utilization {
     /// The larger of two shares of what is allocated, without dividing.
     fn raise(&mut self, level: Provisioned) {
@@ -215,14 +200,29 @@ impl FunctionRecorder {
         }
     }
 
+    /// So many bins will follow.
+    pub fn expect_bins(&mut self, bins: usize) {
+        self.rows.reserve_exact(bins);
+    }
+
+    /// Reads of the cache lines that a plain invocation needs.
+    #[inline]
+    pub fn glance(&self) -> (u64, usize) {
+        (self.plain_bin.calls, self.plain.glance())
+    }
+
     /// An invocation begins.
     #[inline]
     pub fn started(&mut self, started: &Started) {
-        self.bin.invocations += 1;
-        self.bin.errors += u64::from(started.failed);
-        self.bin.provisioned_invocations += u64::from(started.is_provisioned);
-        self.total.billed.add(started);
-        self.total.timeouts += u64::from(started.timed_out);
+        self.plain_bin.invocations += 1;
+        if started.failed {
+            self.failed(started);
+        }
+        if started.init.is_some() || started.is_provisioned {
+            self.started_elsewhere(started);
+        } else {
+            self.plain_bin.on_demand_ms += billed_ms(started);
+        }
         if started.init.is_none() && started.waited == Span::ZERO {
             self.plain.record(started.duration.as_nanos());
         } else {
@@ -231,14 +231,25 @@ impl FunctionRecorder {
         }
     }
 
+    fn failed(&mut self, started: &Started) {
+        self.bin.errors += 1;
+        self.total.timeouts += u64::from(started.timed_out);
+    }
+
+    /// On a new environment, or on provisioned concurrency.
+    fn started_elsewhere(&mut self, started: &Started) {
+        self.bin.provisioned_invocations += u64::from(started.is_provisioned);
+        self.total.billed.add(started);
+    }
+
     /// An invocation begins whose caller will stop waiting for it after `patience`.
     #[cold]
     pub fn started_in_vain(&mut self, started: &Started, patience: Span) {
-        self.bin.invocations += 1;
-        self.bin.errors += u64::from(started.failed);
-        self.bin.provisioned_invocations += u64::from(started.is_provisioned);
-        self.total.billed.add(started);
-        self.total.timeouts += u64::from(started.timed_out);
+        self.plain_bin.invocations += 1;
+        if started.failed {
+            self.failed(started);
+        }
+        self.started_elsewhere(started);
         self.total.client_timeouts += 1;
         self.started_late(started, started.waited + patience);
     }
@@ -286,13 +297,13 @@ impl FunctionRecorder {
     /// A caller makes a call's first attempt, or a further one.
     #[inline]
     pub fn attempted(&mut self, is_first: bool) {
-        self.bin.calls += u64::from(is_first);
+        self.plain_bin.calls += u64::from(is_first);
     }
 
     /// A call is answered in time and without an error.
     #[inline]
     pub fn answered(&mut self) {
-        self.bin.answered += 1;
+        self.plain_bin.answered += 1;
     }
 
     /// A caller gives a call up.
@@ -323,8 +334,9 @@ impl FunctionRecorder {
 
     /// Provisioned concurrency became busy, free, ready or was taken away.
     pub fn provisioned(&mut self, now: Time, level: Provisioned) {
-        self.provisioned.set(now, level.used);
-        self.allocated.set(now, level.allocated);
+        self.has_provisioned = true;
+        self.provisioned.level.set(now, level.used);
+        self.allocated.level.set(now, level.allocated);
         self.utilization.raise(level);
     }
 
@@ -348,7 +360,7 @@ impl FunctionRecorder {
     /// # Panics
     /// When it is not, to the nanosecond: then some environment was counted busy that was not, or the other way round.
     pub fn check_little(&self, now: Time) {
-        let area = (self.running.before + self.running.area) as u64;
+        let area = (self.running_total.before + self.running_total.area) as u64;
         let last = u64::from(self.running.value).wrapping_mul(now.as_nanos());
         let leased = self.leased.wrapping_add(last);
         assert_eq!(
@@ -359,31 +371,45 @@ impl FunctionRecorder {
 
     /// Closes the bin that began `length` before `now`; `environments` are alive at its end.
     pub fn roll(&mut self, now: Time, length: Span, environments: u32) {
-        let (area, max) = self.running.roll(now);
-        let (provisioned, provisioned_max) = self.provisioned.roll(now);
-        let (allocated, _) = self.allocated.roll(now);
+        let (area, max) = self.running.roll(now, &mut self.running_total);
         let nanos = length.as_nanos().max(1);
         let latencies = self.plain.quantiles(&self.other, [0.5, 0.95, 0.99]);
         let [latency_p50, latency_p95, latency_p99] = latencies.map_or([f64::NAN; 3], |values| {
             values.map(|nanos| nanos as f64 / 1e6)
         });
-        let row = FunctionRow {
+        let plain = std::mem::take(&mut self.plain_bin);
+        let rare = std::mem::take(&mut self.bin);
+        let mut row = FunctionRow {
+            invocations: plain.invocations,
+            calls: plain.calls,
+            answered: plain.answered,
+            errors: rare.errors,
+            cold_starts: rare.cold_starts,
+            throttles: rare.throttles,
+            provisioned_invocations: rare.provisioned_invocations,
+            spillover_invocations: rare.spillover_invocations,
+            abandoned: rare.abandoned,
+            client_retries: rare.client_retries,
             concurrency_mean: area as f64 / nanos as f64,
             concurrency_max: max,
             environments,
-            provisioned_mean: provisioned as f64 / nanos as f64,
-            provisioned_max,
-            allocated_mean: allocated as f64 / nanos as f64,
-            utilization_max: self
-                .utilization
-                .roll(self.provisioned.value, self.allocated.value),
             latency_p50,
             latency_p95,
             latency_p99,
-            ..self.bin
+            ..FunctionRow::default()
         };
+        if self.has_provisioned {
+            let (provisioned, most) = self.provisioned.roll(now);
+            let (allocated, _) = self.allocated.roll(now);
+            row.provisioned_mean = provisioned as f64 / nanos as f64;
+            row.provisioned_max = most;
+            row.allocated_mean = allocated as f64 / nanos as f64;
+            let (used, allocated) = (self.provisioned.level.value, self.allocated.level.value);
+            row.utilization_max = self.utilization.roll(used, allocated);
+        }
         self.rows.push(row);
-        self.plain.drain_into(&mut self.minute.plain);
+        self.plain.close_bin(&mut self.minute.plain);
+        self.total.billed.on_demand_ms += plain.on_demand_ms;
         if now
             .as_nanos()
             .is_multiple_of(Span::from_secs(60).as_nanos())
@@ -391,7 +417,6 @@ impl FunctionRecorder {
             self.close_minute();
         }
         self.fold(&row);
-        self.bin = FunctionRow::default();
     }
 
     fn fold(&mut self, row: &FunctionRow) {
@@ -409,12 +434,15 @@ impl FunctionRecorder {
         for (sum, count) in total.throttles.iter_mut().zip(row.throttles) {
             *sum += count;
         }
-        total.latency.merge(&self.other);
-        self.other.clear();
+        if self.other.count() > 0 {
+            total.latency.merge(&self.other);
+            self.other.clear();
+        }
     }
 
     /// Forgets the totals at the end of the warm-up; rows stay. Call it right after a roll.
     pub fn end_warm_up(&mut self) {
+        self.plain.drain_into(&mut self.minute.plain);
         let Minute {
             plain,
             late,
@@ -425,13 +453,24 @@ impl FunctionRecorder {
             part.clear();
         }
         self.total = Totals::default();
-        self.running.restart();
-        self.provisioned.restart();
-        self.allocated.restart();
+        self.running_total.restart(self.running.value);
+        for gauge in [&mut self.provisioned, &mut self.allocated] {
+            gauge.total.restart(gauge.level.value);
+        }
         self.utilization.max = 0.0;
     }
 
     fn close_minute(&mut self) {
+        let minute = &self.minute;
+        let parts = [&minute.plain, &minute.late, &minute.warm_up];
+        if parts.iter().all(|part| part.count() == 0) {
+            // All of its values are still kept one by one.
+            self.minutes
+                .push(DurationMinute::of_ordered(self.plain.kept()));
+            self.plain.drain_into(&mut self.total.plain);
+            return;
+        }
+        self.plain.drain_into(&mut self.minute.plain);
         let Minute {
             plain,
             late,
@@ -448,6 +487,7 @@ impl FunctionRecorder {
 
     /// The durations of each minute so far, the last one as far as it got.
     pub fn take_minutes(&mut self) -> Vec<DurationMinute> {
+        self.plain.drain_into(&mut self.minute.plain);
         let Minute {
             plain,
             late,
@@ -463,7 +503,7 @@ impl FunctionRecorder {
     pub fn billed(&self) -> Billed {
         Billed {
             invocations: self.total.invocations,
-            allocated_nanos: self.allocated.area,
+            allocated_nanos: self.allocated.total.area,
             ..self.total.billed
         }
     }
@@ -476,12 +516,13 @@ impl FunctionRecorder {
     /// The figures over `measured`, given the area under the curve of living environments over that time, the number
     /// alive when it began, and the expired environments' number and summed lifespans.
     pub fn summary(
-        &self,
+        &mut self,
         measured: Span,
         environment_area: u128,
         environments_at_start: u32,
         expired: (u64, u128),
     ) -> FunctionSummary {
+        self.plain.drain_into(&mut self.minute.plain);
         let total = &self.total;
         let nanos = measured.as_nanos().max(1) as f64;
         let share = |part: u64| part as f64 / total.invocations.max(1) as f64;
@@ -489,8 +530,8 @@ impl FunctionRecorder {
         let [account, reserved, rate, reserved_rate, caller] = total.throttles.map(Figure::count);
         let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
         let plain = [&total.plain, &self.minute.plain];
-        let durations = Histogram::of(&[plain[0], plain[1], &total.late, &self.minute.late]);
-        let latencies = Histogram::of(&[plain[0], plain[1], &total.latency]);
+        let durations = [plain[0], plain[1], &total.late, &self.minute.late];
+        let latencies = [plain[0], plain[1], &total.latency];
         FunctionSummary {
             invocations: Figure::count(total.invocations),
             errors: Figure::count(total.errors),
@@ -517,11 +558,11 @@ impl FunctionRecorder {
             provisioned_concurrency_invocations: Figure::count(total.provisioned),
             provisioned_concurrency_spillover_invocations: Figure::count(total.spillover),
             snap_start_invocations: Figure::count(total.snap_start),
-            provisioned_concurrent_executions: self.provisioned.mean_max(nanos),
-            allocated_provisioned_concurrent_executions: self.allocated.mean_max(nanos),
+            provisioned_concurrent_executions: self.provisioned.total.mean_max(nanos),
+            allocated_provisioned_concurrent_executions: self.allocated.total.mean_max(nanos),
             provisioned_concurrency_utilization: MeanMax {
                 mean: Figure::new(
-                    self.provisioned.area as f64 / self.allocated.area.max(1) as f64,
+                    self.provisioned.total.area as f64 / self.allocated.total.area.max(1) as f64,
                     4,
                 ),
                 max: Figure::new(self.utilization.max, 4),
@@ -530,13 +571,13 @@ impl FunctionRecorder {
             provisioned_recycled: Figure::count(total.recycled),
             crashes: Figure::count(total.crashes),
             init_errors: Figure::count(total.init_errors),
-            duration: Percentiles::of_nanos(&durations),
-            latency: Percentiles::of_nanos(&latencies),
+            duration: Percentiles::of_parts(&durations),
+            latency: Percentiles::of_parts(&latencies),
             init_duration: Percentiles::of_nanos(&total.init),
             restore_duration: Percentiles::of_nanos(&total.restore),
             restores: Figure::count(total.restore.count()),
             post_runtime_extensions_duration: Percentiles::of_nanos(&total.post_runtime),
-            concurrent_executions: self.running.mean_max(nanos),
+            concurrent_executions: self.running_total.mean_max(nanos),
             environments: MeanMax {
                 mean: Figure::new(environment_area as f64 / nanos, 3),
                 // A new environment is made only when all others are busy, so the most alive at once is the most
@@ -545,7 +586,7 @@ impl FunctionRecorder {
                     if self.shares_environments {
                         0
                     } else {
-                        self.running.max
+                        self.running_total.max
                     }
                     .max(environments_at_start)
                     .max(total.environments),

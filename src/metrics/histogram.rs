@@ -97,13 +97,6 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// Several histograms as one.
-    pub(super) fn of(parts: &[&Self]) -> Self {
-        let mut whole = Self::default();
-        parts.iter().for_each(|part| whole.merge(part));
-        whole
-    }
-
     /// Forgets everything.
     pub fn clear(&mut self) {
         if self.total > 0 {

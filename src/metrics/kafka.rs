@@ -244,34 +244,8 @@ impl KafkaRecorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Condition, Meta, Outcome, Seq, ShardId, Span, Time, Token};
-
-    fn ended(outcome: Outcome) -> Fact {
-        Fact::InvokeEnded {
-            token: Token(0),
-            records: 3,
-            succeeded: outcome.succeeded(3),
-            outcome,
-        }
-    }
-
-    fn given_up(destination: Delivery) -> Fact {
-        let meta = Meta {
-            seq: Seq::from(1),
-            group: 0,
-            arrival: Time::ZERO,
-            wire_len: 1,
-        };
-        Fact::Discarded {
-            shard: ShardId(0),
-            records: 3,
-            condition: Condition::RetryAttemptsExhausted,
-            invoke_count: 1,
-            first: meta,
-            last: meta,
-            destination,
-        }
-    }
+    use crate::engine::{Condition, Outcome, ShardId, Span};
+    use crate::metrics::facts::{discarded, ended};
 
     #[test]
     fn kafka_error_counts() {
@@ -280,12 +254,12 @@ mod tests {
             retry_after: Span::ZERO,
         };
         for fact in [
-            ended(Outcome::Success),
-            ended(Outcome::Partial { first_failed: 1 }),
-            ended(Outcome::FunctionError),
-            ended(throttled),
-            given_up(Delivery::Delivered),
-            given_up(Delivery::Refused),
+            ended(3, Outcome::Success),
+            ended(3, Outcome::Partial { first_failed: 1 }),
+            ended(3, Outcome::FunctionError),
+            ended(3, throttled),
+            discarded(3, Condition::RetryAttemptsExhausted, Delivery::Delivered),
+            discarded(3, Condition::RetryAttemptsExhausted, Delivery::Refused),
             Fact::PollFailed,
             Fact::PollFailed,
             Fact::CommitFailed { shard: ShardId(1) },

@@ -78,58 +78,39 @@ impl LastResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Condition, Delivery, Meta, Seq, ShardId, Span, Time, Token};
-
-    fn ended(outcome: Outcome) -> Fact {
-        Fact::InvokeEnded {
-            token: Token(0),
-            records: 3,
-            succeeded: outcome.succeeded(3),
-            outcome,
-        }
-    }
+    use crate::engine::{Condition, Delivery, Span};
+    use crate::metrics::facts::{discarded, ended};
 
     #[test]
     fn last_processing_result() {
-        let meta = Meta {
-            seq: Seq::from(1),
-            group: 0,
-            arrival: Time::ZERO,
-            wire_len: 1,
-        };
-        let expired = Fact::Discarded {
-            shard: ShardId(0),
-            records: 1,
-            condition: Condition::RecordAgeExceeded,
-            invoke_count: 1,
-            first: meta,
-            last: meta,
-            destination: Delivery::NoDestination,
-        };
+        let expired = discarded(1, Condition::RecordAgeExceeded, Delivery::NoDestination);
         let denied = |class| Fact::CallFailed { class };
         let story = [
             (expired, "No records processed"),
             (denied(FailureClass::Throttled), "No records processed"),
-            (ended(Outcome::Success), "OK"),
+            (ended(3, Outcome::Success), "OK"),
             (expired, "OK"),
             (
-                ended(Outcome::FunctionError),
+                ended(3, Outcome::FunctionError),
                 "PROBLEM: Function call failed",
             ),
             (expired, "PROBLEM: Function call failed"),
             (
-                ended(Outcome::Throttled {
-                    retry_after: Span::ZERO,
-                }),
+                ended(
+                    3,
+                    Outcome::Throttled {
+                        retry_after: Span::ZERO,
+                    },
+                ),
                 "PROBLEM: Function call failed",
             ),
-            (ended(Outcome::Partial { first_failed: 0 }), "OK"),
-            (ended(Outcome::Rejected), "PROBLEM: Function call failed"),
+            (ended(3, Outcome::Partial { first_failed: 0 }), "OK"),
+            (ended(3, Outcome::Rejected), "PROBLEM: Function call failed"),
             (
                 denied(FailureClass::Denied),
                 "PROBLEM: not authorized to call the event source or the destination",
             ),
-            (ended(Outcome::StateTooLarge), "OK"),
+            (ended(3, Outcome::StateTooLarge), "OK"),
         ];
         let mut last = LastResult::default();
         assert_eq!(last.text(), "No records processed");

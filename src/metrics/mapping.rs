@@ -370,34 +370,8 @@ impl MappingRecorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Condition, Meta, Seq, ShardId, Span, Token};
-
-    fn ended(outcome: Outcome) -> Fact {
-        Fact::InvokeEnded {
-            token: Token(0),
-            records: 10,
-            succeeded: outcome.succeeded(10),
-            outcome,
-        }
-    }
-
-    fn discarded(destination: Delivery) -> Fact {
-        let meta = Meta {
-            seq: Seq::from(1),
-            group: 0,
-            arrival: Time::ZERO,
-            wire_len: 1,
-        };
-        Fact::Discarded {
-            shard: ShardId(0),
-            records: 3,
-            condition: Condition::RetryAttemptsExhausted,
-            invoke_count: 1,
-            first: meta,
-            last: meta,
-            destination,
-        }
-    }
+    use crate::engine::{Condition, Span, Token};
+    use crate::metrics::facts::{discarded, ended};
 
     fn row(facts: &[Fact]) -> MappingRow {
         let mut recorder = MappingRecorder::default();
@@ -424,11 +398,11 @@ mod tests {
             ),
         ];
         for (outcome, succeeded) in failures {
-            let row = row(&[ended(outcome)]);
+            let row = row(&[ended(10, outcome)]);
             assert_eq!((row.failed, row.succeeded), (10, succeeded), "{outcome:?}");
         }
         for outcome in [Outcome::Success, Outcome::StateTooLarge] {
-            let row = row(&[ended(outcome)]);
+            let row = row(&[ended(10, outcome)]);
             assert_eq!((row.failed, row.succeeded), (0, 10), "{outcome:?}");
         }
     }
@@ -436,7 +410,7 @@ mod tests {
     #[test]
     fn dropped_or_delivered() {
         let counts = |destination| {
-            let row = row(&[discarded(destination)]);
+            let row = row(&[discarded(3, Condition::RetryAttemptsExhausted, destination)]);
             (row.dropped, row.diverted, row.destination_failures)
         };
         assert_eq!(counts(Delivery::NoDestination), (3, 0, 0));

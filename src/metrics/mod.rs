@@ -9,6 +9,7 @@ mod dead_letters;
 mod figures;
 mod function;
 mod gates;
+mod gauge;
 mod histogram;
 mod kafka;
 mod last_result;
@@ -43,5 +44,7 @@ pub use summary::{
 };
 pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
+#[cfg(test)]
+mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,6 +1,8 @@
 //! What happened over time: one row per bin and subject.
 
-use super::{AccountRow, AsyncRow, DeadLetters, Histogram, KafkaRow, VersionSeries};
+use super::histogram::{Histogram, quantiles_of};
+use super::samples::quantiles_of_ordered;
+use super::{AccountRow, AsyncRow, DeadLetters, KafkaRow, VersionSeries};
 use crate::engine::Span;
 
 /// The time series of a run.
@@ -56,21 +58,29 @@ pub struct DurationMinute {
 impl DurationMinute {
     /// Of histograms of nanoseconds, taken together.
     pub(super) fn of(parts: &[&Histogram]) -> Self {
-        let durations = Histogram::of(parts);
-        if durations.count() == 0 {
-            return Self {
-                mean: f64::NAN,
-                max: f64::NAN,
-                p50: f64::NAN,
-                p99: f64::NAN,
-            };
-        }
-        let at = |q| durations.quantile(q).unwrap_or(0) as f64 / 1e6;
+        let quantiles = quantiles_of(parts, [0.5, 0.99]);
+        let count = parts.iter().map(|part| part.count()).sum();
+        let sum = parts.iter().map(|part| part.sum()).sum();
+        let max = parts.iter().map(|part| part.max()).max();
+        Self::new(quantiles, count, sum, max)
+    }
+
+    /// Of nanoseconds in order.
+    pub(super) fn of_ordered(values: &[u64]) -> Self {
+        let quantiles = quantiles_of_ordered(values, [0.5, 0.99]);
+        let sum = values.iter().map(|value| u128::from(*value)).sum();
+        Self::new(quantiles, values.len() as u64, sum, values.last().copied())
+    }
+
+    fn new(quantiles: Option<[u64; 2]>, count: u64, sum: u128, max: Option<u64>) -> Self {
+        let millis = |nanos: u64| nanos as f64 / 1e6;
+        let [p50, p99] = quantiles.map_or([f64::NAN; 2], |both| both.map(millis));
         Self {
-            mean: durations.mean() / 1e6,
-            max: durations.max() as f64 / 1e6,
-            p50: at(0.5),
-            p99: at(0.99),
+            // Without any values this is not a number either.
+            mean: sum as f64 / count as f64 / 1e6,
+            max: max.filter(|_| count > 0).map_or(f64::NAN, millis),
+            p50,
+            p99,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
+use super::histogram::quantiles_of;
 use super::{
     AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
     KafkaFigures, VersionSummary,
@@ -115,30 +116,37 @@ pub struct Percentiles {
 impl Percentiles {
     /// Milliseconds with three decimals from a histogram of nanoseconds.
     pub fn of_nanos(histogram: &Histogram) -> Self {
-        Self::scaled(histogram, 1e6, 3)
+        Self::of_parts(&[histogram])
+    }
+
+    /// The same of several histograms taken together.
+    pub(super) fn of_parts(parts: &[&Histogram]) -> Self {
+        Self::scaled(parts, 1e6, 3)
     }
 
     /// Whole numbers from a histogram of counts; the mean has three decimals.
     pub fn of_counts(histogram: &Histogram) -> Self {
         Self {
             mean: Figure::new(histogram.mean(), 3),
-            ..Self::scaled(histogram, 1.0, 0)
+            ..Self::scaled(&[histogram], 1.0, 0)
         }
     }
 
-    fn scaled(histogram: &Histogram, unit: f64, decimals: u8) -> Self {
-        let at = |q| {
-            let value = histogram.quantile(q).unwrap_or(0);
-            Figure::new(value as f64 / unit, decimals)
-        };
+    fn scaled(parts: &[&Histogram], unit: f64, decimals: u8) -> Self {
+        let quantiles = quantiles_of(parts, [0.5, 0.9, 0.95, 0.99, 0.999]).unwrap_or_default();
+        let figure = |value: u64| Figure::new(value as f64 / unit, decimals);
+        let [p50, p90, p95, p99, p999] = quantiles.map(figure);
+        let count: u64 = parts.iter().map(|part| part.count()).sum();
+        let sum: u128 = parts.iter().map(|part| part.sum()).sum();
+        let max = parts.iter().map(|part| part.max()).max();
         Self {
-            p50: at(0.5),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: Figure::new(histogram.max() as f64 / unit, decimals),
-            mean: Figure::new(histogram.mean() / unit, decimals),
+            p50,
+            p90,
+            p95,
+            p99,
+            p999,
+            max: figure(max.unwrap_or(0)),
+            mean: Figure::new(sum as f64 / count.max(1) as f64 / unit, decimals),
         }
     }
 }

@@ -181,19 +181,7 @@ fn alias(
     clock: WallClock,
     versions: &[Version],
 ) -> (Option<Named>, Alias, Provisioning) {
-    let named = table.req(cx, "name", "\"live\"", name);
-    let text = named.as_ref().map_or("", |named| named.name.as_str());
-    if let Some(wrong) = wrong_name(text)
-        && let Some(entry) = table.entry("name")
-    {
-        cx.push(
-            Diagnostic::new("bad-name", wrong)
-                .at(&entry.node.span)
-                .label("no name for an alias")
-                .allowed("letters, digits, `-` and `_`, and not digits alone")
-                .help("write `\"live\"`"),
-        );
-    }
+    let named = alias_name(&mut table, cx);
     let routing = routing::routing(&mut table, cx, versions);
     let provisioning = provisioning(&mut table, cx, clock);
     let events = table.opt(cx, "event_invoke", |at, cx| {
@@ -201,7 +189,9 @@ fn alias(
     });
     table.finish(cx);
     let alias = Alias {
-        name: text.to_owned(),
+        name: named
+            .as_ref()
+            .map_or_else(String::new, |named| named.name.clone()),
         routing,
         provisioned_concurrency: provisioning.count,
         autoscaling: provisioning.autoscaling.clone(),
@@ -223,8 +213,25 @@ pub(super) fn provisioning(table: &mut Table<'_>, cx: &mut Cx, clock: WallClock)
     }
 }
 
+/// The name of an alias.
+pub(super) fn alias_name(table: &mut Table<'_>, cx: &mut Cx) -> Option<Named> {
+    let named = table.req(cx, "name", "\"live\"", name)?;
+    if let Some(wrong) = wrong_name(&named.name)
+        && let Some(entry) = table.entry("name")
+    {
+        cx.push(
+            Diagnostic::new("bad-name", wrong)
+                .at(&entry.node.span)
+                .label("no name for an alias")
+                .allowed("letters, digits, `-` and `_`, and not digits alone")
+                .help("write `\"live\"`"),
+        );
+    }
+    Some(named)
+}
+
 /// Versions are numbers, and `$LATEST` is neither an alias nor a version of its own.
-pub(super) fn wrong_name(name: &str) -> Option<String> {
+fn wrong_name(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name == "$LATEST" {
         Some("`$LATEST` cannot be an alias".to_owned())

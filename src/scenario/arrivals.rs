@@ -1,12 +1,12 @@
 //! When things arrive: steady or random at a rate that changes, or recorded.
 
-use super::convert::{choice, duration, per_sec};
+use super::convert::{choice, per_sec};
 use super::csv;
 use super::diagnostic::Diagnostic;
 use super::model::{Arrivals, Rate, RateStep};
 use super::node::Value;
 use super::read::{At, Cx, Table, single};
-use crate::engine::Span;
+use super::steps::{Kind, Step, steps};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Spacing {
@@ -50,94 +50,23 @@ pub(crate) fn arrivals(table: &mut Table<'_>, cx: &mut Cx) -> Option<Arrivals> {
     }
 }
 
-/// A number, or a list of steps.
+const RATES: Kind<f64> = Kind {
+    one: "a step of a rate",
+    all: "the steps of a rate",
+    key: "rps",
+    example: "200",
+    constant: "a rate that never changes",
+    value: per_sec,
+};
+
 fn rate(at: At<'_>, cx: &mut Cx) -> Option<Rate> {
-    let Value::List(nodes) = &at.node.value else {
-        let per_sec = per_sec(at, cx)?;
-        return Some(Rate {
-            steps: vec![RateStep {
-                at: Span::ZERO,
-                per_sec,
-                over: Span::ZERO,
-            }],
-        });
-    };
-    if nodes.is_empty() {
-        cx.push(
-            Diagnostic::new("empty-list", format!("`{}` has no steps", at.key))
-                .at(&at.node.span)
-                .label("empty")
-                .help("write a number for a rate that never changes"),
-        );
-        return None;
-    }
-    let mut steps: Vec<RateStep> = Vec::new();
-    let mut complete = true;
-    for node in nodes {
-        match step(At { key: at.key, node }, cx) {
-            Some(step) => {
-                complete &= follows(steps.last(), step, node, cx);
-                steps.push(step);
-            }
-            None => complete = false,
-        }
-    }
-    complete.then_some(Rate { steps })
-}
-
-fn step(at: At<'_>, cx: &mut Cx) -> Option<RateStep> {
-    let mut table = Table::open(at, "a step of a rate", cx)?;
-    let start = table.req(cx, "at", "\"0s\"", duration);
-    let per_sec = table.req(cx, "rps", "200", per_sec);
-    let over = table.opt(cx, "over", duration);
-    let over_is_bad = over.is_none() && table.entry("over").is_some();
-    table.finish(cx);
-    if over_is_bad {
-        return None;
-    }
-    Some(RateStep {
-        at: start?,
-        per_sec: per_sec?,
-        over: over.unwrap_or(Span::ZERO),
+    let steps = steps(at, cx, &RATES)?.into_iter();
+    let steps = steps.map(|Step { at, value, over }| RateStep {
+        at,
+        per_sec: value,
+        over,
+    });
+    Some(Rate {
+        steps: steps.collect(),
     })
-}
-
-fn follows(
-    before: Option<&RateStep>,
-    step: RateStep,
-    node: &super::node::Node,
-    cx: &mut Cx,
-) -> bool {
-    let Some(before) = before else {
-        return true;
-    };
-    if step.at <= before.at {
-        cx.push(
-            Diagnostic::new(
-                "rate-steps-unordered",
-                "the steps of a rate must be in order",
-            )
-            .at(&node.span)
-            .label(format!("at {}, after a step at {}", step.at, before.at))
-            .help("sort the steps by `at`, each later than the one before"),
-        );
-        return false;
-    }
-    let end = before.at + before.over;
-    if end > step.at {
-        cx.push(
-            Diagnostic::new("rate-steps-overlap", "a ramp reaches past the next step")
-                .at(&node.span)
-                .label(format!(
-                    "begins at {}, and the ramp before ends at {end}",
-                    step.at
-                ))
-                .allowed(format!(
-                    "an `over` of at most {} in the step before",
-                    step.at - before.at
-                )),
-        );
-        return false;
-    }
-    true
 }

@@ -1,20 +1,26 @@
 //! How callers behave: closed loops of clients, and retries with their waits.
 
-use super::convert::{choice, duration, integer, text};
+use super::convert::{choice, integer, text};
 use super::diagnostic::Diagnostic;
 use super::dist;
 use super::model::{ClientStep, Clients, Dist, Jitter, Retry};
-use super::node::{Node, Value};
 use super::read::{At, Cx, Table};
+use super::steps::{Kind, Step, steps};
 use super::units;
 use crate::engine::Span;
-use std::ops::RangeInclusive;
 
-const CLIENTS: RangeInclusive<i64> = 0..=1_000_000;
+const CLIENTS: Kind<u32> = Kind {
+    one: "a step of clients",
+    all: "the steps of clients",
+    key: "count",
+    example: "50",
+    constant: "clients who are always there",
+    value: |at, cx| integer(0..=1_000_000)(at, cx),
+};
 
 /// The keys `clients` and `think`; a closed loop has no arrivals of its own.
 pub(super) fn clients(table: &mut Table<'_>, cx: &mut Cx) -> Option<Clients> {
-    let steps = table.opt(cx, "clients", steps);
+    let steps = table.opt(cx, "clients", client_steps);
     let think = table.opt(cx, "think", dist::time);
     if table.entry("clients").is_none() {
         if let Some(think) = table.entry("think") {
@@ -45,80 +51,14 @@ pub(super) fn clients(table: &mut Table<'_>, cx: &mut Cx) -> Option<Clients> {
     })
 }
 
-/// A number, or a list of steps.
-fn steps(at: At<'_>, cx: &mut Cx) -> Option<Vec<ClientStep>> {
-    let Value::List(nodes) = &at.node.value else {
-        let count = integer(CLIENTS)(at, cx)?;
-        let from_the_beginning = ClientStep {
-            at: Span::ZERO,
-            count,
-            over: Span::ZERO,
-        };
-        return Some(vec![from_the_beginning]);
-    };
-    if nodes.is_empty() {
-        cx.push(
-            Diagnostic::new("empty-list", format!("`{}` has no steps", at.key))
-                .at(&at.node.span)
-                .label("empty")
-                .help("write a number for clients who are always there"),
-        );
-        return None;
-    }
-    let mut steps: Vec<ClientStep> = Vec::new();
-    let mut complete = true;
-    for node in nodes {
-        match step(At { key: at.key, node }, cx) {
-            Some(step) => {
-                complete &= follows(steps.last(), step, node, cx);
-                steps.push(step);
-            }
-            None => complete = false,
-        }
-    }
-    complete.then_some(steps)
-}
-
-fn step(at: At<'_>, cx: &mut Cx) -> Option<ClientStep> {
-    let mut table = Table::open(at, "a step of clients", cx)?;
-    let start = table.req(cx, "at", "\"0s\"", duration);
-    let count = table.req(cx, "count", "50", integer(CLIENTS));
-    let over = table.opt(cx, "over", |at, cx| Some(duration(at, cx)));
-    table.finish(cx);
-    Some(ClientStep {
-        at: start?,
-        count: count?,
-        over: over.unwrap_or(Some(Span::ZERO))?,
-    })
-}
-
-fn follows(before: Option<&ClientStep>, step: ClientStep, node: &Node, cx: &mut Cx) -> bool {
-    let Some(before) = before else {
-        return true;
-    };
-    let end = before.at + before.over;
-    let (code, message, label) = if step.at <= before.at {
-        (
-            "rate-steps-unordered",
-            "the steps of clients must be in order",
-            format!("at {}, after a step at {}", step.at, before.at),
-        )
-    } else if end > step.at {
-        (
-            "rate-steps-overlap",
-            "a ramp reaches past the next step",
-            format!("begins at {}, and the ramp before ends at {end}", step.at),
-        )
-    } else {
-        return true;
-    };
-    cx.push(
-        Diagnostic::new(code, message)
-            .at(&node.span)
-            .label(label)
-            .help("sort the steps by `at`, and let each ramp end before the next step"),
-    );
-    false
+fn client_steps(at: At<'_>, cx: &mut Cx) -> Option<Vec<ClientStep>> {
+    let steps = steps(at, cx, &CLIENTS)?.into_iter();
+    let steps = steps.map(|Step { at, value, over }| ClientStep {
+        at,
+        count: value,
+        over,
+    });
+    Some(steps.collect())
 }
 
 pub(super) fn retry(at: At<'_>, cx: &mut Cx) -> Option<Retry> {

@@ -46,6 +46,7 @@ mod routing;
 mod schedule;
 mod secret;
 mod sources;
+mod steps;
 mod suggest;
 mod target_limits;
 mod tenants;

@@ -1,7 +1,7 @@
 //! What a poller file tells the service model of its `process` targets: reservations and provisioned concurrency.
 
-use super::aliases::{above_reserved, wrong_name};
-use super::convert::{Named, duration_in, integer, name, unique};
+use super::aliases::{above_reserved, alias_name};
+use super::convert::{Named, duration_in, integer, unique};
 use super::diagnostic::Diagnostic;
 use super::model::Region;
 use super::poller_model::{TargetAlias, TargetLimits};
@@ -49,26 +49,16 @@ pub(super) fn target_limits(
 }
 
 fn alias(mut table: Table<'_>, cx: &mut Cx) -> (Option<Named>, TargetAlias, Range<usize>) {
-    let named = table.req(cx, "name", "\"live\"", name);
-    let text = named.as_ref().map_or("", |named| named.name.as_str());
-    if let Some(wrong) = wrong_name(text)
-        && let Some(entry) = table.entry("name")
-    {
-        cx.push(
-            Diagnostic::new("bad-name", wrong)
-                .at(&entry.node.span)
-                .label("no name for an alias")
-                .allowed("letters, digits, `-` and `_`, and not digits alone")
-                .help("write `\"live\"`"),
-        );
-    }
+    let named = alias_name(&mut table, cx);
     let place = table
         .entry("provisioned_concurrency")
         .map_or_else(|| table.span.clone(), |entry| entry.node.span.clone());
     let count = table.opt(cx, "provisioned_concurrency", integer(PROVISIONED));
     table.finish(cx);
     let alias = TargetAlias {
-        name: text.to_owned(),
+        name: named
+            .as_ref()
+            .map_or_else(String::new, |named| named.name.clone()),
         provisioned_concurrency: count.unwrap_or(0),
     };
     (named, alias, place)

@@ -137,7 +137,7 @@ impl Inner<'_> {
     }
 
     /// Admits a request to a function or to one of its aliases, and keeps the levels of both.
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit(
         &mut self,
         function: usize,
@@ -158,7 +158,7 @@ impl Inner<'_> {
     }
 
     /// An environment became busy.
-    #[inline]
+    #[inline(always)]
     pub(super) fn occupied(&mut self, lease: &Lease) {
         let running = self.lambda.running(lease.function);
         self.recorders[lease.function.0 as usize].occupied(self.now, running);

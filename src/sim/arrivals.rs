@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// A clone goes on with the same instants as its original, which is how a service can be read twice
 /// without storing what it holds.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct ArrivalProcess {
     kind: Kind,
 }
@@ -18,18 +19,23 @@ pub struct ArrivalProcess {
 enum Kind {
     Rate {
         spacing: Spacing,
-        pieces: Arc<[Piece]>,
-        piece: usize,
+        /// The present piece, at hand: there may be thousands of processes.
+        piece: Piece,
         /// Nanoseconds since the beginning of the piece.
         offset: f64,
+        pieces: Arc<[Piece]>,
+        next: usize,
     },
-    Trace {
-        trace: Arc<Trace>,
-        point: usize,
-        given: u32,
-        /// Keeps each arrival with this chance; `None` keeps all.
-        thinning: Option<(f64, Rng)>,
-    },
+    Trace(Box<Recorded>),
+}
+
+#[derive(Clone, Debug)]
+struct Recorded {
+    trace: Arc<Trace>,
+    point: usize,
+    given: u32,
+    /// Keeps each arrival with this chance; `None` keeps all.
+    thinning: Option<(f64, Rng)>,
 }
 
 #[derive(Clone, Debug)]
@@ -57,23 +63,35 @@ impl ArrivalProcess {
     pub fn starting(arrivals: &Arrivals, share: f64, from: Time, rng: Rng) -> Self {
         let rate = |rate: &Rate, spacing| Kind::Rate {
             spacing,
-            pieces: clipped(pieces(rate, share), from.as_nanos() as f64).into(),
-            piece: 0,
+            piece: Piece::NOTHING,
             offset: 0.0,
+            pieces: clipped(pieces(rate, share), from.as_nanos() as f64).into(),
+            next: 0,
         };
         let kind = match arrivals {
             Arrivals::Constant(steps) => rate(steps, Spacing::Even),
             Arrivals::Poisson(steps) => rate(steps, Spacing::Poisson(rng)),
-            Arrivals::Trace(trace) => Kind::Trace {
+            Arrivals::Trace(trace) => Kind::Trace(Box::new(Recorded {
                 trace: trace.clone(),
                 point: trace
                     .points
                     .partition_point(|(at, _)| Time::ZERO + *at < from),
                 given: 0,
                 thinning: (share < 1.0).then_some((share, rng)),
-            },
+            })),
         };
         Self { kind }
+    }
+}
+
+impl ArrivalProcess {
+    /// Reads of both cache lines that the next instant needs.
+    #[inline]
+    pub(super) fn glance(&self) -> f64 {
+        match &self.kind {
+            Kind::Rate { piece, offset, .. } => piece.rate + *offset,
+            Kind::Trace(_) => 0.0,
+        }
     }
 }
 
@@ -85,9 +103,10 @@ impl Iterator for ArrivalProcess {
         match &mut self.kind {
             Kind::Rate {
                 spacing,
-                pieces,
                 piece,
                 offset,
+                pieces,
+                next,
             } => {
                 let mut work = match spacing {
                     Spacing::Even => 1.0,
@@ -95,41 +114,50 @@ impl Iterator for ArrivalProcess {
                 };
                 // Spend `work` expected arrivals over the pieces' rates.
                 loop {
-                    let current = pieces.get(*piece)?;
-                    let step = current.advance(*offset, &mut work);
-                    if let Some(reached) = step {
+                    if let Some(reached) = piece.advance(*offset, &mut work) {
                         *offset = reached;
-                        return Some(Time::from_nanos((current.start + reached) as u64));
+                        return Some(Time::from_nanos((piece.start + reached) as u64));
                     }
-                    *piece += 1;
-                    *offset = 0.0;
+                    (*piece, *offset) = (Piece::NOTHING, 0.0);
+                    *piece = *pieces.get(*next)?;
+                    *next += 1;
                 }
             }
-            Kind::Trace {
-                trace,
-                point,
-                given,
-                thinning,
-            } => loop {
-                let (at, count) = *trace.points.get(*point)?;
-                if *given == count {
-                    *point += 1;
-                    *given = 0;
-                    continue;
-                }
-                *given += 1;
-                let kept = thinning
-                    .as_mut()
-                    .is_none_or(|(share, rng)| rng.unit() < *share);
-                if kept {
-                    return Some(Time::ZERO + at);
-                }
-            },
+            Kind::Trace(recorded) => recorded.next(),
+        }
+    }
+}
+
+impl Recorded {
+    fn next(&mut self) -> Option<Time> {
+        loop {
+            let (at, count) = *self.trace.points.get(self.point)?;
+            if self.given == count {
+                self.point += 1;
+                self.given = 0;
+                continue;
+            }
+            self.given += 1;
+            let kept = self
+                .thinning
+                .as_mut()
+                .is_none_or(|(share, rng)| rng.unit() < *share);
+            if kept {
+                return Some(Time::ZERO + at);
+            }
         }
     }
 }
 
 impl Piece {
+    /// Before the first piece, and behind the last.
+    const NOTHING: Self = Self {
+        start: 0.0,
+        length: 0.0,
+        rate: 0.0,
+        slope: 0.0,
+    };
+
     /// The offset at which `work` expected arrivals have passed since `offset`, or `None` (with `work`
     /// reduced) when the piece ends before.
     #[inline]

@@ -88,6 +88,18 @@ impl Calendar {
         self.push(entry);
     }
 
+    /// Whether events came to the front since the last call.
+    #[inline]
+    pub const fn take_fresh(&mut self) -> bool {
+        self.radix.take_fresh()
+    }
+
+    /// Events that are next, as far as they are known; none while there are few.
+    #[inline]
+    pub fn front(&self) -> &[Entry] {
+        self.radix.front()
+    }
+
     /// How many events were ever scheduled.
     pub const fn scheduled(&self) -> u64 {
         self.inserted

@@ -3,8 +3,9 @@
 use super::clients::Caller;
 use super::tenants::TenantDraw;
 use super::world::{Inner, Pending};
+use crate::engine::lambda::FunctionId;
 use crate::engine::{Rng, Span, Time};
-use crate::scenario::{Jitter, Retry};
+use crate::scenario::{Jitter, Retry, Scenario, Traffic};
 
 /// A call that may take several attempts.
 #[derive(Clone, Copy, Debug)]
@@ -22,18 +23,56 @@ pub(super) struct Call {
     tenant: u64,
 }
 
+/// What a call needs to know of its traffic, in one cache line: there may be thousands of them.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Route {
+    /// The first function that it goes to, and how many there are.
+    function: u32,
+    spread: u32,
+    alias: Option<usize>,
+    /// How long a caller waits for the answer to an attempt.
+    timeout: Option<Span>,
+    /// Calls are made for tenants.
+    for_tenants: bool,
+    /// Clients of a closed loop wait for the answers.
+    waits: bool,
+}
+
+impl Route {
+    /// The first function that it goes to.
+    #[inline]
+    pub(super) const fn first(&self) -> FunctionId {
+        FunctionId(self.function)
+    }
+
+    pub(super) fn all(scenario: &Scenario) -> Vec<Self> {
+        let new = |traffic: &Traffic| Self {
+            function: traffic.function as u32,
+            spread: traffic.spread,
+            alias: traffic.alias,
+            timeout: traffic.timeout,
+            for_tenants: traffic.tenants.is_some(),
+            waits: traffic.clients.is_some(),
+        };
+        scenario.traffic.iter().map(new).collect()
+    }
+}
+
 impl Inner<'_> {
     /// The next arrival of a traffic source happens now.
     #[inline]
     pub(super) fn arrive(&mut self, traffic: usize) {
         let next = self.traffic[traffic].next();
-        self.next_traffic.set(traffic, next);
+        self.next_traffic.advance(next);
+        self.foresee_arrival();
         self.arrivals_used += 1;
         if let Some(queue) = self.event_queue(traffic) {
             self.accept_event(queue);
             return;
         }
-        if let Some(clients) = &self.scenario.traffic[traffic].clients
+        if self.routes[traffic].waits
+            && let Some(clients) = &self.scenario.traffic[traffic].clients
             && !self.callers[traffic].join(clients.present(self.now.since(Time::ZERO)))
         {
             return;
@@ -45,15 +84,18 @@ impl Inner<'_> {
     /// A call whose first attempt is made at `first`, to one of the functions that the traffic is for.
     #[inline]
     fn new_call(&mut self, traffic: usize, first: Time) -> Call {
-        let described = &self.scenario.traffic[traffic];
-        let picked = match described.spread {
+        let route = &self.routes[traffic];
+        let picked = match route.spread {
             1 => 0,
             several => self.callers[traffic].pick(several),
         };
-        let tenant = self.tenants[traffic].as_mut().map_or(0, TenantDraw::next);
+        let tenant = match route.for_tenants {
+            true => self.tenants[traffic].as_mut().map_or(0, TenantDraw::next),
+            false => 0,
+        };
         Call {
             traffic: traffic as u32,
-            function: described.function as u32 + picked,
+            function: route.function + picked,
             attempts: 0,
             waited_us: 0,
             first,
@@ -64,13 +106,13 @@ impl Inner<'_> {
     /// Makes an attempt: one admission, and for an admitted call one completion in the calendar.
     #[inline]
     pub(super) fn call(&mut self, call: Call) {
-        let traffic = &self.scenario.traffic[call.traffic as usize];
+        let route = self.routes[call.traffic as usize];
         let function = call.function as usize;
         self.recorders[function].attempted(call.attempts == 0);
-        let admitted = if traffic.tenants.is_some() {
+        let admitted = if route.for_tenants {
             self.admit_tenant(function, call.tenant)
         } else {
-            self.admit(function, traffic.alias)
+            self.admit(function, route.alias)
         };
         let lease = match admitted {
             Ok(lease) => lease,
@@ -81,11 +123,11 @@ impl Inner<'_> {
             }
         };
         let waited = self.now.since(call.first);
-        let course = self.begin(&lease, waited, traffic.timeout, &[], false);
+        let course = self.begin(&lease, waited, route.timeout, &[], false);
         let (busy, fate) = (course.busy(), course.fate());
         let ends = self.now + busy;
         let free = ends + course.lingers();
-        if let Some(patience) = traffic.timeout.filter(|patience| busy > *patience) {
+        if let Some(patience) = route.timeout.filter(|patience| busy > *patience) {
             // Rule `client-timeout-leaves-the-function`.
             self.schedule(free, Pending::CallEnds { lease, fate });
             self.schedule(self.now + patience, Pending::CallGivenUp(call));
@@ -95,11 +137,10 @@ impl Inner<'_> {
         if !failed {
             self.recorders[function].answered();
         }
-        let waits = traffic.clients.is_some();
         if free > ends {
             if failed {
                 self.schedule(ends, Pending::CallGivenUp(call));
-            } else if waits {
+            } else if route.waits {
                 self.schedule(ends, Pending::CallServed(call));
             }
             self.schedule(free, Pending::CallEnds { lease, fate });
@@ -107,7 +148,7 @@ impl Inner<'_> {
         }
         let pending = if failed {
             Pending::CallFails { lease, fate, call }
-        } else if waits {
+        } else if route.waits {
             Pending::CallAnswered { lease, fate, call }
         } else {
             Pending::CallEnds { lease, fate }

@@ -14,6 +14,7 @@ pub mod dist;
 mod esm;
 mod exp;
 mod filtering;
+mod foresight;
 mod function;
 mod kafka;
 mod lifecycle;

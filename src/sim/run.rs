@@ -54,6 +54,10 @@ pub fn run(
     } else {
         Span::from_secs(60)
     };
+    let bins = scenario.duration.as_nanos().div_ceil(bin.as_nanos());
+    for recorder in &mut world.inner.recorders {
+        recorder.expect_bins(bins as usize);
+    }
     let end = Time::ZERO + scenario.duration;
     // No bin mixes warm-up and measurement: the warm-up lasts for whole bins.
     let warm_up = Span::from_nanos(scenario.warm_up.as_nanos().next_multiple_of(bin.as_nanos()));

@@ -2,66 +2,79 @@
 
 use crate::engine::Time;
 
-/// A winner tree over a fixed number of players.
+/// A loser tree over a fixed number of players.
 #[derive(Debug)]
 pub(super) struct Tournament {
-    times: Vec<Time>,
-    /// Winner of each inner node; node 1 is the root, leaves are implied.
-    winners: Vec<u32>,
-    leaves: usize,
+    first: Player,
+    /// Who lost at each inner node; node 1 is the root, leaves are implied.
+    losers: Vec<Player>,
+}
+
+/// A player's time above its number, so that ties go to the lower number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Player(u128);
+
+impl Player {
+    #[inline]
+    fn new(index: usize, at: Option<Time>) -> Self {
+        let at = at.unwrap_or(Time::MAX).as_nanos();
+        Self(u128::from(at) << 64 | index as u128)
+    }
+
+    #[inline]
+    const fn index(self) -> usize {
+        self.0 as u64 as usize
+    }
 }
 
 impl Tournament {
     /// A tree of players with their first times; `None` means never.
     pub(super) fn new(first: impl Iterator<Item = Option<Time>>) -> Self {
-        let mut times: Vec<Time> = first.map(|at| at.unwrap_or(Time::MAX)).collect();
-        let leaves = times.len().next_power_of_two().max(1);
-        times.resize(leaves, Time::MAX);
-        let mut tree = Self {
-            times,
-            winners: vec![0; leaves],
-            leaves,
-        };
+        let mut players: Vec<Player> = first
+            .enumerate()
+            .map(|(index, at)| Player::new(index, at))
+            .collect();
+        let leaves = players.len().next_power_of_two().max(1);
+        players.extend((players.len()..leaves).map(|index| Player::new(index, None)));
+        // Of each node, leaves included; node 0 is nobody's.
+        let mut winners = vec![players[0]; leaves];
+        winners.append(&mut players);
+        let mut losers = vec![winners[0]; leaves];
         for node in (1..leaves).rev() {
-            tree.play(node);
+            let (left, right) = (winners[node * 2], winners[node * 2 + 1]);
+            winners[node] = left.min(right);
+            losers[node] = left.max(right);
         }
-        tree
+        Self {
+            first: winners[1],
+            losers,
+        }
     }
 
     /// Who is earliest, and when; ties go to the lower index.
     #[inline]
     pub(super) fn first(&self) -> (usize, Time) {
-        let winner = if self.leaves == 1 {
-            0
-        } else {
-            self.winners[1] as usize
-        };
-        (winner, self.times[winner])
+        let at = (self.first.0 >> 64) as u64;
+        (self.first.index(), Time::from_nanos(at))
     }
 
-    /// Moves a player to its next time.
+    /// Moves the earliest player to its next time.
     #[inline]
-    pub(super) fn set(&mut self, player: usize, at: Option<Time>) {
-        self.times[player] = at.unwrap_or(Time::MAX);
-        let mut node = (player + self.leaves) / 2;
+    pub(super) fn advance(&mut self, at: Option<Time>) {
+        let index = self.first.index();
+        let mut rising = Player::new(index, at);
+        let losers = self.losers.as_mut_slice();
+        let mut node = (index + losers.len()) / 2;
         while node > 0 {
-            self.play(node);
+            let other = losers[node];
+            let (first, second) = match other < rising {
+                true => (other, rising),
+                false => (rising, other),
+            };
+            (rising, losers[node]) = (first, second);
             node /= 2;
         }
-    }
-
-    #[inline]
-    fn play(&mut self, node: usize) {
-        let of = |child: usize| {
-            if child >= self.leaves {
-                (child - self.leaves) as u32
-            } else {
-                self.winners[child]
-            }
-        };
-        let (left, right) = (of(node * 2), of(node * 2 + 1));
-        let right_wins = self.times[right as usize] < self.times[left as usize];
-        self.winners[node] = if right_wins { right } else { left };
+        self.first = rising;
     }
 }
 
@@ -84,7 +97,7 @@ mod tests {
                 assert_eq!(expected, Some((index, &at)));
                 let next = Time::from_nanos(at.as_nanos() + rng.below(9));
                 times[index] = next;
-                tree.set(index, Some(next));
+                tree.advance(Some(next));
             }
         }
         assert_eq!(Tournament::new(std::iter::empty()).first().1, Time::MAX);

@@ -66,7 +66,7 @@ pub(super) fn recorders(scenario: &Scenario) -> Vec<Vec<VersionRecorder>> {
 impl Inner<'_> {
     /// An admitted request begins to run, `waited` after its caller's first attempt: how it goes is decided now. Its
     /// caller waits for as long as its `patience`, if that has an end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(
         &mut self,
         lease: &Lease,

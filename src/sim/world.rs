@@ -5,7 +5,7 @@ use super::asynchronous::Asynchronous;
 use super::calendar::{Calendar, EventSet};
 use super::clients::Caller;
 use super::destination::Destination;
-use super::direct::Call;
+use super::direct::{Call, Route};
 use super::esm::SourceState;
 use super::filtering::Matching;
 use super::function::FunctionModel;
@@ -48,6 +48,7 @@ pub(super) struct Inner<'s> {
     pub(super) version_recorders: Vec<Vec<VersionRecorder>>,
     pub(super) account: AccountRecorder,
     pub(super) traffic: Vec<ArrivalProcess>,
+    pub(super) routes: Vec<Route>,
     pub(super) next_traffic: Tournament,
     pub(super) callers: Vec<Caller>,
     /// Whose calls each caller makes.
@@ -250,6 +251,7 @@ impl<'s> World<'s> {
             aliases: AliasModel::all(scenario),
             first_alias: aliases::firsts(scenario),
             traffic,
+            routes: Route::all(scenario),
             next_traffic,
             callers: Caller::all(scenario, seed),
             tenants: TenantDraw::all(scenario, seed),
@@ -296,6 +298,7 @@ impl<'s> World<'s> {
         let until = until.min(self.inner.end);
         loop {
             let due = self.inner.calendar.peek();
+            self.inner.foresee_events();
             let (source, arrival) = self.inner.next_traffic.first();
             if self.inner.asynchronous.is_due() {
                 let next = due.map_or(arrival, |entry| entry.time().min(arrival));
@@ -433,13 +436,19 @@ impl Inner<'_> {
         self.calendar.schedule(at, slot);
     }
 
+    /// An event that is in the calendar.
+    #[inline]
+    pub(super) fn pending(&self, slot: u32) -> &Pending {
+        &self.pending[slot as usize]
+    }
+
     #[inline]
     fn take(&mut self, slot: u32) -> Pending {
         self.free.push(slot);
         std::mem::replace(&mut self.pending[slot as usize], Pending::Free)
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, lease: Lease, fate: Fate) {
         self.lambda.finish(self.now, lease, fate);
         let running = self.lambda.running(lease.function);

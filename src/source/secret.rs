@@ -4,7 +4,7 @@
 //! the same JSON in all three places.
 
 use super::patience::patiently;
-use super::signed::{Call, Service, Signed, domain};
+use super::signed::{Call, Service, Signed};
 use super::{AwsError, CallError, Connection};
 use crate::engine::FailureClass;
 use crate::scenario::{Aws, SecretUri};
@@ -146,10 +146,7 @@ pub async fn load(uri: &SecretUri, aws: &Aws) -> Result<Secret, SecretError> {
             };
             let connection = Connection::open(&of_region, aws.endpoint_url.as_deref(), None);
             let service = Signed::new(connection.await?, Service::SecretsManager);
-            let url = match &aws.endpoint_url {
-                Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-                None => format!("https://secretsmanager.{region}.{}/", domain(partition)),
-            };
+            let url = service.url(aws.endpoint_url.as_deref(), partition);
             let answer = patiently(|| get_secret_value(&service, &url, text));
             let cause = |cause| SecretError::Call {
                 place: place.clone(),

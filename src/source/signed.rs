@@ -96,6 +96,19 @@ impl Signed {
         self.connection.region()
     }
 
+    /// Where calls go: to `endpoint` if there is one, or to the service itself in the connection's region.
+    pub(crate) fn url(&self, endpoint: Option<&str>, partition: &str) -> String {
+        match endpoint {
+            Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
+            None => format!(
+                "https://{}.{}.{}/",
+                self.service.name(),
+                self.region(),
+                domain(partition)
+            ),
+        }
+    }
+
     /// Makes the call and answers with the body, which is read only when it is asked for.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, CallError> {
         let name = call.name;

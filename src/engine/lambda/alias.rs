@@ -4,8 +4,8 @@ use super::environment::Idle;
 use super::provisioned::{Provisioned, ProvisionedState};
 use super::varied::Lives;
 use super::{
-    AliasId, EnvironmentId, Fate, FunctionId, Lambda, Lease, LimitError, Start, ThrottleReason,
-    VersionId,
+    AliasId, EnvironmentId, Fate, FunctionId, Lambda, Lease, LimitError, Rate, Start,
+    ThrottleReason, VersionId,
 };
 use crate::engine::{Allocation, Ratio, Rng, Span, Time, limits};
 
@@ -194,13 +194,23 @@ impl Lambda {
     #[inline]
     pub fn admit_alias(&mut self, now: Time, id: AliasId) -> Result<Lease, ThrottleReason> {
         self.check_caller(now)?;
+        self.admit_by_alias(now, id, Rate::Counted)
+    }
+
+    #[inline]
+    pub(super) fn admit_by_alias(
+        &mut self,
+        now: Time,
+        id: AliasId,
+        rate: Rate,
+    ) -> Result<Lease, ThrottleReason> {
         let alias = &mut self.aliases[id.0 as usize];
         let function = alias.function;
         let version = alias.pick();
-        if self.requests.has_token(now)
+        if (rate == Rate::Free || self.requests.has_token(now))
             && let Some(idle) = alias.share(version).and_then(|share| share.take(now))
         {
-            self.count_request();
+            self.count_request(rate);
             self.tally.running += 1;
             if self.functions[function.0 as usize].reserved.is_none() {
                 self.tally.unreserved_provisioned += 1;
@@ -213,7 +223,7 @@ impl Lambda {
             let lease = Lease::new(function, EnvironmentId(idle.id), start, idle.born);
             return Ok(lease.of(Some(id), version).provisioned());
         }
-        self.on_demand(now, function, Some(id), version)
+        self.on_demand(now, function, (Some(id), version), rate)
     }
 
     pub(super) fn finish_provisioned(&mut self, now: Time, lease: Lease, fate: Fate) {
@@ -260,11 +270,8 @@ impl Lambda {
 
     /// How many provisioned environments of a function were replaced because their lifetime was over.
     pub fn recycled(&self, function: FunctionId) -> u64 {
-        let own = self
-            .aliases
-            .iter()
-            .filter(|alias| alias.function == function);
-        let shares = own.flat_map(|alias| &alias.shares);
+        let own = self.functions[function.0 as usize].aliases.iter();
+        let shares = own.flat_map(|id| &self.aliases[id.0 as usize].shares);
         shares.map(|share| share.provisioned.recycled()).sum()
     }
 

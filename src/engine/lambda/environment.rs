@@ -10,15 +10,16 @@ use std::collections::VecDeque;
 /// With a constant keep-alive the idle list is ordered by release, so the expired ones are always at its front:
 /// no timer per environment is needed (rule `environment-keep-alive`).
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Pool {
     keep_alive: Span,
-    reuse: Reuse,
-    rng: Rng,
     idle: VecDeque<Idle>,
-    /// Entries of `idle` that were taken out of the middle (random reuse only).
-    holes: usize,
     /// Takes the place of `idle` where lives vary: then release says nothing about expiry.
     varied: Option<Box<Varied>>,
+    reuse: Reuse,
+    rng: Rng,
+    /// Entries of `idle` that were taken out of the middle (random reuse only).
+    holes: usize,
     next_id: u32,
     free_ids: Vec<u32>,
     retired: Option<VecDeque<EnvironmentId>>,
@@ -51,7 +52,8 @@ impl Pool {
             keep_alive,
             reuse,
             rng,
-            idle: VecDeque::new(),
+            // Those of all functions lie side by side then, as long as they are short.
+            idle: VecDeque::with_capacity(4),
             holes: 0,
             varied: None,
             next_id: 0,
@@ -96,8 +98,14 @@ impl Pool {
         }
     }
 
-    /// Takes the environment that serves a request at `now`.
+    /// Reads of the idle list.
     #[inline]
+    pub(super) fn glance(&self) -> Option<usize> {
+        Some(self.idle.back()?.id as usize)
+    }
+
+    /// Takes the environment that serves a request at `now`.
+    #[inline(always)]
     pub(super) fn take(&mut self, now: Time) -> Option<Idle> {
         if self.varied.is_some() {
             self.expire(now);

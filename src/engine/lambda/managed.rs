@@ -1,6 +1,6 @@
 //! Lambda Managed Instances: environments that run many requests at once, on capacity that follows the load.
 
-use super::{EnvironmentId, FunctionId, Lambda, Lease, Start, ThrottleReason};
+use super::{EnvironmentId, FunctionId, Lambda, Lease, Rate, Start, ThrottleReason};
 use crate::engine::{Ratio, Span, Time};
 use std::collections::VecDeque;
 
@@ -199,6 +199,7 @@ impl Lambda {
         &mut self,
         now: Time,
         function: FunctionId,
+        rate: Rate,
     ) -> Result<Lease, ThrottleReason> {
         let f = &mut self.functions[function.0 as usize];
         let is_taken = f.managed.as_mut().is_some_and(|managed| managed.take(now));
@@ -207,7 +208,9 @@ impl Lambda {
         }
         f.running += 1;
         self.tally.running += 1;
-        if let Some(caller) = &mut self.caller {
+        if rate == Rate::Counted
+            && let Some(caller) = &mut self.caller
+        {
             caller.take();
         }
         let nowhere = EnvironmentId(0);

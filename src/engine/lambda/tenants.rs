@@ -1,7 +1,7 @@
 //! Tenant isolation: environments that belong to one tenant each (rule `tenant-isolation`).
 
 use super::environment::{Idle, Pool};
-use super::{EnvironmentId, Fate, FunctionId, Lambda, Lease, Reuse, Start, ThrottleReason};
+use super::{EnvironmentId, Fate, FunctionId, Lambda, Lease, Rate, Reuse, Start, ThrottleReason};
 use crate::engine::{Time, limits};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -104,7 +104,7 @@ impl Lambda {
         tenant: u64,
     ) -> Result<Lease, ThrottleReason> {
         self.check_caller(now)?;
-        self.check_limits(now, function)?;
+        self.check_limits(now, function, Rate::Counted)?;
         self.expire_tenants(now, function);
         let most = u64::from(self.account_concurrency)
             * u64::from(limits::TENANT_ENVIRONMENTS_PER_1000)
@@ -118,22 +118,20 @@ impl Lambda {
             Some(idle) if idle.reset => (idle.id, idle.born, Start::Reset),
             Some(idle) => (idle.id, idle.born, Start::Warm),
             None => {
-                let growth = if self.growth.regional {
-                    &mut self.regional
-                } else {
-                    &mut f.growth
-                };
-                if is_full || !growth.has_token(now) {
+                if is_full {
                     return Err(ThrottleReason::ConcurrentInvocationLimitExceeded);
                 }
-                growth.take();
+                self.grow(now, function)?;
                 self.tenant_environments += 1;
+                let f = &mut self.functions[function.0 as usize];
                 let id = f.pool.create(now);
-                tenants.own(id, tenant);
+                if let Some(tenants) = &mut f.tenants {
+                    tenants.own(id, tenant);
+                }
                 (id, now, Start::Cold)
             }
         };
-        self.enter(function);
+        self.enter(function, Rate::Counted);
         let environment = EnvironmentId(environment);
         Ok(Lease::new(function, environment, start, born))
     }

@@ -20,6 +20,8 @@ pub struct RadixHeap {
     popped: u128,
     in_buckets: usize,
     moving: Vec<Entry>,
+    /// Nobody looked at the front since it was filled.
+    is_fresh: bool,
 }
 
 impl Default for RadixHeap {
@@ -32,11 +34,24 @@ impl Default for RadixHeap {
             popped: 0,
             in_buckets: 0,
             moving: Vec::new(),
+            is_fresh: false,
         }
     }
 }
 
 impl RadixHeap {
+    /// Whether the front was filled since the last call.
+    #[inline]
+    pub(super) const fn take_fresh(&mut self) -> bool {
+        std::mem::replace(&mut self.is_fresh, false)
+    }
+
+    /// The least entries, as far as they are in order.
+    #[inline]
+    pub(super) fn front(&self) -> &[Entry] {
+        &self.front
+    }
+
     #[inline]
     fn put(&mut self, entry: Entry) {
         let bucket = (128 - (entry.0 ^ self.pivot).leading_zeros()) as usize;
@@ -61,6 +76,7 @@ impl RadixHeap {
             self.pivot = moving.first().map_or(self.pivot, |entry| entry.0);
             self.in_buckets -= moving.len();
             self.moving = std::mem::replace(&mut self.front, moving);
+            self.is_fresh = true;
             return;
         }
         let first = moving.iter().min().copied();

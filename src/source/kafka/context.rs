@@ -3,7 +3,7 @@
 //! Callbacks for rebalances and errors run inside of that task's own polls. Only log lines and wake-ups come
 //! from librdkafka's threads, and none of them touches anything else.
 
-use super::token::Tokens;
+use super::token::{Tokens, oauth_token};
 use super::trouble::Trouble;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
@@ -82,10 +82,7 @@ impl ClientContext for Context {
         &self,
         _config: Option<&str>,
     ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        let Some(tokens) = &self.tokens else {
-            return Err("this mapping has no token".into());
-        };
-        Ok(tokens.fetch()?)
+        oauth_token(self.tokens.as_ref())
     }
 
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {

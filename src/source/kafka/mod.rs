@@ -21,7 +21,7 @@ mod trouble;
 
 pub use access::KafkaError;
 pub(crate) use access::{Access, reach};
-pub(crate) use token::Tokens;
+pub(crate) use token::{Tokens, oauth_token};
 pub use trouble::Reason;
 pub(crate) use trouble::{Trouble, call_error};
 

@@ -30,9 +30,17 @@ pub(crate) enum Tokens {
     Iam { region: Option<String>, aws: Aws },
 }
 
+/// What a client answers librdkafka that asks for a token.
+pub(crate) fn oauth_token(
+    tokens: Option<&Tokens>,
+) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+    let tokens = tokens.ok_or("this mapping has no token")?;
+    Ok(tokens.fetch()?)
+}
+
 impl Tokens {
     /// Gets a token. Blocks: librdkafka asks from wherever it is polled, once in some minutes.
-    pub(crate) fn fetch(&self) -> Result<OAuthToken, String> {
+    fn fetch(&self) -> Result<OAuthToken, String> {
         let tokens = self.clone();
         // A thread and a runtime of its own: the caller may be a thread of one, which cannot wait for itself.
         let fetching = std::thread::spawn(move || {

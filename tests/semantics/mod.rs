@@ -19,6 +19,8 @@ mod kafka_model;
 mod kafka_scaling;
 mod lambda;
 mod lanes;
+mod lease_world;
+mod leases;
 mod managed;
 mod model;
 mod pieces;

@@ -12,7 +12,6 @@ use crate::engine::{Rng, Span, Time, Token};
 use balance::Appetite;
 pub use contract::{LeaseAction, LeaseChange, LeaseConfig, LeaseEvent};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 pub use table::Row;
 use table::{Seen, Table};
 
@@ -54,7 +53,7 @@ enum Pending {
     Scan,
     Create(Row),
     /// With the time at which it was sent.
-    Renew(Arc<str>, Time),
+    Renew(String, Time),
     Take(Row, Time, bool),
     Release,
 }
@@ -85,8 +84,8 @@ pub struct Leases {
     rng: Rng,
     now: Time,
     table: Table,
-    held: BTreeMap<Arc<str>, Held>,
-    listed: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    held: BTreeMap<String, Held>,
+    listed: BTreeMap<String, Vec<String>>,
     pending: BTreeMap<u64, Pending>,
     next_token: u64,
     next_scan: Time,
@@ -163,7 +162,7 @@ impl Leases {
                 self.is_draining = true;
                 let waits = |held: &Held| matches!(held.phase, Phase::Waiting(_));
                 let waiting = self.held.iter().filter(|(_, held)| waits(held));
-                let waiting: Vec<Arc<str>> = waiting.map(|(key, _)| key.clone()).collect();
+                let waiting: Vec<String> = waiting.map(|(key, _)| key.clone()).collect();
                 waiting.into_iter().for_each(|key| self.release(key));
             }
             LeaseEvent::Released { key } => self.release(key),
@@ -199,7 +198,7 @@ impl Leases {
     }
 
     /// Shards that this worker may have in work, by name.
-    pub fn held(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub fn held(&self) -> impl Iterator<Item = &String> {
         let works = |held: &Held| !matches!(held.phase, Phase::Waiting(_));
         let held = self.held.iter().filter(move |(_, held)| works(held));
         held.map(|(key, _)| key)
@@ -226,7 +225,7 @@ impl Leases {
     }
 
     fn step(&mut self) {
-        let late: Vec<Arc<str>> = self
+        let late: Vec<String> = self
             .held
             .iter()
             .filter(|(_, held)| self.lost_at(held) <= self.now)
@@ -248,7 +247,7 @@ impl Leases {
             held.phase != Phase::Leaving
                 && matches!(held.renewal, Renewal::Due(at) if at <= self.now)
         };
-        let keys: Vec<Arc<str>> = self
+        let keys: Vec<String> = self
             .held
             .iter()
             .filter(|(_, held)| due(held))
@@ -280,11 +279,15 @@ impl Leases {
         let jitter = self.rng.below(interval.as_nanos() / 5 + 1);
         self.next_scan = self.now + interval + Span::from_nanos(jitter);
         self.table.scanned(self.now, rows);
+        // Its earlier owner came to the end of the shard after all.
+        let table = &self.table;
+        self.held
+            .retain(|key, _| table.get(key).is_none_or(|seen| !seen.row.is_finished));
         self.create_missing();
         if self.is_draining {
             return;
         }
-        let taking: Vec<Arc<str>> = self
+        let taking: Vec<String> = self
             .pending
             .values()
             .filter_map(|pending| match pending {
@@ -326,12 +329,12 @@ impl Leases {
 
     /// Who may have the shard in work, if this worker takes its lease now: its owner, or an owner before that which has not
     /// left; nobody once the row has stood still for the failover time.
-    fn still_working(&self, seen: &Seen) -> Option<Arc<str>> {
+    fn still_working(&self, seen: &Seen) -> Option<String> {
         let row = &seen.row;
         if self.now.since(seen.since) >= self.config.failover {
             return None;
         }
-        let other = |worker: &&Arc<str>| **worker != self.config.worker;
+        let other = |worker: &&String| **worker != self.config.worker;
         let either = row.handing_over.as_ref().or(row.owner.as_ref());
         either.filter(other).cloned()
     }
@@ -410,7 +413,7 @@ impl Leases {
             Pending::Create(row) => self.table.wrote(self.now, row),
             // Somebody was faster; there may be another one to go for.
             Pending::Take(..) => {
-                self.next_scan = self.next_scan.min(self.now + self.config.retry())
+                self.next_scan = self.next_scan.min(self.now + self.config.retry());
             }
             Pending::Release => {}
             Pending::Scan => panic!("a scan has no condition"),
@@ -452,7 +455,7 @@ impl Leases {
         }
     }
 
-    fn release(&mut self, key: Arc<str>) {
+    fn release(&mut self, key: String) {
         let Some(held) = self.held.remove(&key) else {
             return;
         };
@@ -465,7 +468,7 @@ impl Leases {
 
     /// Rule `lease-for-every-listed-shard`.
     fn create_missing(&mut self) {
-        let creating = |key: &Arc<str>| {
+        let creating = |key: &String| {
             let is_it = |one: &Pending| matches!(one, Pending::Create(row) if row.key == *key);
             self.pending.values().any(is_it)
         };

@@ -1,7 +1,6 @@
 //! A lease table and workers around it in virtual time: answers take a while or get lost, workers stop, freeze and die.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tidegate::engine::lease::{LeaseAction, LeaseChange, LeaseConfig, LeaseEvent, Leases, Row};
 use tidegate::engine::{Rng, Span, Time, Token};
 
@@ -25,7 +24,7 @@ enum Step {
 
 pub(super) struct Worker {
     pub(super) leases: Leases,
-    pub(super) name: Arc<str>,
+    pub(super) name: String,
     pub(super) state: State,
     /// Answers that came while it was frozen.
     mail: Vec<LeaseEvent>,
@@ -40,16 +39,16 @@ pub(super) enum State {
 
 pub(super) struct World {
     pub(super) now: Time,
-    pub(super) table: BTreeMap<Arc<str>, Row>,
+    pub(super) table: BTreeMap<String, Row>,
     pub(super) workers: Vec<Worker>,
-    pub(super) gained: Vec<(Time, usize, Arc<str>)>,
-    pub(super) lost: Vec<(Time, usize, Arc<str>)>,
-    pub(super) revoked: Vec<(Time, usize, Arc<str>)>,
+    pub(super) gained: Vec<(Time, usize, String)>,
+    pub(super) lost: Vec<(Time, usize, String)>,
+    pub(super) revoked: Vec<(Time, usize, String)>,
     /// Longest work that a revoked lease has to finish.
     pub(super) work_ms: u64,
     /// Of a thousand calls, how many lose their answer, and as many again never arrive.
     pub(super) trouble: u64,
-    shards: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    shards: Vec<(String, Vec<String>)>,
     calendar: BTreeMap<(Time, u64), Step>,
     order: u64,
     rng: Rng,
@@ -60,8 +59,8 @@ pub(super) const FAILOVER: Span = Span::from_secs(10);
 impl World {
     pub(super) fn new(seed: u64, shards: &[(&str, &[&str])]) -> Self {
         let shard = |(key, parents): &(&str, &[&str])| {
-            let parents = parents.iter().map(|&parent| Arc::from(parent)).collect();
-            (Arc::from(*key), parents)
+            let parents = parents.iter().map(|&parent| String::from(parent)).collect();
+            (String::from(*key), parents)
         };
         Self {
             now: Time::from_secs(1_000),
@@ -83,14 +82,14 @@ impl World {
     pub(super) fn flat(seed: u64, count: u32) -> Self {
         let mut world = Self::new(seed, &[]);
         world.shards = (0..count)
-            .map(|shard| (Arc::from(format!("shard-{shard:03}")), Vec::new()))
+            .map(|shard| (format!("shard-{shard:03}"), Vec::new()))
             .collect();
         world
     }
 
     pub(super) fn join(&mut self) -> usize {
         let index = self.workers.len();
-        let name: Arc<str> = Arc::from(format!("worker-{index}"));
+        let name: String = format!("worker-{index}");
         self.workers.push(Worker {
             leases: Leases::new(
                 LeaseConfig::new(name.clone()),
@@ -314,7 +313,7 @@ impl World {
 
     /// No two workers that run believe that they have the same lease.
     fn check(&mut self) {
-        let mut holders: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        let mut holders: BTreeMap<String, usize> = BTreeMap::new();
         for (index, worker) in self.workers.iter().enumerate() {
             if worker.state != State::Runs {
                 continue;

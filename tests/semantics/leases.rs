@@ -1,7 +1,6 @@
 //! Rules of leases: who has which shard when several processes share a stream.
 
 use super::lease_world::{FAILOVER, State, World};
-use std::sync::Arc;
 use tidegate::engine::lease::LeaseEvent;
 use tidegate::engine::{Rng, Span, Time};
 
@@ -70,13 +69,13 @@ fn lease_expires_by_own_clock() {
         world.join();
         world.run(MINUTE.times(2));
         let victim = (seed % 3) as usize;
-        let had: Vec<Arc<str>> = world.workers[victim].leases.held().cloned().collect();
+        let had: Vec<String> = world.workers[victim].leases.held().cloned().collect();
         assert_eq!(had.len(), 2);
         world.die(victim);
         let died = world.now;
         let before = world.gained.len();
         world.run(MINUTE);
-        let taken: Vec<(Span, &Arc<str>)> = world.gained[before..]
+        let taken: Vec<(Span, &String)> = world.gained[before..]
             .iter()
             .map(|(at, _, key)| (at.since(died), key))
             .collect();
@@ -183,7 +182,7 @@ fn a_worker_that_leaves_gives_its_leases_back() {
     world.join();
     world.run(MINUTE);
     world.tell(0, LeaseEvent::Drain);
-    let had: Vec<Arc<str>> = world.workers[0].leases.held().cloned().collect();
+    let had: Vec<String> = world.workers[0].leases.held().cloned().collect();
     world.run(FAILOVER.times(3));
     assert_eq!(world.loads(), [2, 2], "it keeps what it still works on");
     for key in had {
@@ -211,7 +210,7 @@ fn refused_progress_is_a_lost_lease() {
     let mut world = World::flat(10, 1);
     world.join();
     world.run(MINUTE);
-    let key: Arc<str> = "shard-000".into();
+    let key: String = "shard-000".into();
     world.tell(0, LeaseEvent::Disowned { key: key.clone() });
     assert_eq!(
         world.lost.last().map(|(_, who, key)| (*who, key)),

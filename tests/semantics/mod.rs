@@ -30,5 +30,6 @@ mod queue;
 mod recorded;
 mod stream;
 mod tenants;
+mod tenure;
 mod versions;
 mod windows;

@@ -3,7 +3,6 @@
 use super::table::{Seen, Table};
 use crate::engine::{Rng, Span, Time};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What a worker may do about the leases of others.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,7 @@ pub(super) fn wanted(
     now: Time,
     appetite: Appetite,
     rng: &mut Rng,
-) -> Vec<Arc<str>> {
+) -> Vec<String> {
     let mut free = Vec::new();
     let mut loads: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
     let (mut leases, mut held) = (0, 0);
@@ -65,13 +64,13 @@ pub(super) fn wanted(
     };
     // One that changes hands already is left alone.
     let settled = victim.iter().filter(|seen| seen.row.handing_over.is_none());
-    let mut taken: Vec<Arc<str>> = settled.map(|seen| seen.row.key.clone()).collect();
+    let mut taken: Vec<String> = settled.map(|seen| seen.row.key.clone()).collect();
     shuffle(&mut taken, rng);
     taken.truncate(spare.min(missing).min(appetite.steal_max));
     taken
 }
 
-fn shuffle(keys: &mut [Arc<str>], rng: &mut Rng) {
+fn shuffle(keys: &mut [String], rng: &mut Rng) {
     for last in (1..keys.len()).rev() {
         let other = rng.below(last as u64 + 1) as usize;
         keys.swap(last, other);

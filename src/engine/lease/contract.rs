@@ -3,13 +3,12 @@
 use super::table::Row;
 use crate::engine::{Span, Token};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 /// How a worker treats its leases and those of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseConfig {
     /// This worker's name, different from all others'.
-    pub worker: Arc<str>,
+    pub worker: String,
     /// A lease that is not renewed for this long may be taken (KCL's `failoverTimeMillis`, 10 s). All workers of a table
     /// must have the same.
     pub failover: Span,
@@ -21,7 +20,7 @@ pub struct LeaseConfig {
 
 impl LeaseConfig {
     /// KCL's defaults for a worker.
-    pub fn new(worker: impl Into<Arc<str>>) -> Self {
+    pub fn new(worker: impl Into<String>) -> Self {
         Self {
             worker: worker.into(),
             failover: Span::from_secs(10),
@@ -59,9 +58,9 @@ pub enum LeaseAction {
         /// Answer with this.
         token: Token,
         /// The shard.
-        key: Arc<str>,
+        key: String,
         /// Its parents.
-        parents: Vec<Arc<str>>,
+        parents: Vec<String>,
     },
     /// Raise the counter by one if this worker is still the owner and the counter is one of `counters`. Answer:
     /// [`LeaseEvent::Renewed`], `Refused` or `Failed`.
@@ -69,7 +68,7 @@ pub enum LeaseAction {
         /// Answer with this.
         token: Token,
         /// The shard.
-        key: Arc<str>,
+        key: String,
         /// The counters that the table may have: several after renewals of which nobody knows whether they were made.
         counters: RangeInclusive<u64>,
         /// End the handover too (remove `checkpointOwner`): the earlier owner has had its time.
@@ -81,27 +80,27 @@ pub enum LeaseAction {
         /// Answer with this.
         token: Token,
         /// The shard.
-        key: Arc<str>,
+        key: String,
         /// The counter that the table must have.
         counter: u64,
         /// The owner that the table must have.
-        owner: Option<Arc<str>>,
+        owner: Option<String>,
         /// What `checkpointOwner` becomes: the worker that is to finish first what it has in work. `None` removes it.
-        after: Option<Arc<str>>,
+        after: Option<String>,
     },
     /// Remove `checkpointOwner`, if it is this worker: what it had in work is stored. Answer: `Done`, `Refused` or `Failed`.
     HandOver {
         /// Answer with this.
         token: Token,
         /// The shard.
-        key: Arc<str>,
+        key: String,
     },
     /// Leave the row without an owner, if this worker is still the owner, and raise the counter. Answer: `Done`, `Refused` or `Failed`.
     Release {
         /// Answer with this.
         token: Token,
         /// The shard.
-        key: Arc<str>,
+        key: String,
     },
 }
 
@@ -109,7 +108,7 @@ pub enum LeaseAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseEvent {
     /// Shards that the source has, with their parents. Those without a row get one.
-    Listed(Vec<(Arc<str>, Vec<Arc<str>>)>),
+    Listed(Vec<(String, Vec<String>)>),
     /// The whole table.
     Scanned {
         /// The action it answers.
@@ -146,19 +145,19 @@ pub enum LeaseEvent {
     /// The end of the shard is stored: it needs no owner any more.
     Finished {
         /// The shard.
-        key: Arc<str>,
+        key: String,
     },
     /// The store of this worker's progress was refused for want of the lease.
     Disowned {
         /// The shard.
-        key: Arc<str>,
+        key: String,
     },
     /// Take no more; every lease goes back once [`Released`](Self::Released) says that its work is stored.
     Drain,
     /// Nothing of the shard is in work any more, and its progress is stored: the lease may go to somebody else.
     Released {
         /// The shard.
-        key: Arc<str>,
+        key: String,
     },
 }
 
@@ -166,9 +165,9 @@ pub enum LeaseEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseChange {
     /// Work on this shard, from the checkpoint that the last answer about it had.
-    Gained(Arc<str>),
+    Gained(String),
     /// Begin nothing new on this shard; say [`LeaseEvent::Released`] when what is in work is over and stored.
-    Revoked(Arc<str>),
+    Revoked(String),
     /// Stop at once and store nothing more: somebody else may have it.
-    Lost(Arc<str>),
+    Lost(String),
 }

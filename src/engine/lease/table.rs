@@ -2,24 +2,23 @@
 
 use crate::engine::{Span, Time};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A row of the lease table, as far as it decides who works on what. Names of the columns are those of the Kinesis Client
 /// Library: `leaseKey`, `leaseOwner`, `leaseCounter`, `checkpoint`, `parentShardId`, `checkpointOwner`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The shard.
-    pub key: Arc<str>,
+    pub key: String,
     /// The worker that has it; nobody after it was released.
-    pub owner: Option<Arc<str>>,
+    pub owner: Option<String>,
     /// Goes up with every renewal and every change of the owner.
     pub counter: u64,
     /// The earlier owner, while it has not finished what it had in work (`checkpointOwner`).
-    pub handing_over: Option<Arc<str>>,
+    pub handing_over: Option<String>,
     /// Whether the shard was worked on to its end (`SHARD_END`).
     pub is_finished: bool,
     /// Shards that must be finished first.
-    pub parents: Vec<Arc<str>>,
+    pub parents: Vec<String>,
 }
 
 /// A row and when it was seen to change.
@@ -33,7 +32,7 @@ pub(super) struct Seen {
 /// All rows of the last scan.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    rows: BTreeMap<Arc<str>, Seen>,
+    rows: BTreeMap<String, Seen>,
 }
 
 impl Table {

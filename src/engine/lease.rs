@@ -204,6 +204,11 @@ impl Leases {
         held.map(|(key, _)| key)
     }
 
+    /// This worker's name.
+    pub fn worker(&self) -> &str {
+        &self.config.worker
+    }
+
     /// Whether a drain is over: nothing is held, and nobody waits for an answer.
     pub fn is_drained(&self) -> bool {
         self.is_draining

@@ -184,6 +184,7 @@ async fn processes_that_join_leave_die_and_freeze_lose_nothing_and_keep_order() 
         let seen: Vec<usize> = seen[shard].iter().map(|data| numbers[data]).collect();
         assert_in_order(&seen, put.len());
     }
+    let stream = Arc::into_inner(stream).expect("the writer is gone");
     stream.delete().await;
 }
 

@@ -154,6 +154,7 @@ fn poll(script: &Script) -> Vec<String> {
             store: None,
             drain_timeout: Span::ZERO,
             seed: 1,
+            leases: None,
         },
         sources: vec![LocalSource {
             name: "records".to_owned(),

@@ -8,6 +8,7 @@ pub mod config;
 mod contract;
 pub mod filter;
 pub mod lambda;
+pub mod lease;
 pub mod limits;
 mod mapping;
 mod profile;

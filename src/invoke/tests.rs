@@ -43,6 +43,7 @@ pub(super) fn file(targets: &[scenario::Target]) -> PollerFile {
             store: None,
             drain_timeout: Span::ZERO,
             seed: 1,
+            leases: None,
         },
         sources: Vec::new(),
         targets: targets.to_vec(),

@@ -1,10 +1,12 @@
 //! The loop of one mapping: wait, feed one input, drain, again.
 
+use crate::engine::lease::LeaseEvent;
 use crate::engine::{Control, Event, Mapping, Shard, Span, Time, WakeReason, pump};
 use crate::poll::Clock;
 use crate::poll::counters::get;
 use crate::poll::effects::{Input, Io};
 use crate::poll::kafka;
+use crate::poll::leases::Keeper;
 use crate::source::Payload;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -15,7 +17,7 @@ const INPUTS_PER_WAKE_MAX: u32 = 256;
 /// How often the shards of a stream are listed when none of them ended.
 pub(crate) const LIST_INTERVAL: Span = Span::from_secs(60);
 /// When they are listed again after a failure, or after an ended shard whose children are not shown yet.
-const LIST_AGAIN: Span = Span::from_secs(5);
+pub(crate) const LIST_AGAIN: Span = Span::from_secs(5);
 /// How often an ended shard lets the list be made so soon: some shards have no children.
 const LISTS_FOR_CHILDREN: u32 = 12;
 
@@ -63,6 +65,8 @@ pub(crate) struct Driver {
     pub(crate) lists_for_children: u32,
     /// What the stream listed when it was opened.
     pub(crate) first_shards: Vec<Shard>,
+    /// Shards are shared with other processes.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 enum Woken {
@@ -77,7 +81,9 @@ impl Driver {
         // The first outputs belong to the moment at which the mapping was made, as in a replay.
         self.drain_outputs(self.opened);
         let now = self.clock.now();
-        if self.io.feed.has_shards() {
+        if self.keeper.is_some() {
+            self.follow_leases(now);
+        } else if self.io.feed.has_shards() {
             let shards = std::mem::take(&mut self.first_shards);
             self.handle(now, Event::Control(Control::Shards(shards)));
         }
@@ -86,7 +92,7 @@ impl Driver {
             if !self.is_draining && self.is_at_its_end(now) {
                 self.begin_drain(now);
             }
-            if self.is_draining && self.mapping.is_drained() {
+            if self.is_draining && self.mapping.is_drained() && self.leases_are_back(now) {
                 if let Some(log) = &mut self.io.log {
                     log.flush();
                 }
@@ -96,6 +102,8 @@ impl Driver {
             let woken = self.wait().await;
             // One reading of the clock per wake: everything that is taken now happens at this instant.
             let now = self.clock.now();
+            // Leases first: after a long pause they are lost, and nothing of them may be gone on with.
+            self.lease_deadline(now);
             match woken {
                 Woken::Phase(Phase::Drain) if !self.is_draining => self.begin_drain(now),
                 Woken::Phase(_) => {}
@@ -143,7 +151,8 @@ impl Driver {
         let idle = idle.map(|span| self.io.tally.last_records + span);
         let list = self.next_list.filter(|_| !self.is_draining);
         let wake = self.wake.map(|(at, _)| at);
-        [wake, list, idle].into_iter().flatten().min()
+        let lease = self.keeper.as_ref().and_then(Keeper::wake);
+        [wake, list, idle, lease].into_iter().flatten().min()
     }
 
     fn deadline(&mut self, now: Time) {
@@ -181,6 +190,8 @@ impl Driver {
                 self.handle(now, event);
             }
             Ok(Input::Shards(result)) => self.listed(now, result),
+            Ok(Input::Lease(answer)) => self.lease_answered(now, answer),
+            Ok(Input::Disowned { token, shard }) => self.disowned(now, token, &shard),
             Err(error) => {
                 return Err(MappingFailed {
                     mapping: self.mapping.name().to_owned(),
@@ -188,6 +199,7 @@ impl Driver {
                 });
             }
         }
+        self.follow_leases(now);
         if self.io.shard_ended && !self.is_draining {
             self.io.shard_ended = false;
             self.lists_for_children = LISTS_FOR_CHILDREN;
@@ -204,6 +216,7 @@ impl Driver {
     ) {
         self.io.tally.listings = 0;
         match result {
+            Ok(listed) if self.keeper.is_some() => self.lease_listed(now, listed),
             Ok(listed) => {
                 let new = self.io.admit(&listed);
                 let is_soon = new.is_empty() && self.lists_for_children > 0;
@@ -243,6 +256,10 @@ impl Driver {
         self.next_list = None;
         self.io.draining.send_replace(true);
         self.handle(now, Event::Control(Control::Drain));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.tell(now, LeaseEvent::Drain);
+        }
+        self.follow_leases(now);
     }
 
     fn is_at_its_end(&self, now: Time) -> bool {

@@ -9,6 +9,7 @@ use crate::poll::brokers;
 use crate::poll::counters::{Counters, add};
 use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
+use crate::poll::leases::{self, LeaseTable, News};
 use crate::poll::observer::{Observed, Observer};
 use crate::poll::record::MappingLog;
 use crate::poll::shards::ShardBook;
@@ -35,6 +36,13 @@ pub(crate) enum Input {
         reply: Reply,
     },
     Shards(Result<Vec<ListedShard>, CallError>),
+    /// The lease table answered.
+    Lease(leases::Answer),
+    /// Progress was refused because the shard's lease is somebody else's.
+    Disowned {
+        token: Token,
+        shard: Arc<str>,
+    },
 }
 
 /// The outside world of one mapping.
@@ -64,6 +72,10 @@ pub(crate) struct Io {
     pub(crate) events: Option<Events>,
     /// A shard came to its end, so that there may be new ones.
     pub(crate) shard_ended: bool,
+    /// Shards are shared with other processes through this table.
+    pub(crate) leases: Option<Arc<LeaseTable>>,
+    /// What became of shards since the driver last looked.
+    pub(crate) lease_news: Vec<News>,
     /// Mixed into request ids, so that those of two runs differ.
     pub(crate) salt: u64,
 }
@@ -120,9 +132,16 @@ impl Effects<Payload> for Io {
             } => self.divert(now, mapping, token, batch, failure),
             Action::Acknowledge { token, batch } => self.acknowledge(mapping, token, batch),
             Action::Release { token, batch } => self.release(mapping, token, batch),
-            Action::Yield { token, .. }
-            | Action::Leave { token, .. }
-            | Action::Measure { token } => {
+            Action::Yield { token, shards, .. } => {
+                assert!(
+                    self.leases.is_some(),
+                    "{token:?}: shards stay where they are"
+                );
+                let names = shards.iter().map(|id| self.book.name(*id).clone());
+                self.lease_news.extend(names.map(News::Left));
+                Some(Event::Done { token })
+            }
+            Action::Leave { token, .. } | Action::Measure { token } => {
                 panic!("{token:?}: this source has no consumer groups")
             }
             Action::Checkpoint {
@@ -136,6 +155,13 @@ impl Effects<Payload> for Io {
                     start,
                     state: self.windows.state(shard),
                 });
+                if let Some(table) = &self.leases {
+                    let (table, shard) = (table.clone(), self.book.name(shard).clone());
+                    let draining = self.draining.subscribe();
+                    self.tasks
+                        .spawn(leases::checkpoint(table, token, shard, delta, draining));
+                    return None;
+                }
                 let shard = self.book.name(shard);
                 let saving = self.store.save(&self.name, shard, delta, window);
                 self.saved(token, saving)
@@ -245,6 +271,10 @@ impl Effects<Payload> for Io {
             }
             Fact::ShardEnded { shard } => {
                 tracing::info!(mapping = %self.name, shard = %self.book.name(shard), "shard ended");
+                if self.leases.is_some() {
+                    let name = self.book.name(shard).clone();
+                    self.lease_news.push(News::Ended(name));
+                }
             }
             Fact::ConsumersChanged { consumers } => {
                 tracing::debug!(mapping = %self.name, consumers, "consumers wanted");

@@ -21,12 +21,14 @@ pub mod encode;
 mod events;
 mod feed;
 mod kafka;
+mod leases;
 mod log;
 mod observer;
 mod open;
 mod record;
 mod replay;
 mod shards;
+mod shared_shards;
 mod signals;
 mod states;
 mod store;
@@ -181,7 +183,7 @@ pub(crate) fn rng_label(mapping: &str) -> String {
 ///     aws: Aws::default(),
 ///     region: None,
 ///     invoke_api: None,
-///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1 },
+///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1, leases: None },
 ///     sources: vec![LocalSource {
 ///         name: "clicks".into(), kind: SourceKind::Kinesis, shards: 2, visibility_timeout: Span::ZERO,
 ///         max_receive_count: None, content: LocalContent::Generated(content),

@@ -4,26 +4,31 @@ use crate::destination::{Cluster, Destination, DestinationError, MappingFacts, f
 use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::lambda::LimitError;
-use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
+use crate::engine::lease::LeaseConfig;
+use crate::engine::{
+    Mapping, MappingConfig, Rng, SourceKind, Span, Time, Tuning, Unsupported, mix,
+};
 use crate::invoke::{BindError, Callees, InvokeApi};
 use crate::poll::advice;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Driver, Ends, Phase};
 use crate::poll::effects::{Io, Tally};
 use crate::poll::feed::Feed;
+use crate::poll::leases::{Keeper, LeaseTable};
 use crate::poll::record::Recorder;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
-use crate::scenario::{Arn, KafkaSource, MappingSource, PollerFile, PollerMapping};
+use crate::scenario::{Arn, KafkaSource, Leasing, MappingSource, PollerFile, PollerMapping};
 use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
 use crate::source::kafka::{Events, Kafka, KafkaError, Subscription};
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
+use crate::source::patience::patiently;
 use crate::source::sqs::{Sqs, SqsError};
-use crate::source::{AwsError, CallError, Keep};
+use crate::source::{AwsError, CallError, Keep, ListedShard};
 use crate::target::{Region, Surroundings, Target, TargetError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -236,6 +241,7 @@ impl Shared<'_> {
             stored.values_mut().for_each(|stored| stored.window = None);
         }
         let listed = feed.shards().await?;
+        let table = self.lease_table(mapping).await?;
         let now = self.clock.now();
         let seed = self.file.poller.seed;
         let rng = Rng::stream(seed, &rng_label(&name));
@@ -263,10 +269,16 @@ impl Shared<'_> {
             },
             events,
             shard_ended: false,
+            leases: table.clone(),
+            lease_news: Vec::new(),
             salt: mix(now.as_nanos() ^ u64::from(index)),
             feed,
         };
-        let shards = io.admit(&listed);
+        let keeper = table.map(|table| self.keeper(config, table, now, &listed));
+        let shards = match &keeper {
+            Some(_) => Vec::new(),
+            None => io.admit(&listed),
+        };
         let first_list = io.feed.reshards().then_some(now);
         let driver = Driver {
             mapping: Mapping::new(config.clone(), tuning, rng, now)?,
@@ -284,8 +296,73 @@ impl Shared<'_> {
             is_draining: false,
             lists_for_children: 0,
             first_shards: shards,
+            keeper,
         };
         Ok(driver)
+    }
+
+    /// The mapping's lease table, ready for use; `None` for a mapping that shares nothing.
+    async fn lease_table(&self, mapping: &PollerMapping) -> Result<Option<Arc<LeaseTable>>, Cause> {
+        let (Some(leasing), MappingSource::Service { arn, .. }) =
+            (&self.file.poller.leases, &mapping.source)
+        else {
+            return Ok(None);
+        };
+        let config = &mapping.config;
+        if !config.source.is_stream() {
+            return Ok(None);
+        }
+        if config.tumbling_window.is_some() {
+            return Err(Cause::Source(SourceCause::Unsupported(Unsupported {
+                parameter: "TumblingWindowInSeconds",
+                reason: "the state of a window has no place in a lease table; leave [poller.leases] out for this mapping's file",
+            })));
+        }
+        let worker = self.worker(leasing);
+        let aws = &self.file.aws;
+        let table = LeaseTable::open(leasing, &config.name, &worker, aws, arn);
+        let table = table.await.map_err(SourceCause::Aws)?;
+        patiently(|| table.ensure())
+            .await
+            .map_err(SourceCause::Call)?;
+        tracing::info!(
+            mapping = config.name,
+            table = table.name(),
+            worker,
+            "shards are shared"
+        );
+        Ok(Some(Arc::new(table)))
+    }
+
+    /// This process among those that share shards: the machine, the process, and the moment.
+    fn worker(&self, leasing: &Leasing) -> String {
+        leasing.worker.clone().unwrap_or_else(|| {
+            let host = rustix::system::uname();
+            let host = host.nodename().to_string_lossy();
+            let moment = mix(self.clock.now().as_nanos());
+            format!("{host}:{}:{moment:016x}", std::process::id())
+        })
+    }
+
+    fn keeper(
+        &self,
+        config: &MappingConfig,
+        table: Arc<LeaseTable>,
+        now: Time,
+        listed: &[ListedShard],
+    ) -> Keeper {
+        let leasing = self.file.poller.leases.as_ref();
+        let mut leases = LeaseConfig::new(table.worker());
+        if let Some(leasing) = leasing {
+            leases.failover = leasing.failover;
+            leases.steal_max = leasing.steal_max;
+            leases.leases_max = leasing.leases_max;
+        }
+        // Workers that begin together draw different orders.
+        let rng = Rng::stream(self.file.poller.seed, table.worker());
+        let mut keeper = Keeper::new(leases, rng, now, table, config.starting_position);
+        keeper.listed(now, listed.to_vec());
+        keeper
     }
 
     async fn feed(

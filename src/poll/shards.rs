@@ -37,6 +37,17 @@ impl ShardBook {
         &self.names[shard.0 as usize]
     }
 
+    /// Leases: the number of a shard, which it keeps however often it comes and goes.
+    pub(crate) fn number(&mut self, name: &Arc<str>) -> ShardId {
+        if let Some(id) = self.numbers.get(name) {
+            return *id;
+        }
+        let id = ShardId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+        self.names.push(name.clone());
+        self.numbers.insert(name.clone(), id);
+        id
+    }
+
     /// Kafka: sees to it that the partitions before `count` have names; a partition's number is its index.
     pub(crate) fn name_partitions(&mut self, topic: &str, count: u32) {
         while (self.names.len() as u64) < u64::from(count) {

@@ -33,6 +33,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
             store: None,
             drain_timeout: Span::from_secs(20),
             seed: 1,
+            leases: None,
         },
         sources: vec![LocalSource {
             name: "orders".to_owned(),

@@ -28,6 +28,7 @@ mod functions;
 mod gates;
 mod inside;
 mod kafka;
+mod leasing;
 mod lineage;
 mod load;
 mod local;

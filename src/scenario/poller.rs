@@ -8,6 +8,7 @@ use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
 use super::functions::{self, resolve};
 use super::kafka;
+use super::leasing::leasing;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
 use super::mapping_keys::{Clock, parameters};
@@ -178,6 +179,7 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
         store: None,
         drain_timeout: Span::from_secs(30),
         seed: 1,
+        leases: None,
     };
     let Some(mut table) = root.opt(cx, "poller", |at, cx| Table::open(at, "[poller]", cx)) else {
         return settings;
@@ -189,6 +191,7 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
     let range = Span::ZERO..=Span::from_secs(3_600);
     let drain = table.opt(cx, "drain_timeout", duration_in(range));
     settings.drain_timeout = drain.unwrap_or(settings.drain_timeout);
+    settings.leases = leasing(&mut table, cx);
     settings.seed = seed(&mut table, cx).unwrap_or(settings.seed);
     table.finish(cx);
     settings

@@ -48,6 +48,25 @@ pub struct PollerSettings {
     pub drain_timeout: Span,
     /// Root of every random stream.
     pub seed: u64,
+    /// How shards of Kinesis and DynamoDB streams are shared with other processes; `None` reads all of them here.
+    pub leases: Option<Leasing>,
+}
+
+/// How several processes share the shards of streams: a lease table in DynamoDB for each mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leasing {
+    /// The tables are called this, `-`, and the mapping's name.
+    pub table: String,
+    /// This process among the others; made up when the file gives none.
+    pub worker: Option<String>,
+    /// Leases that are not renewed for this long may be taken, 1 s to 15 min.
+    pub failover: Span,
+    /// Leases that this process holds at most.
+    pub leases_max: u32,
+    /// Leases stolen from one process at a time.
+    pub steal_max: u32,
+    /// Where DynamoDB is, if not where the rest of AWS is.
+    pub endpoint_url: Option<String>,
 }
 
 /// A source inside the process, for runs with no server.

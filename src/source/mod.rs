@@ -12,7 +12,7 @@ pub mod kinesis;
 mod kpl;
 pub mod local;
 mod md5;
-mod patience;
+pub(crate) mod patience;
 #[cfg(test)]
 pub(crate) mod plain;
 mod rabbitmq;

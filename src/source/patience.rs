@@ -13,7 +13,7 @@ const TRIES_MAX: u32 = 16;
 
 /// Calls until there is an answer. What is denied or not there is an error at once; throttles and whatever may pass by
 /// itself are waited out, up to [`TRIES_MAX`] tries.
-pub(super) async fn patiently<T, Call: Future<Output = Result<T, CallError>>>(
+pub(crate) async fn patiently<T, Call: Future<Output = Result<T, CallError>>>(
     mut call: impl FnMut() -> Call,
 ) -> Result<T, CallError> {
     let mut pause = FIRST_PAUSE;

@@ -40,6 +40,7 @@ pub(crate) enum Service {
     S3,
     SecretsManager,
     EventBridge,
+    DynamoDb,
 }
 
 /// A call to be signed.
@@ -63,6 +64,7 @@ impl Service {
             Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
             Self::EventBridge => "events",
+            Self::DynamoDb => "dynamodb",
         }
     }
 

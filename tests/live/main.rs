@@ -14,6 +14,7 @@ mod dynamodb;
 mod function;
 mod kafka;
 mod kinesis;
+mod nodes;
 mod rabbitmq;
 mod secrets;
 mod sqs;

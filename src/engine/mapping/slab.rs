@@ -43,6 +43,16 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(|entry| entry.value.as_ref())
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries
+            .iter_mut()
+            .filter_map(|entry| entry.value.as_mut())
+    }
+
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         self.entries.get(index as usize)?.value.as_ref()
     }

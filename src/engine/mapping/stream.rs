@@ -3,6 +3,7 @@
 mod lane;
 mod progress;
 mod shard;
+mod tenure;
 mod window;
 
 use super::batch::Batches;
@@ -10,6 +11,7 @@ use super::slab::Slab;
 use super::work::Todo;
 use super::{Core, Mode};
 use crate::engine::{Action, Control, Event, Fact, FailureClass, ShardId, Token};
+use lane::Orphan;
 use shard::{Shard, Timer};
 
 /// All shards of one stream mapping.
@@ -28,6 +30,10 @@ enum Pending {
     Invoke(ShardId, u32),
     Divert(ShardId, u32),
     Checkpoint(ShardId),
+    /// A shard that leaves.
+    Yield(ShardId),
+    /// Whatever it was for, the shard is somebody else's; a call has its records.
+    Orphan(Option<Orphan>),
 }
 
 /// Which lanes of a shard may have something to do.
@@ -59,15 +65,21 @@ impl<P> Stream<P> {
     pub(super) fn handle(&mut self, core: &mut Core<P>, event: Event<P>) {
         match event {
             Event::Fetched { token, page } => {
-                let Pending::Read(id) = self.take(token) else {
-                    panic!("{token:?} was not given for a read");
+                let id = match self.take(token) {
+                    Pending::Read(id) => id,
+                    Pending::Orphan(None) => return core.batches.recycle(page.records),
+                    other => panic!("{token:?} was given for {other:?}"),
                 };
                 self.shard(id).page(core, page);
                 self.step(core, id, Lanes::All);
             }
             Event::Invoked { token, outcome } => {
-                let Pending::Invoke(id, lane) = self.take(token) else {
-                    panic!("{token:?} was not given for an invocation");
+                let (id, lane) = match self.take(token) {
+                    Pending::Invoke(id, lane) => (id, lane),
+                    other @ Pending::Orphan(_) => {
+                        return self.orphan_ended(core, token, other, Some(outcome));
+                    }
+                    other => panic!("{token:?} was given for {other:?}"),
                 };
                 self.working -= 1;
                 let records = self.shard(id).invoked(core, lane, outcome);
@@ -87,10 +99,10 @@ impl<P> Stream<P> {
                 core.fact(Fact::CallFailed { class });
                 self.call_failed(core, token, class);
             }
-            Event::Measured { .. }
-            | Event::Control(
-                Control::Assigned { .. } | Control::Revoked { .. } | Control::Lost { .. },
-            ) => panic!("a stream has no consumer groups"),
+            Event::Measured { .. } => panic!("a stream has no partitions to measure"),
+            Event::Control(Control::Assigned { shards, .. }) => self.assigned(core, &shards),
+            Event::Control(Control::Revoked { shards, .. }) => self.revoked(core, &shards),
+            Event::Control(Control::Lost { shards, .. }) => self.lost(core, &shards),
             Event::Control(Control::Shards(listed)) => self.discovered(core, &listed),
             Event::Control(Control::Drain) => {
                 core.switch(Mode::Draining);
@@ -125,8 +137,13 @@ impl<P> Stream<P> {
     }
 
     fn done(&mut self, core: &mut Core<P>, token: Token) {
+        let pending = self.take(token);
+        if let Pending::Orphan(_) = pending {
+            return self.orphan_ended(core, token, pending, None);
+        }
         self.working -= 1;
-        match self.take(token) {
+        match pending {
+            Pending::Yield(id) => self.left(core, id),
             Pending::Checkpoint(id) => {
                 let ended = self.shard(id).stored(core);
                 self.step(core, id, Lanes::None);
@@ -158,6 +175,11 @@ impl<P> Stream<P> {
                 self.shard(id).divert_failed(core, lane, class);
                 self.step(core, id, Lanes::One(lane));
             }
+            Pending::Yield(id) => {
+                self.working -= 1;
+                self.left(core, id);
+            }
+            other @ Pending::Orphan(_) => self.orphan_ended(core, token, other, None),
             Pending::Invoke(..) => {
                 panic!("an invocation is answered by Event::Invoked, not Event::Failed")
             }
@@ -188,6 +210,13 @@ impl<P> Stream<P> {
 
     /// Lets a shard do whatever it can do now; one that waits for its parents starts when the last has ended.
     fn step(&mut self, core: &mut Core<P>, id: ShardId, lanes: Lanes) {
+        let shard = &mut self.shards[id.0 as usize];
+        if shard.is_absent() {
+            return;
+        }
+        if shard.is_leaving() {
+            shard.shed(core);
+        }
         if !self.shards[id.0 as usize].is_started() {
             let ready = self.shards[id.0 as usize].parents().iter().all(|parent| {
                 self.shards
@@ -267,6 +296,7 @@ impl<P> Stream<P> {
                 window,
             });
         }
+        self.leave_if_done(core, id);
     }
 
     fn pend(pending: &mut Slab<Pending>, what: Pending) -> Token {

@@ -66,6 +66,7 @@ fn region(
             store: None,
             drain_timeout: Span::ZERO,
             seed: 1,
+            leases: None,
         },
         sources: Vec::new(),
         targets: vec![target.clone()],

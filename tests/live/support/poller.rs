@@ -231,12 +231,17 @@ impl Running {
 
     /// Asks it to drain (SIGTERM) and waits for its end.
     pub(crate) fn terminate(self) -> Ended {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Sends it a signal, such as `STOP` and `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([format!("-{name}"), self.child.id().to_string()])
             .status()
             .expect("kill runs");
         assert!(sent.success());
-        self.wait()
     }
 
     fn said(&self) -> String {

@@ -1,5 +1,7 @@
 //! One lane of a shard: records in order, one batch of them in work.
 
+mod shed;
+
 use super::super::Core;
 use super::super::batch::Batches;
 use super::super::work::{Parting, Stage, Todo, Work};
@@ -9,6 +11,7 @@ use crate::engine::{
     Condition, Delivery, Fact, FailedAnswer, Failure, FailureClass, Meta, Outcome, Record, Seq,
     ShardId, Span, Time, Token, WakeReason, WindowCall, limits,
 };
+pub(super) use shed::Orphan;
 use std::collections::VecDeque;
 
 /// Records of some keys of a shard; without parallelization, all of them (rule `stream-one-batch-per-shard`).
@@ -42,6 +45,8 @@ pub(super) struct Lane<P> {
     at_tip: bool,
     /// The last finished record that no unfinished one shares its number with.
     done: Option<Seq>,
+    /// The lowest number that was let go because the shard leaves.
+    let_go: Option<Seq>,
 }
 
 impl<P> Lane<P> {
@@ -57,6 +62,7 @@ impl<P> Lane<P> {
             window,
             at_tip: false,
             done: None,
+            let_go: None,
         }
     }
 
@@ -488,7 +494,7 @@ impl<P> Lane<P> {
         let list = core.batches.all(work.batch);
         let end = (work.start + count) as usize;
         let next = list.get(end).or_else(|| self.buffer.front());
-        let next = next.map(|record| record.meta.seq);
+        let next = next.map(|record| record.meta.seq).or(self.let_go);
         // Rule `checkpoint-whole-sequence-number`: records taken out of one aggregate share a number, and only the
         // last of them moves the checkpoint.
         let finished = list[work.start as usize..end].iter().rev();

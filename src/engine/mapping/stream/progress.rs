@@ -76,6 +76,11 @@ impl Progress {
         Some((delta, self.wanted.1))
     }
 
+    /// Whether everything is stored that should be.
+    pub(super) fn is_stored(&self) -> bool {
+        self.in_flight.is_none() && self.stored == self.wanted
+    }
+
     /// The store confirmed; returns the stored position.
     pub(super) fn confirmed(&mut self) -> Position {
         let Some(mark) = self.in_flight.take() else {

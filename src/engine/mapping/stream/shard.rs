@@ -1,5 +1,7 @@
 //! One shard: its reader, its lanes, and its checkpoint.
 
+mod tenure;
+
 use super::super::Core;
 use super::super::batch::Batches;
 use super::super::work::Todo;
@@ -8,7 +10,7 @@ use super::progress::Progress;
 use super::window::OpenWindow;
 use crate::engine::retry;
 use crate::engine::{
-    Delta, Fact, FailureClass, Outcome, Page, Position, ShardId, Span, Time, Token, WakeReason,
+    Delta, Fact, FailureClass, Outcome, Page, Position, Seq, ShardId, Span, Time, Token, WakeReason,
 };
 
 /// Lanes of a shard: ParallelizationFactor is at most 10.
@@ -50,7 +52,8 @@ impl Timer {
 ///            parents finished        shard_end page            all records done
 ///  Waiting ────────────────▶ Open ────────────────▶ Closing ─────────────────▶ Finished
 /// ```
-/// There is no way back, and no way from Waiting past Open: a shard is read before it can end.
+/// There is no way back, and no way from Waiting past Open: a shard is read before it can end. A shard whose lease goes is
+/// Absent, by way of Leaving if there is time; should it come back, it begins anew.
 #[derive(Debug)]
 pub(super) struct Shard<P> {
     id: ShardId,
@@ -60,6 +63,8 @@ pub(super) struct Shard<P> {
     /// ParallelizationFactor of them (rule `lanes-by-key-hash`); an update takes effect once all are empty.
     lanes: Vec<Lane<P>>,
     progress: Progress,
+    /// Leaving: the lowest record that was let go; progress ends before it.
+    shed_from: Option<Seq>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,10 @@ enum Phase {
     Open,
     Closing,
     Finished,
+    /// Revoked: what is under way comes to its end.
+    Leaving,
+    /// Somebody else's.
+    Absent,
 }
 
 #[derive(Debug)]
@@ -106,6 +115,7 @@ impl<P> Shard<P> {
             },
             lanes: (0..core.config.parallelization_factor).map(lane).collect(),
             progress: Progress::new(listed.from, listed.window),
+            shed_from: None,
         }
     }
 
@@ -192,6 +202,9 @@ impl<P> Shard<P> {
 
     pub(super) fn page(&mut self, core: &mut Core<P>, mut page: Page<P>) {
         self.reader.in_flight = false;
+        if self.is_leaving() {
+            return core.batches.recycle(page.records);
+        }
         self.reader.failures = 0;
         self.reader.due = self.reader.started + pause_after(core, &page);
         core.fact(Fact::Polled {
@@ -293,12 +306,13 @@ impl<P> Shard<P> {
                 // Between two completions nothing can have moved.
                 let moved = lanes.iter_mut().filter_map(Lane::take_done).count() > 0;
                 if moved {
-                    let unfinished = lanes.iter().filter_map(|lane| lane.unfinished(core)).min();
+                    let unfinished = lanes.iter().filter_map(|lane| lane.unfinished(core));
+                    let unfinished = unfinished.chain(self.shed_from).min();
                     self.progress.done_before(unfinished);
                 }
             }
         }
-        if self.lanes.iter().all(Lane::is_empty) {
+        if !self.is_leaving() && self.lanes.iter().all(Lane::is_empty) {
             self.follow_page();
         }
     }

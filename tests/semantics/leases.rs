@@ -1,0 +1,262 @@
+//! Rules of leases: who has which shard when several processes share a stream.
+
+use super::lease_world::{FAILOVER, State, World};
+use tidegate::engine::lease::LeaseEvent;
+use tidegate::engine::{Rng, Span, Time};
+
+const MINUTE: Span = Span::from_secs(60);
+
+fn twice(span: Span) -> Span {
+    span.times(2)
+}
+
+#[test]
+fn lease_for_every_listed_shard() {
+    let mut world = World::flat(1, 5);
+    world.join();
+    world.join();
+    world.run(MINUTE);
+    assert_eq!(world.table.len(), 5);
+    let mut loads = world.loads();
+    loads.sort_unstable();
+    assert_eq!(loads, [2, 3]);
+}
+
+#[test]
+fn lease_fair_share() {
+    let mut world = World::flat(2, 12);
+    world.join();
+    world.run(MINUTE);
+    assert_eq!(world.loads(), [12]);
+    world.join();
+    world.join();
+    // A newcomer steals one lease a scan.
+    world.run(MINUTE.times(2));
+    assert_eq!(world.loads(), [4, 4, 4]);
+    let settled = world.gained.len();
+    world.run(MINUTE.times(10));
+    assert_eq!(world.gained.len(), settled, "and then nothing moves");
+}
+
+#[test]
+fn lease_steal_from_the_busiest() {
+    let mut world = World::flat(3, 8);
+    world.join();
+    world.run(MINUTE);
+    world.join();
+    world.run(MINUTE.times(2));
+    assert_eq!(world.loads(), [4, 4]);
+    let before = world.revoked.len();
+    world.join();
+    world.run(MINUTE.times(2));
+    let mut loads = world.loads();
+    loads.sort_unstable();
+    assert_eq!(loads, [2, 3, 3]);
+    // One from each: the second was taken when its owner was the busiest of the two.
+    let victims: Vec<usize> = world.revoked[before..]
+        .iter()
+        .map(|(_, who, _)| *who)
+        .collect();
+    assert!(victims.contains(&0) && victims.contains(&1), "{victims:?}");
+}
+
+#[test]
+fn lease_expires_by_own_clock() {
+    for seed in 0..200 {
+        let mut world = World::flat(seed, 6);
+        world.join();
+        world.join();
+        world.join();
+        world.run(MINUTE.times(2));
+        let victim = (seed % 3) as usize;
+        let had: Vec<String> = world.workers[victim].leases.held().cloned().collect();
+        assert_eq!(had.len(), 2);
+        world.die(victim);
+        let died = world.now;
+        let before = world.gained.len();
+        world.run(MINUTE);
+        let taken: Vec<(Span, &String)> = world.gained[before..]
+            .iter()
+            .map(|(at, _, key)| (at.since(died), key))
+            .collect();
+        for key in &had {
+            let (after, _) = taken.iter().find(|(_, one)| *one == key).expect("taken");
+            // Not before a third of the failover time is left of it, and within twice the failover time.
+            assert!(*after > Span::from_millis(6_600), "{after} of seed {seed}");
+            assert!(*after < twice(FAILOVER), "{after} of seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn lease_owner_lets_go_first() {
+    // Nothing gets through to the table from some moment on: the owner gives up by its own clock, and the world checks
+    // at every step that nobody else has the lease before that.
+    let mut world = World::flat(5, 4);
+    world.join();
+    world.join();
+    world.run(MINUTE);
+    world.trouble = 500;
+    let cut = world.now;
+    world.run(FAILOVER + Span::from_secs(1));
+    let late: Vec<&Time> = world.lost.iter().map(|(at, ..)| at).collect();
+    assert!(!late.is_empty());
+    assert!(late.iter().all(|at| at.since(cut) <= FAILOVER));
+    world.trouble = 0;
+    world.run(MINUTE);
+    assert_eq!(world.loads().iter().sum::<usize>(), 4);
+}
+
+#[test]
+fn a_frozen_owner_wakes_up_without_its_leases() {
+    let mut world = World::flat(6, 4);
+    world.join();
+    world.join();
+    world.run(MINUTE);
+    assert_eq!(world.loads(), [2, 2]);
+    world.freeze(0);
+    world.run(MINUTE);
+    assert_eq!(world.loads(), [4]);
+    let before = world.lost.len();
+    world.thaw(0);
+    let lost = world.lost[before..].iter().filter(|(_, who, _)| *who == 0);
+    assert_eq!(lost.count(), 2, "before anything else");
+    world.run(MINUTE.times(2));
+    assert_eq!(world.loads(), [2, 2]);
+}
+
+/// A stolen lease is worked on by its old owner until what was in work is stored, or until its time is over; the world
+/// checks at every step that nobody else works on it before.
+#[test]
+fn lease_handover() {
+    for work_ms in [0, 2_000, 30_000] {
+        let mut world = World::flat(work_ms, 10);
+        world.work_ms = work_ms;
+        world.join();
+        world.run(MINUTE);
+        world.join();
+        world.run(MINUTE.times(3));
+        assert_eq!(world.loads(), [5, 5]);
+        assert_eq!(world.revoked.len(), 5);
+        let cut_short = world.lost.len();
+        match work_ms {
+            30_000 => assert!(cut_short > 0),
+            _ => assert_eq!(cut_short, 0),
+        }
+    }
+}
+
+#[test]
+fn lease_children_after_parents() {
+    let mut world = World::new(
+        7,
+        &[
+            ("parent", &[]),
+            ("left", &["parent"]),
+            ("right", &["parent"]),
+            ("merged", &["left", "right"]),
+        ],
+    );
+    world.join();
+    world.run(MINUTE);
+    let held = |world: &World| -> Vec<String> {
+        let held = world.workers[0].leases.held();
+        held.map(ToString::to_string).collect()
+    };
+    assert_eq!(held(&world), ["parent"]);
+    world.finish(0, "parent");
+    world.run(FAILOVER);
+    assert_eq!(held(&world), ["left", "right"]);
+    world.finish(0, "right");
+    world.run(MINUTE);
+    assert_eq!(held(&world), ["left"]);
+    world.finish(0, "left");
+    world.run(FAILOVER);
+    assert_eq!(held(&world), ["merged"]);
+}
+
+#[test]
+fn a_worker_that_leaves_gives_its_leases_back() {
+    let mut world = World::flat(8, 4);
+    world.join();
+    world.join();
+    world.run(MINUTE);
+    world.tell(0, LeaseEvent::Drain);
+    let had: Vec<String> = world.workers[0].leases.held().cloned().collect();
+    world.run(FAILOVER.times(3));
+    assert_eq!(world.loads(), [2, 2], "it keeps what it still works on");
+    for key in had {
+        world.tell(0, LeaseEvent::Released { key });
+    }
+    world.run(FAILOVER);
+    assert!(world.workers[0].leases.is_drained());
+    assert_eq!(world.loads(), [0, 4]);
+}
+
+#[test]
+fn a_worker_of_the_same_name_takes_its_own_leases_back_at_once() {
+    let mut world = World::flat(9, 3);
+    world.join();
+    world.run(MINUTE);
+    world.die(0);
+    world.workers.clear();
+    world.join();
+    world.run(Span::from_secs(2));
+    assert_eq!(world.loads(), [3]);
+}
+
+#[test]
+fn refused_progress_is_a_lost_lease() {
+    let mut world = World::flat(10, 1);
+    world.join();
+    world.run(MINUTE);
+    let key: String = "shard-000".into();
+    world.tell(0, LeaseEvent::Disowned { key: key.clone() });
+    assert_eq!(
+        world.lost.last().map(|(_, who, key)| (*who, key)),
+        Some((0, &key))
+    );
+}
+
+/// Workers join, die, freeze and wake at random while calls and answers get lost: at no moment do two of them believe that
+/// they have one lease, and when the trouble is over everything has an owner and the shares are fair.
+#[test]
+fn leases_have_one_holder_through_trouble() {
+    for seed in 0..300 {
+        let mut rng = Rng::stream(seed, "script");
+        let shards = 1 + rng.below(20) as u32;
+        let mut world = World::flat(seed, shards);
+        world.join();
+        world.trouble = rng.below(300);
+        for _ in 0..30 {
+            world.run(Span::from_millis(rng.below(15_000)));
+            let worker = rng.below(world.workers.len() as u64) as usize;
+            match (rng.below(4), world.workers[worker].state) {
+                (0, _) if world.workers.len() < 6 => {
+                    world.join();
+                }
+                (1, State::Runs) if rng.below(3) == 0 => world.die(worker),
+                (2, State::Runs) => world.freeze(worker),
+                (_, State::Frozen) => world.thaw(worker),
+                _ => {}
+            }
+        }
+        for worker in 0..world.workers.len() {
+            if world.workers[worker].state == State::Frozen {
+                world.thaw(worker);
+            }
+        }
+        if world.loads().is_empty() {
+            world.join();
+        }
+        world.trouble = 0;
+        world.run(MINUTE.times(5));
+        let loads = world.loads();
+        assert_eq!(loads.iter().sum::<usize>(), shards as usize, "seed {seed}");
+        let share = (shards as usize).div_ceil(loads.len());
+        assert!(
+            loads.iter().all(|load| *load <= share),
+            "seed {seed}: {loads:?}"
+        );
+    }
+}

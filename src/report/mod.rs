@@ -15,6 +15,7 @@ mod numbers;
 mod restyle;
 mod sample;
 mod scale;
+mod stored;
 mod svg;
 mod tables;
 mod text;
@@ -23,6 +24,8 @@ mod view;
 
 #[cfg(test)]
 mod tests;
+
+pub use stored::{StoredError, StoredResult};
 
 use std::fs;
 use std::io;

@@ -13,6 +13,7 @@ mod parity;
 mod queues;
 mod scenarios;
 mod semantics;
+mod stored;
 mod streams;
 mod support;
 mod tidy;

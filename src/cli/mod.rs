@@ -1,11 +1,13 @@
 //! The command line: one file per subcommand.
 
 mod exit;
+mod output;
 #[cfg(feature = "poller")]
 mod poll;
 mod progress;
 #[cfg(feature = "poller")]
 mod replay;
+mod report;
 mod simulate;
 mod validate;
 
@@ -39,6 +41,7 @@ enum Command {
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
     Replay(replay::Replay),
+    Report(report::Report),
     Validate(validate::Validate),
 }
 
@@ -52,6 +55,7 @@ pub fn main() -> Exit {
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]
         Command::Replay(replay) => replay.run(),
+        Command::Report(report) => report.run(),
         Command::Validate(validate) => validate.run(),
     };
     result.unwrap_or_else(|error| {

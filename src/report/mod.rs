@@ -11,6 +11,7 @@ mod cost;
 mod csv;
 mod html;
 mod json;
+mod markdown;
 mod numbers;
 mod restyle;
 mod sample;
@@ -19,6 +20,7 @@ mod stored;
 mod svg;
 mod tables;
 mod text;
+mod verdicts;
 mod versions;
 mod view;
 
@@ -65,6 +67,21 @@ pub struct ReportError {
 /// The summary for a terminal.
 pub fn text(summary: &Summary, series: &Series, options: TextOptions) -> String {
     text::render(&view::prepare(summary, series), options)
+}
+
+/// The summary in Markdown, for a pull request.
+pub fn markdown(summary: &Summary, series: &Series) -> String {
+    markdown::render(&view::prepare(summary, series))
+}
+
+/// The gates of these summaries as a JUnit document.
+pub fn junit(summaries: &[&Summary]) -> String {
+    verdicts::junit(summaries)
+}
+
+/// GitHub's workflow commands that annotate `file` with every gate that failed.
+pub fn github(summary: &Summary, file: &str) -> String {
+    verdicts::github(summary, file)
 }
 
 /// The figures as one JSON document: `summary.json`.
@@ -119,6 +136,22 @@ pub fn write_all(
         write(dir, "metrics.csv", &cloudwatch(series))?,
         write(dir, "report.html", &html(summary, series))?,
     ])
+}
+
+/// Writes a file whole or not at all, and the folder that it is in.
+///
+/// # Errors
+///
+/// When it cannot be written; the error names it.
+pub fn write_file(path: &Path, content: &str) -> Result<PathBuf, ReportError> {
+    let dir = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| at(path)(io::ErrorKind::InvalidFilename.into()))?;
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    write(dir, name, content)
 }
 
 /// A reader sees the old file or the new one, never a part: the content goes to a neighbour that is then renamed.

@@ -123,7 +123,8 @@ impl<'a> Part<'a> {
 }
 
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<StoredResult, StoredError> {
-    let document: Value = serde_json::from_slice(bytes).map_err(|error| not_json(path, bytes, &error))?;
+    let document: Value =
+        serde_json::from_slice(bytes).map_err(|error| not_json(path, bytes, &error))?;
     let part = Part {
         place: String::new(),
         value: &document,
@@ -252,14 +253,17 @@ fn read(part: &Part<'_>) -> Reading<StoredResult> {
     let figures = part.get("figures")?;
     for (index, summary) in replications.iter_mut().enumerate() {
         let mut failed = None;
-        for_each_figure(summary, &mut |path, figure| {
-            match value(&figures, path, index, seeds_list.len()) {
-                Ok((decimals, value)) => {
-                    figure.value = value;
-                    figure.decimals = decimals;
-                }
-                Err(wrong) => failed = failed.take().or(Some(wrong)),
+        for_each_figure(summary, &mut |path, figure| match value(
+            &figures,
+            path,
+            index,
+            seeds_list.len(),
+        ) {
+            Ok((decimals, value)) => {
+                figure.value = value;
+                figure.decimals = decimals;
             }
+            Err(wrong) => failed = failed.take().or(Some(wrong)),
         });
         if let Some(wrong) = failed {
             return Err(wrong);
@@ -282,8 +286,13 @@ fn value(figures: &Part<'_>, path: &str, index: usize, count: usize) -> Reading<
     };
     match part.value {
         Value::Array(list) if list.len() == count + 1 => {
-            let decimals = list[0].as_u64().and_then(|digits| u8::try_from(digits).ok());
-            match (decimals.filter(|digits| *digits <= 17), read_real(&list[index + 1])) {
+            let decimals = list[0]
+                .as_u64()
+                .and_then(|digits| u8::try_from(digits).ok());
+            match (
+                decimals.filter(|digits| *digits <= 17),
+                read_real(&list[index + 1]),
+            ) {
                 (Some(decimals), Some(value)) => Ok((decimals, value)),
                 _ => part.refuse("the number of digits and the values of all replications"),
             }

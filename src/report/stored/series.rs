@@ -9,8 +9,8 @@ use crate::metrics::{FunctionSeries, MappingSeries, Series, ShardSeries, Version
 /// The key of a table's number of rows, beside its columns.
 pub(super) const ROWS: &str = "rows";
 
-/// Rows that a series may have: a century in minutes, so that a damaged number does not ask for all memory.
-const ROWS_MAX: u64 = 60_000_000;
+/// Rows that a series may have, several times what a run gives, so that a wrong number does not ask for all memory.
+const ROWS_MAX: u64 = 2_000_000;
 
 pub(super) fn write(document: &mut Document, series: &Series) {
     let Series {
@@ -26,7 +26,11 @@ pub(super) fn write(document: &mut Document, series: &Series) {
         events,
     } = series;
     document.open('{');
-    for (key, span) in [("bin_ns", bin), ("warm_up_ns", warm_up), ("start_ns", start)] {
+    for (key, span) in [
+        ("bin_ns", bin),
+        ("warm_up_ns", warm_up),
+        ("start_ns", start),
+    ] {
         document.key(key);
         document.plain(span.as_nanos());
     }
@@ -269,6 +273,7 @@ fn table<R: Flat>(part: &Part<'_>) -> Reading<Vec<R>> {
 
 impl Part<'_> {
     fn column(&self, rows: usize) -> Reading<Vec<Cell>> {
-        read_column(self.value, rows).map_err(|[at, found, expected]| self.wrong(&at, found, &expected))
+        read_column(self.value, rows)
+            .map_err(|[at, found, expected]| self.wrong(&at, found, &expected))
     }
 }

@@ -217,7 +217,11 @@ fn bill(document: &mut Document, cost: &CostSummary) {
             per_month: _,
             explanation,
         } = line;
-        document.strings([subject, item, unit, unit_price, explanation].map(String::as_str).into_iter());
+        document.strings(
+            [subject, item, unit, unit_price, explanation]
+                .map(String::as_str)
+                .into_iter(),
+        );
     });
     document.close('}');
 }

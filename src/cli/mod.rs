@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod compare;
 mod exit;
 mod output;
 #[cfg(feature = "poller")]
@@ -8,6 +9,7 @@ mod progress;
 #[cfg(feature = "poller")]
 mod replay;
 mod report;
+mod shell;
 mod simulate;
 mod validate;
 
@@ -42,7 +44,10 @@ enum Command {
     #[cfg(feature = "poller")]
     Replay(replay::Replay),
     Report(report::Report),
+    Compare(Box<compare::Compare>),
     Validate(validate::Validate),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of this process and returns its exit code.
@@ -56,7 +61,10 @@ pub fn main() -> Exit {
         #[cfg(feature = "poller")]
         Command::Replay(replay) => replay.run(),
         Command::Report(report) => report.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     result.unwrap_or_else(|error| {
         say(format_args!("error: {error:#}"));

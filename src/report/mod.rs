@@ -7,6 +7,7 @@ mod asynchronous;
 mod axis;
 mod charts;
 mod cloudwatch;
+mod compare;
 mod cost;
 mod csv;
 mod html;
@@ -27,6 +28,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{ChangeGate, ChangeGateError, Compare, Side};
 pub use stored::{StoredError, StoredResult};
 
 use std::fs;

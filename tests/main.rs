@@ -12,6 +12,7 @@ mod mappings;
 mod parity;
 mod queues;
 mod scenarios;
+mod schemas;
 mod semantics;
 mod stored;
 mod streams;

@@ -9,6 +9,7 @@ mod progress;
 #[cfg(feature = "poller")]
 mod replay;
 mod report;
+mod schema;
 mod shell;
 mod simulate;
 mod validate;
@@ -46,6 +47,7 @@ enum Command {
     Report(report::Report),
     Compare(Box<compare::Compare>),
     Validate(validate::Validate),
+    Schema(schema::Schema),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -63,6 +65,7 @@ pub fn main() -> Exit {
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     };

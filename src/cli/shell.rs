@@ -57,7 +57,10 @@ impl Man {
             return Ok(Exit::Fine);
         };
         report::prepare(folder)?;
-        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        for sub in command
+            .get_subcommands()
+            .filter(|sub| sub.get_name() != "help")
+        {
             let name = format!("tidegate-{}", sub.get_name());
             let file = folder.join(format!("{name}.1"));
             report::write_file(&file, &page(sub.clone())?)?;

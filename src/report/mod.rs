@@ -17,6 +17,7 @@ mod numbers;
 mod restyle;
 mod sample;
 mod scale;
+mod schema;
 mod stored;
 mod svg;
 mod tables;
@@ -89,6 +90,16 @@ pub fn github(summary: &Summary, file: &str) -> String {
 /// The figures as one JSON document: `summary.json`.
 pub fn json(summary: &Summary) -> String {
     json::render(summary)
+}
+
+/// The documents that have a schema: name, and what they are.
+pub fn schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
+    schema::names()
+}
+
+/// The JSON Schema (draft 2020-12) of a document.
+pub fn schema(name: &str) -> Option<serde_json::Value> {
+    schema::of(name)
 }
 
 /// The time series: `series.csv`. One row per subject and bin, with the columns of both kinds of subject;

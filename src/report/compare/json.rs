@@ -1,12 +1,9 @@
 //! A comparison for programs.
 
 use super::matter::{self, Unit};
-use super::{Compare, Side, tables};
+use super::{Compare, FORMAT, Side, tables};
 use crate::metrics::{Compared, GateResult, Pairing};
 use serde::Serialize;
-
-/// The version of the format.
-const FORMAT: u64 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -14,6 +14,17 @@ pub use gate::{ChangeGate, ChangeGateError};
 use super::{StoredResult, TextOptions};
 use crate::metrics::{Comparison, GateResult, Pairing, Verdict, compare};
 
+/// The version of the document's format.
+pub(super) const FORMAT: u64 = 1;
+
+/// What is said of a figure.
+pub(super) const VERDICTS: [&str; 4] = [
+    "the same",
+    "no detectable difference",
+    "differs",
+    "one run: no interval",
+];
+
 /// A result and what to call it.
 #[derive(Clone, Debug)]
 pub struct Side {

@@ -2,8 +2,8 @@
 
 use super::super::tables;
 use super::super::view::{Cell, Column, Table, Tone};
-use super::Compare;
 use super::matter::{Unit, more_is_bad, relative};
+use super::{Compare, VERDICTS};
 use crate::metrics::{Difference, Pairing, Verdict};
 
 /// These differences, with intervals where there are some.
@@ -70,12 +70,13 @@ fn row(one: &Difference) -> Vec<Cell> {
 }
 
 /// What is said of a figure.
-pub(super) fn verdict(one: &Difference) -> &'static str {
+pub(super) const fn verdict(one: &Difference) -> &'static str {
+    let [same, not_detectable, differs, unknown] = VERDICTS;
     match one.verdict {
-        Verdict::Same => "the same",
-        Verdict::NotDetectable => "no detectable difference",
-        Verdict::Differs => "differs",
-        Verdict::Unknown => "one run: no interval",
+        Verdict::Same => same,
+        Verdict::NotDetectable => not_detectable,
+        Verdict::Differs => differs,
+        Verdict::Unknown => unknown,
     }
 }
 

@@ -5,7 +5,9 @@ mod asynchronous;
 mod brokers;
 mod callers;
 mod cli;
+mod compare;
 mod diagnostics;
+mod gates_formats;
 mod kafka;
 mod mappings;
 #[cfg(feature = "poller")]

@@ -94,6 +94,15 @@ fn every_example_reads_back_whole() {
             "{name}"
         );
         assert_eq!(read.render(), text, "{name}: to the last bit");
+        for width in [60, 80, 120, 200] {
+            let options = report::TextOptions {
+                width,
+                colour: false,
+            };
+            for line in report::text(&read.summary, &read.series, options).lines() {
+                assert!(line.chars().count() <= width, "{name}, {width}: {line}");
+            }
+        }
     }
 }
 

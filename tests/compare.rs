@@ -156,6 +156,7 @@ fn what_is_said_for_people_and_reviews() {
         "checkout.Latency.p99 <= +1%",
         "checkout.Throttles.Sum <= 0",
         "checkout.CallsAnsweredShare.Average >= -50%",
+        "checkout.Timeouts.Sum <= 0%",
     ];
     let gates: Vec<_> = gates
         .iter()

@@ -94,8 +94,8 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
     /// Numbers with a value on one side only: on the first, on the second.
     pub only: [Vec<Compared>; 2],
-    /// How many numbers are zero on both sides.
-    pub zeros: usize,
+    /// Numbers that are zero in every run of both sides.
+    pub zeros: Vec<Compared>,
 }
 
 /// Compares two results, each given by its replications.
@@ -122,7 +122,7 @@ pub fn compare(a: &[Summary], b: &[Summary]) -> Comparison {
         pairing,
         differences: Vec::new(),
         only: [Vec::new(), Vec::new()],
-        zeros: 0,
+        zeros: Vec::new(),
     };
     for (of, values) in &table_a.rows {
         let other = table_b.find(of);
@@ -130,7 +130,7 @@ pub fn compare(a: &[Summary], b: &[Summary]) -> Comparison {
         match (here, there, other) {
             (true, true, Some(other)) => {
                 if values.iter().chain(other).all(|value| *value == 0.0) {
-                    comparison.zeros += 1;
+                    comparison.zeros.push(of.clone());
                     continue;
                 }
                 let difference = difference(of, values, other, pairing, &pairs);
@@ -435,7 +435,7 @@ mod tests {
         let mut b = a.clone();
         b.functions[0].0 = "other".to_owned();
         b.mappings[0].1.iterator_age.p99.value = f64::NAN;
-        let comparison = compare(&[a.clone()], &[b]);
+        let comparison = compare(std::slice::from_ref(&a), &[b]);
         let names = |side: usize| -> Vec<String> {
             comparison.only[side].iter().map(Compared::name).collect()
         };

@@ -9,8 +9,11 @@ use serde_json::{Map, Value, json};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// Every document with its name, what it is, and how its schema is made.
-const DOCUMENTS: [(&str, &str, fn() -> Value); 3] = [
+/// Name, what it is, and how its schema is made.
+type Document = (&'static str, &'static str, fn() -> Value);
+
+/// Every document that has a schema.
+const DOCUMENTS: [Document; 3] = [
     (
         "summary",
         "summary.json, and what --format json prints",

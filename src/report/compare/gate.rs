@@ -87,7 +87,11 @@ impl ChangeGate {
     pub(super) fn judge(&self, comparison: &Comparison) -> Result<GateResult, ChangeGateError> {
         let mut all = comparison.differences.iter();
         let Some(found) = all.find(|one| one.of.name() == self.measure) else {
-            return Err(self.unknown(comparison));
+            // What never happens on either side does not change.
+            let mut zeros = comparison.zeros.iter();
+            let zero = zeros.find(|of| of.name() == self.measure);
+            let of = zero.ok_or_else(|| self.unknown(comparison))?;
+            return Ok(self.result(of, 0.0, 0.0, 0.0));
         };
         let scaled = |difference: f64| match (self.percent, found.a) {
             (false, _) => difference,
@@ -98,26 +102,32 @@ impl ChangeGate {
         let (low, high) = found
             .interval
             .unwrap_or((found.difference, found.difference));
-        let pass = if self.at_most {
-            scaled(low) <= self.bound
-        } else {
-            scaled(high) >= self.bound
-        };
-        let (metric, statistic) = split(&found.of);
-        Ok(GateResult {
+        let value = scaled(found.difference);
+        Ok(self.result(&found.of, value, scaled(low), scaled(high)))
+    }
+
+    fn result(&self, of: &Compared, value: f64, low: f64, high: f64) -> GateResult {
+        let (metric, statistic) = split(of);
+        GateResult {
             metric,
             statistic,
             bound: self.limit(),
-            value: scaled(found.difference),
-            pass,
-        })
+            value,
+            pass: if self.at_most {
+                low <= self.bound
+            } else {
+                high >= self.bound
+            },
+        }
     }
 
     fn unknown(&self, comparison: &Comparison) -> ChangeGateError {
         let names: Vec<String> = comparison
             .differences
             .iter()
-            .map(|one: &Difference| one.of.name())
+            .map(|one: &Difference| &one.of)
+            .chain(&comparison.zeros)
+            .map(Compared::name)
             .collect();
         // The same subject and metric under another statistic, or the same metric of another subject.
         let (start, end) = self.measure.split_once('.').unwrap_or((&self.measure, ""));

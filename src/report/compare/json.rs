@@ -110,7 +110,7 @@ pub(super) fn render(compare: &Compare) -> String {
         figures: figures.collect(),
         only_in_a,
         only_in_b,
-        zero_in_both: compare.comparison.zeros,
+        zero_in_both: compare.comparison.zeros.len(),
         gates: &compare.gates,
     };
     // Keys are strings and numbers print `null` at worst, so there is nothing that could fail.

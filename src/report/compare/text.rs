@@ -13,8 +13,7 @@ const NAMES_MAX: usize = 12;
 
 pub(super) fn render(compare: &Compare, options: TextOptions, all: bool) -> String {
     let ink = Ink(options.colour);
-    let words =
-        |text: &str| -> Vec<String> { printable(text).split(' ').map(str::to_owned).collect() };
+    let words = |text: &str| words(text, options.width);
     let mut text = String::new();
     let _ = writeln!(text, "{}", ink.bold(&printable(&compare.title())));
     for (label, value) in compare.facts() {
@@ -80,6 +79,22 @@ pub(super) fn render(compare: &Compare, options: TextOptions, all: bool) -> Stri
         draw(&table, options.width, ink, &mut text);
     }
     text
+}
+
+/// The words of a text; one that is wider than the terminal becomes several.
+fn words(text: &str, width: usize) -> Vec<String> {
+    let text = printable(text);
+    let words = text.split(' ').flat_map(|word| {
+        let characters: Vec<char> = word.chars().collect();
+        let parts = characters.chunks(width.max(1));
+        let parts: Vec<String> = parts.map(|part| part.iter().collect()).collect();
+        if parts.is_empty() {
+            vec![String::new()]
+        } else {
+            parts
+        }
+    });
+    words.collect()
 }
 
 /// `No detectable difference in 40 figures: …`.

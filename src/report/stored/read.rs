@@ -75,7 +75,7 @@ impl<'a> Part<'a> {
         self.find(key)?.ok_or_else(missing)
     }
 
-    pub(super) fn list<T>(&self, read: impl Fn(&Part<'a>) -> Reading<T>) -> Reading<Vec<T>> {
+    pub(super) fn list<T>(&self, read: impl Fn(&Self) -> Reading<T>) -> Reading<Vec<T>> {
         let Value::Array(list) = self.value else {
             return self.refuse("a list");
         };

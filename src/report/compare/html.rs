@@ -45,7 +45,7 @@ pub(super) fn render(compare: &Compare) -> String {
     section("Gates", tables::gates(compare), &mut page);
     section(
         "Figures",
-        tables::differences(compare, "Figures", &sorted),
+        tables::differences(compare, "Figures", &sorted, true),
         &mut page,
     );
     for one in charts::subjects(compare) {

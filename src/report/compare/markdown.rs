@@ -34,7 +34,7 @@ pub(super) fn render(compare: &Compare) -> String {
         .filter(|one| matches!(one.verdict, Verdict::Differs | Verdict::Unknown))
         .collect();
     let shown = &differing[..differing.len().min(ROWS_MAX)];
-    if let Some(table) = tables::differences(compare, "Differences", shown) {
+    if let Some(table) = tables::differences(compare, "Differences", shown, false) {
         draw(&table, &mut markdown);
     }
     if differing.len() > shown.len() {

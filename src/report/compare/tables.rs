@@ -11,6 +11,7 @@ pub(super) fn differences(
     compare: &Compare,
     caption: &'static str,
     shown: &[&Difference],
+    with_verdict: bool,
 ) -> Option<Table> {
     let column = |title, numeric, rank| Column {
         group: "",
@@ -25,17 +26,21 @@ pub(super) fn differences(
         column("B - A", true, 1),
         column("95 % interval", true, 4),
         column("change", true, 0),
-        column("verdict", false, 5),
+        column("verdict", false, 0),
     ];
     let single = compare.comparison.pairing == Pairing::Single;
-    if single {
+    if single || !with_verdict {
         columns.remove(6);
+    }
+    if single {
         columns.remove(4);
     }
     let rows = shown.iter().map(|one| {
         let mut row = row(one);
-        if single {
+        if single || !with_verdict {
             row.remove(6);
+        }
+        if single {
             row.remove(4);
         }
         row

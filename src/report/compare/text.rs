@@ -47,7 +47,10 @@ pub(super) fn render(compare: &Compare, options: TextOptions, all: bool) -> Stri
             rest.push(one);
         }
     }
-    if let Some(table) = tables::differences(compare, "Differences", &shown) {
+    if let Some(mut table) = tables::differences(compare, "Differences", &shown, all) {
+        for row in &mut table.rows {
+            row[0].text = shortened(&row[0].text);
+        }
         text.push('\n');
         draw(&table, options.width, ink, &mut text);
     }
@@ -79,6 +82,19 @@ pub(super) fn render(compare: &Compare, options: TextOptions, all: bool) -> Stri
         draw(&table, options.width, ink, &mut text);
     }
     text
+}
+
+/// A long name without its middle: the table has more to show beside it.
+fn shortened(name: &str) -> String {
+    const START: usize = 24;
+    const END: usize = 21;
+    let characters: Vec<char> = name.chars().collect();
+    if characters.len() <= START + END + 1 {
+        return name.to_owned();
+    }
+    let start = characters[..START].iter();
+    let end = characters[characters.len() - END..].iter();
+    start.chain(&['…']).chain(end).collect()
 }
 
 /// The words of a text; one that is wider than the terminal becomes several.

@@ -115,7 +115,7 @@ fn reports_are_written() {
             "the page needs nothing beside itself: {reference}"
         );
     }
-    assert_eq!(std::fs::read_dir(&out).expect("a folder").count(), 4);
+    assert_eq!(std::fs::read_dir(&out).expect("a folder").count(), 5);
 }
 
 #[test]

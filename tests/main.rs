@@ -5,14 +5,18 @@ mod asynchronous;
 mod brokers;
 mod callers;
 mod cli;
+mod compare;
 mod diagnostics;
+mod gates_formats;
 mod kafka;
 mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
 mod queues;
 mod scenarios;
+mod schemas;
 mod semantics;
+mod stored;
 mod streams;
 mod support;
 mod tidy;

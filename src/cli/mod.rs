@@ -1,11 +1,16 @@
 //! The command line: one file per subcommand.
 
+mod compare;
 mod exit;
+mod output;
 #[cfg(feature = "poller")]
 mod poll;
 mod progress;
 #[cfg(feature = "poller")]
 mod replay;
+mod report;
+mod schema;
+mod shell;
 mod simulate;
 mod validate;
 
@@ -39,7 +44,12 @@ enum Command {
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
     Replay(replay::Replay),
+    Report(report::Report),
+    Compare(Box<compare::Compare>),
     Validate(validate::Validate),
+    Schema(schema::Schema),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of this process and returns its exit code.
@@ -52,7 +62,12 @@ pub fn main() -> Exit {
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]
         Command::Replay(replay) => replay.run(),
+        Command::Report(report) => report.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     result.unwrap_or_else(|error| {
         say(format_args!("error: {error:#}"));

@@ -1,14 +1,14 @@
 //! `tidegate simulate`: runs scenarios, prints a summary, writes reports.
 
 use super::exit::Exit;
+use super::output::{Format, Verdicts, show};
 use super::progress::Bar;
-use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say};
-use crate::metrics::{Series, Summary};
-use crate::report::{self, TextOptions};
+use super::{colour_on_stderr, is_other_kind, say};
+use crate::report::{self, StoredResult};
 use crate::scenario::{self, FileKind, Scenario};
 use crate::study;
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(super) struct Simulate {
     /// Run each scenario this many times, with consecutive seeds, and give 95 % intervals.
     #[arg(long, default_value = "1", value_name = "N")]
     replications: NonZeroU32,
-    /// Write summary.json, series.csv, metrics.csv and report.html into this folder (one folder per file when there are several).
+    /// Write summary.json, series.csv, metrics.csv, report.html and result.json (for `report` and `compare`) into this folder (one folder per file when there are several).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What is printed.
@@ -34,17 +34,11 @@ pub(super) struct Simulate {
     /// Threads for replications [default: all cores].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU32>,
-    /// Draw no progress bar.
+    #[command(flatten)]
+    verdicts: Verdicts,
+    /// Draw no progress bar, and do not say where reports were written.
     #[arg(long, short)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Text,
-    /// The document that --out writes as summary.json.
-    Json,
 }
 
 impl Simulate {
@@ -65,21 +59,30 @@ impl Simulate {
         for folder in folders.iter().flatten() {
             report::prepare(folder)?;
         }
+        self.verdicts.prepare()?;
         let mut exit = Exit::Fine;
+        let mut summaries = Vec::new();
         for (scenario, folder) in scenarios.iter().zip(&folders) {
-            let (summary, series) = self.simulate(scenario)?;
+            let stored = self.simulate(scenario)?;
+            let StoredResult {
+                summary, series, ..
+            } = &stored;
             if summary.gates.iter().any(|gate| !gate.pass) {
                 exit = exit.max(Exit::GateFailed);
             }
-            self.show(&summary, &series)?;
+            show(self.format, summary, series)?;
             if let Some(folder) = folder {
-                report::write_all(folder, &summary, &series)?;
-                say(format_args!(
-                    "report: {}",
-                    folder.join("report.html").display()
-                ));
+                report::write_all(folder, summary, series)?;
+                report::write_file(&folder.join("result.json"), &stored.render())?;
+                if !self.quiet {
+                    let page = folder.join("report.html");
+                    say(format_args!("report: {}", page.display()));
+                }
             }
+            summaries.push(stored.summary);
         }
+        let runs = self.files.iter().map(PathBuf::as_path).zip(&summaries);
+        self.verdicts.tell(&runs.collect::<Vec<_>>())?;
         Ok(exit)
     }
 
@@ -121,7 +124,7 @@ impl Simulate {
         clippy::disallowed_methods,
         reason = "people are told how long it took; no result depends on it"
     )]
-    fn simulate(&self, scenario: &Scenario) -> anyhow::Result<(Summary, Series)> {
+    fn simulate(&self, scenario: &Scenario) -> anyhow::Result<StoredResult> {
         let first = self.seed.unwrap_or(scenario.seed);
         let jobs = self.jobs.unwrap_or_else(study::cores);
         let bar = Bar::new(
@@ -140,20 +143,11 @@ impl Simulate {
         summary.engine.wall_s = wall_s;
         summary.engine.invocations_per_s = invocations as f64 / wall_s;
         summary.engine.records_per_s = records as f64 / wall_s;
-        Ok((summary, runs.swap_remove(0).series))
-    }
-
-    fn show(&self, summary: &Summary, series: &Series) -> anyhow::Result<()> {
-        match self.format {
-            Format::Json => print(&report::json(summary)),
-            Format::Text => {
-                let options = TextOptions {
-                    width: terminal_width(),
-                    colour: colour_on_stdout(),
-                };
-                print(&report::text(summary, series, options))
-            }
-        }
+        Ok(StoredResult {
+            summary,
+            series: std::mem::take(&mut runs[0].series),
+            replications: runs.into_iter().map(|run| run.summary).collect(),
+        })
     }
 }
 
@@ -167,10 +161,4 @@ fn first_shared(folders: &[Option<PathBuf>]) -> Option<&Path> {
             .any(|other| other == folder)
             .then_some(folder)
     })
-}
-
-/// Columns of the terminal; a wide page where there is none to fit into.
-fn terminal_width() -> usize {
-    const WIDTH_WITHOUT_TERMINAL: usize = 120;
-    terminal_size::terminal_size().map_or(WIDTH_WITHOUT_TERMINAL, |(width, _)| usize::from(width.0))
 }

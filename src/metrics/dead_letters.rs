@@ -69,6 +69,16 @@ impl DeadLetters {
         self.0[reason as usize]
     }
 
+    /// All counts, in the order of [`DeadLetterReason::ALL`].
+    pub const fn counts(self) -> [u64; 7] {
+        self.0
+    }
+
+    /// The reverse of [`counts`](Self::counts).
+    pub const fn of_counts(counts: [u64; 7]) -> Self {
+        Self(counts)
+    }
+
     /// How many in all.
     pub fn all(&self) -> u64 {
         self.0.iter().sum()

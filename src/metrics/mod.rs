@@ -14,6 +14,7 @@ mod histogram;
 mod kafka;
 mod last_result;
 mod mapping;
+mod pairs;
 mod samples;
 mod series;
 mod shards;
@@ -35,6 +36,7 @@ pub use histogram::Histogram;
 pub use kafka::{GroupEnd, KafkaFigures, KafkaRow};
 pub use last_result::LastResult;
 pub use mapping::{BinEnd, MappingRecorder};
+pub use pairs::{Compared, Comparison, Difference, Pairing, Verdict, compare};
 pub use series::{
     DurationMinute, FunctionRow, FunctionSeries, MappingRow, MappingSeries, Series, ShardSeries,
 };

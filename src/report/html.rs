@@ -7,7 +7,7 @@ use super::numbers;
 use super::svg;
 use super::view::{Axis, Cell, Chart, Column, Subject, Table, Tone, View};
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
 pub(super) fn render(view: &View) -> String {
@@ -85,7 +85,7 @@ fn header(view: &View, page: &mut String) {
 }
 
 /// One small table per group of columns: together they would be wider than paper.
-fn groups(whole: &Table, page: &mut String) {
+pub(super) fn groups(whole: &Table, page: &mut String) {
     let mut start = 1;
     while start < whole.columns.len() {
         let group = whole.columns[start].group;
@@ -155,7 +155,7 @@ fn cell(cell: &Cell, column: Column, heads_row: bool, page: &mut String) {
     let _ = write!(page, "</{close}>");
 }
 
-fn subject(subject: &Subject, page: &mut String) {
+pub(super) fn subject(subject: &Subject, page: &mut String) {
     let _ = write!(
         page,
         "<section class=\"subject\">\n<h2>{}<small>{}, over time</small></h2>\n<div class=\"charts\">\n",
@@ -306,7 +306,7 @@ fn breakable(text: &str) -> String {
 }
 
 /// Titles and names are input: nothing of them may become markup.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -7,22 +7,30 @@ mod asynchronous;
 mod axis;
 mod charts;
 mod cloudwatch;
+mod compare;
 mod cost;
 mod csv;
 mod html;
 mod json;
+mod markdown;
 mod numbers;
 mod restyle;
 mod sample;
 mod scale;
+mod schema;
+mod stored;
 mod svg;
 mod tables;
 mod text;
+mod verdicts;
 mod versions;
 mod view;
 
 #[cfg(test)]
 mod tests;
+
+pub use compare::{ChangeGate, ChangeGateError, Compare, Side};
+pub use stored::{StoredError, StoredResult};
 
 use std::fs;
 use std::io;
@@ -64,9 +72,34 @@ pub fn text(summary: &Summary, series: &Series, options: TextOptions) -> String 
     text::render(&view::prepare(summary, series), options)
 }
 
+/// The summary in Markdown, for a pull request.
+pub fn markdown(summary: &Summary, series: &Series) -> String {
+    markdown::render(&view::prepare(summary, series))
+}
+
+/// The gates of these summaries as a JUnit document.
+pub fn junit(summaries: &[&Summary]) -> String {
+    verdicts::junit(summaries)
+}
+
+/// GitHub's workflow commands that annotate `file` with every gate that failed.
+pub fn github(summary: &Summary, file: &str) -> String {
+    verdicts::github(summary, file)
+}
+
 /// The figures as one JSON document: `summary.json`.
 pub fn json(summary: &Summary) -> String {
     json::render(summary)
+}
+
+/// The documents that have a schema: name, and what they are.
+pub fn schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
+    schema::names()
+}
+
+/// The JSON Schema (draft 2020-12) of a document.
+pub fn schema(name: &str) -> Option<serde_json::Value> {
+    schema::of(name)
 }
 
 /// The time series: `series.csv`. One row per subject and bin, with the columns of both kinds of subject;
@@ -116,6 +149,22 @@ pub fn write_all(
         write(dir, "metrics.csv", &cloudwatch(series))?,
         write(dir, "report.html", &html(summary, series))?,
     ])
+}
+
+/// Writes a file whole or not at all, and the folder that it is in.
+///
+/// # Errors
+///
+/// When it cannot be written; the error names it.
+pub fn write_file(path: &Path, content: &str) -> Result<PathBuf, ReportError> {
+    let dir = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| at(path)(io::ErrorKind::InvalidFilename.into()))?;
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    write(dir, name, content)
 }
 
 /// A reader sees the old file or the new one, never a part: the content goes to a neighbour that is then renamed.

@@ -45,7 +45,7 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
 
 /// Escape sequences, or none.
 #[derive(Clone, Copy)]
-struct Ink(bool);
+pub(super) struct Ink(pub(super) bool);
 
 impl Ink {
     fn paint(self, code: &str, text: &str) -> String {
@@ -56,7 +56,7 @@ impl Ink {
         }
     }
 
-    fn bold(self, text: &str) -> String {
+    pub(super) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 
@@ -64,7 +64,7 @@ impl Ink {
         self.paint("2", text)
     }
 
-    fn toned(self, tone: Tone, text: &str) -> String {
+    pub(super) fn toned(self, tone: Tone, text: &str) -> String {
         match tone {
             Tone::Plain => text.to_owned(),
             Tone::Good => self.paint("32", text),
@@ -75,7 +75,13 @@ impl Ink {
 }
 
 /// Joins parts, with a line break where the next one would not fit.
-fn wrapped(parts: &[String], separator: &str, width: usize, ink: Ink, text: &mut String) {
+pub(super) fn wrapped(
+    parts: &[String],
+    separator: &str,
+    width: usize,
+    ink: Ink,
+    text: &mut String,
+) {
     let mut line = String::new();
     for part in parts {
         let needed = length(&line) + length(separator) + length(part);
@@ -91,20 +97,25 @@ fn wrapped(parts: &[String], separator: &str, width: usize, ink: Ink, text: &mut
     let _ = writeln!(text, "{}", ink.faint(&line));
 }
 
-/// Draws a table in at most `width` columns where that is possible: the least important columns go
-/// first, then long names are cut.
-fn draw(table: &Table, width: usize, ink: Ink, text: &mut String) {
+/// The columns of a table that fit into a width: the least important ones go first, those that matter stay.
+pub(super) fn kept(table: &Table, width: usize) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..table.columns.len()).collect();
-    let mut widths = widths_of(table, &kept);
-    while breadth(&kept, &widths) > width {
+    while breadth(&kept, &widths_of(table, &kept)) > width {
         let least = kept.iter().rposition(|index| {
             let ranks = kept.iter().map(|one| table.columns[*one].rank);
             table.columns[*index].rank > 0 && Some(table.columns[*index].rank) == ranks.max()
         });
         let Some(least) = least else { break };
         kept.remove(least);
-        widths = widths_of(table, &kept);
     }
+    kept
+}
+
+/// Draws a table in at most `width` columns where that is possible: the least important columns go
+/// first, then long names are cut.
+pub(super) fn draw(table: &Table, width: usize, ink: Ink, text: &mut String) {
+    let kept = kept(table, width);
+    let mut widths = widths_of(table, &kept);
     let excess = breadth(&kept, &widths).saturating_sub(width);
     cut(table, &kept, &mut widths, excess);
     let grouped = table.columns.iter().any(|column| !column.group.is_empty());
@@ -238,7 +249,7 @@ fn join(cells: impl Iterator<Item = String>) -> String {
 }
 
 /// Names come from files: control characters in them must not steer the terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -34,6 +34,9 @@ pub(super) struct Simulate {
     /// Threads for replications [default: all cores].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU32>,
+    /// Run each scenario once more for every setting that its findings name, and say what that would do.
+    #[arg(long)]
+    explain: bool,
     /// Draw no progress bar.
     #[arg(long, short)]
     quiet: bool,
@@ -66,8 +69,11 @@ impl Simulate {
             report::prepare(folder)?;
         }
         let mut exit = Exit::Fine;
-        for (scenario, folder) in scenarios.iter().zip(&folders) {
-            let (summary, series) = self.simulate(scenario)?;
+        for ((scenario, folder), file) in scenarios.iter().zip(&folders).zip(&self.files) {
+            let (mut summary, series) = self.simulate(scenario)?;
+            if self.explain {
+                self.explain(file, scenario, &mut summary);
+            }
             if summary.gates.iter().any(|gate| !gate.pass) {
                 exit = exit.max(Exit::GateFailed);
             }
@@ -141,6 +147,21 @@ impl Simulate {
         summary.engine.invocations_per_s = invocations as f64 / wall_s;
         summary.engine.records_per_s = records as f64 / wall_s;
         Ok((summary, runs.swap_remove(0).series))
+    }
+
+    /// Adds what the simulator says about the settings that findings name. The seeds are those of the run.
+    fn explain(&self, file: &Path, scenario: &Scenario, summary: &mut Summary) {
+        // The file was read once: what is gone or changed since then is not what was simulated.
+        let Ok(source) = scenario::open(file) else {
+            say(format_args!("warning: {} cannot be read again, so nothing is explained", file.display()));
+            return;
+        };
+        let tries = summary.findings.iter().filter(|one| !one.changes.is_empty()).count() as u64;
+        let title = format!("{}: settings of findings", scenario.title);
+        let bar = Bar::new(&title, tries * u64::from(self.replications.get()), self.quiet);
+        let jobs = self.jobs.unwrap_or_else(study::cores);
+        study::explain(&source, scenario, summary, jobs, || bar.part());
+        bar.finish();
     }
 
     fn show(&self, summary: &Summary, series: &Series) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! The figures of a run, as plain data: what reports print and gates test.
 
 use super::{
-    AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
+    AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Finding, Histogram,
     KafkaFigures, VersionSummary,
 };
 use serde::Serialize;
@@ -95,6 +95,9 @@ pub struct Summary {
     pub cost: CostSummary,
     /// Results of the thresholds.
     pub gates: Vec<GateResult>,
+    /// What there is to say about it, the worst first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The simulator's own work.
     pub engine: EngineSummary,
 }

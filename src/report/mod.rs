@@ -9,9 +9,9 @@ mod charts;
 mod cloudwatch;
 mod cost;
 mod csv;
+mod findings;
 mod html;
 mod json;
-mod numbers;
 mod restyle;
 mod sample;
 mod scale;
@@ -28,6 +28,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::metrics::numbers;
 use crate::metrics::{Series, Summary};
 
 /// How the summary for a terminal looks.

@@ -3,10 +3,16 @@
 //! The command line, sweeps and searches all run scenarios through here, so that the same seeds give the same figures
 //! however many threads there are.
 
+mod explain;
+mod findings;
 mod measure;
 mod pool;
 mod replicate;
+mod unit;
 
+pub use explain::explain;
+pub use findings::findings;
 pub use measure::{Measure, MeasureError};
 pub use pool::{cores, ordered};
 pub use replicate::{replicate, summarise};
+pub(crate) use unit::Unit;

@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::progress::Bar;
-use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say};
+use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say, terminal_width};
 use crate::metrics::{Series, Summary};
 use crate::report::{self, TextOptions};
 use crate::scenario::{self, FileKind, Scenario};
@@ -153,12 +153,23 @@ impl Simulate {
     fn explain(&self, file: &Path, scenario: &Scenario, summary: &mut Summary) {
         // The file was read once: what is gone or changed since then is not what was simulated.
         let Ok(source) = scenario::open(file) else {
-            say(format_args!("warning: {} cannot be read again, so nothing is explained", file.display()));
+            say(format_args!(
+                "warning: {} cannot be read again, so nothing is explained",
+                file.display()
+            ));
             return;
         };
-        let tries = summary.findings.iter().filter(|one| !one.changes.is_empty()).count() as u64;
+        let tries = summary
+            .findings
+            .iter()
+            .filter(|one| !one.changes.is_empty())
+            .count() as u64;
         let title = format!("{}: settings of findings", scenario.title);
-        let bar = Bar::new(&title, tries * u64::from(self.replications.get()), self.quiet);
+        let bar = Bar::new(
+            &title,
+            tries * u64::from(self.replications.get()),
+            self.quiet,
+        );
         let jobs = self.jobs.unwrap_or_else(study::cores);
         study::explain(&source, scenario, summary, jobs, || bar.part());
         bar.finish();
@@ -188,10 +199,4 @@ fn first_shared(folders: &[Option<PathBuf>]) -> Option<&Path> {
             .any(|other| other == folder)
             .then_some(folder)
     })
-}
-
-/// Columns of the terminal; a wide page where there is none to fit into.
-fn terminal_width() -> usize {
-    const WIDTH_WITHOUT_TERMINAL: usize = 120;
-    terminal_size::terminal_size().map_or(WIDTH_WITHOUT_TERMINAL, |(width, _)| usize::from(width.0))
 }

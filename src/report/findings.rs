@@ -63,7 +63,10 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
         }
         while rest.len() > room {
             let cut = rest.split_off(room);
-            lines.last_mut().into_iter().for_each(|line| line.extend(&rest));
+            lines
+                .last_mut()
+                .into_iter()
+                .for_each(|line| line.extend(&rest));
             lines.push(String::new());
             rest = cut;
         }
@@ -138,7 +141,10 @@ mod tests {
     fn text_keeps_to_its_width() {
         for width in [20, 40, 120] {
             let lines = lines(&finding(), width);
-            assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:?}");
+            assert!(
+                lines.iter().all(|line| line.chars().count() <= width),
+                "{lines:?}"
+            );
             let letters = |text: &str| text.replace(' ', "");
             assert!(letters(&lines.concat()).contains("mapping.clicks.ParallelizationFactor=2"));
         }
@@ -148,7 +154,10 @@ mod tests {
     fn names_do_not_become_markup() {
         let mut page = String::new();
         section(&[finding()], &mut page);
-        assert!(page.contains("&lt;clicks&gt;") && !page.contains("<clicks>"), "{page}");
+        assert!(
+            page.contains("&lt;clicks&gt;") && !page.contains("<clicks>"),
+            "{page}"
+        );
         page.clear();
         section(&[], &mut page);
         assert_eq!(page, "");

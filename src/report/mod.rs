@@ -18,6 +18,7 @@ mod scale;
 mod svg;
 mod tables;
 mod text;
+pub mod tune;
 mod versions;
 mod view;
 

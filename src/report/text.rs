@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{TextOptions, findings};
 use super::view::{Cell, Column, Table, Tone, View};
+use super::{TextOptions, findings};
 use crate::metrics::Finding;
 
 /// Between two columns.

@@ -18,7 +18,10 @@ pub fn explain<P: Progress>(
     jobs: NonZeroU32,
     progress: impl Fn() -> P + Sync,
 ) {
-    let seeds = (summary.seed, NonZeroU32::new(summary.replications).unwrap_or(NonZeroU32::MIN));
+    let seeds = (
+        summary.seed,
+        NonZeroU32::new(summary.replications).unwrap_or(NonZeroU32::MIN),
+    );
     // Two findings may ask for the same.
     let mut known: Vec<(Vec<Setting>, Result<Summary, String>)> = Vec::new();
     let mut findings = std::mem::take(&mut summary.findings);
@@ -27,7 +30,9 @@ pub fn explain<P: Progress>(
             let after = changed(source, &finding.changes, seeds, jobs, &progress);
             known.push((finding.changes.clone(), after));
         }
-        let after = known.iter().find(|(changes, _)| *changes == finding.changes);
+        let after = known
+            .iter()
+            .find(|(changes, _)| *changes == finding.changes);
         finding.effect = after.map(|(_, after)| effect(finding, scenario, summary, after));
     }
     summary.findings = findings;
@@ -67,9 +72,8 @@ fn effect(
     before: &Summary,
     after: &Result<Summary, String>,
 ) -> Effect {
-    let bill = |summary: &Summary| {
-        lookup(summary, "cost.total_usd_per_month", "Sum").unwrap_or(f64::NAN)
-    };
+    let bill =
+        |summary: &Summary| lookup(summary, "cost.total_usd_per_month", "Sum").unwrap_or(f64::NAN);
     let after = match after {
         Ok(after) => after,
         Err(why) => {
@@ -92,7 +96,10 @@ fn effect(
         "{} {}, and the bill {}.",
         finding.measure,
         moved(was, is, |value| unit.shown(value)),
-        moved(paid, pays, |value| format!("{} USD a month", trimmed(value, 2)))
+        moved(paid, pays, |value| format!(
+            "{} USD a month",
+            trimmed(value, 2)
+        ))
     );
     Effect {
         before: was,

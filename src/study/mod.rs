@@ -5,13 +5,16 @@
 
 mod explain;
 mod findings;
+mod goal;
 mod measure;
 mod pool;
 mod replicate;
+pub mod tune;
 mod unit;
 
 pub use explain::explain;
 pub use findings::findings;
+pub use goal::{Goal, GoalError};
 pub use measure::{Measure, MeasureError};
 pub use pool::{cores, ordered};
 pub use replicate::{replicate, summarise};

@@ -20,8 +20,15 @@ impl Unit {
     pub(crate) fn of(metric: &str) -> Self {
         let name = metric.rsplit('.').next().unwrap_or(metric);
         match name {
-            "IteratorAge" | "RecordLatency" | "Latency" | "Duration" | "InitDuration" | "RestoreDuration"
-            | "PostRuntimeExtensionsDuration" | "AsyncEventAge" | "ApproximateAgeOfOldestMessage" => Self::Millis,
+            "IteratorAge"
+            | "RecordLatency"
+            | "Latency"
+            | "Duration"
+            | "InitDuration"
+            | "RestoreDuration"
+            | "PostRuntimeExtensionsDuration"
+            | "AsyncEventAge"
+            | "ApproximateAgeOfOldestMessage" => Self::Millis,
             "total_usd" | "total_usd_per_month" => Self::Dollars,
             _ if name.ends_with("Share") || name.ends_with("Utilization") => Self::Share,
             _ => Self::Count,
@@ -47,7 +54,10 @@ mod tests {
     #[test]
     fn every_metric_of_times_is_known() {
         assert_eq!(Unit::of("a.b.Latency").shown(1_234.0), "1.23 s");
-        assert_eq!(Unit::of("cost.total_usd_per_month").shown(12.345), "12.35 USD");
+        assert_eq!(
+            Unit::of("cost.total_usd_per_month").shown(12.345),
+            "12.35 USD"
+        );
         assert_eq!(Unit::of("f.ColdStartShare").shown(0.05), "5.00%");
         let mut function = FunctionSummary::default();
         let mut mapping = MappingSummary {
@@ -56,7 +66,9 @@ mod tests {
         };
         let names = function.metrics().into_iter().chain(mapping.metrics());
         for (name, _) in names.filter(|(name, _)| {
-            ["Age", "Latency", "Duration"].iter().any(|end| name.ends_with(end))
+            ["Age", "Latency", "Duration"]
+                .iter()
+                .any(|end| name.ends_with(end))
         }) {
             assert_eq!(Unit::of(name), Unit::Millis, "{name}");
         }

@@ -22,13 +22,26 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
     } else {
         "a destination or a dead-letter queue was told of each".to_owned()
     };
-    let severity = if lost > 0.0 { Severity::Problem } else { Severity::Warning };
+    let severity = if lost > 0.0 {
+        Severity::Problem
+    } else {
+        Severity::Warning
+    };
     let found = |code, sentence| {
-        finding(severity, code, worker.name(), worker.measure("AsyncEventsDropped.Sum"), sentence)
+        finding(
+            severity,
+            code,
+            worker.name(),
+            worker.measure("AsyncEventsDropped.Sum"),
+            sentence,
+        )
     };
     let path = |key: &str| worker.path(&format!("event_invoke.{key}"));
     let keep = if lost > 0.0 {
-        format!(" What ends without success is kept by an OnFailure destination ({}).", path("DestinationConfig"))
+        format!(
+            " What ends without success is kept by an OnFailure destination ({}).",
+            path("DestinationConfig")
+        )
     } else {
         String::new()
     };
@@ -47,15 +60,30 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
             count(worker.figures.invocations.value)
         );
         let more = config.maximum_retry_attempts < 2;
-        let changes = if more { vec![set(path("MaximumRetryAttempts"), 2)] } else { Vec::new() };
+        let changes = if more {
+            vec![set(path("MaximumRetryAttempts"), 2)]
+        } else {
+            Vec::new()
+        };
         let text = if more {
-            format!("Allow both retries ({}). {text}", path("MaximumRetryAttempts"))
+            format!(
+                "Allow both retries ({}). {text}",
+                path("MaximumRetryAttempts")
+            )
         } else {
             text
         };
         // A table that the file does not have cannot take a key.
-        let changes = if *config == Default::default() { Vec::new() } else { changes };
-        list.push(advised(found("events-retries-exhausted", sentence), text, changes));
+        let changes = if *config == Default::default() {
+            Vec::new()
+        } else {
+            changes
+        };
+        list.push(advised(
+            found("events-retries-exhausted", sentence),
+            text,
+            changes,
+        ));
     }
     if by.event_age_exceeded.value >= 1.0 {
         let sentence = format!(
@@ -72,7 +100,9 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
             Some((has, needed)) if needed > has => {
                 let path = worker.path("reserved_concurrency");
                 (
-                    format!("Raise its reserved concurrency to {needed} ({path}), or let events wait longer"),
+                    format!(
+                        "Raise its reserved concurrency to {needed} ({path}), or let events wait longer"
+                    ),
                     vec![set(path, needed)],
                 )
             }
@@ -89,7 +119,11 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
         );
         let setting = worker.path("reserved_concurrency");
         let text = format!("Raise its reserved concurrency ({setting}).{keep}");
-        list.push(advised(found("events-to-a-stopped-function", sentence), text, Vec::new()));
+        list.push(advised(
+            found("events-to-a-stopped-function", sentence),
+            text,
+            Vec::new(),
+        ));
     }
     list
 }

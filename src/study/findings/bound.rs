@@ -37,7 +37,11 @@ struct Waiting {
 pub(super) fn of(scene: Scene<'_>, route: Route<'_>) -> Option<Finding> {
     let waiting = waiting(scene, route)?;
     let sum = |of: fn(&crate::metrics::MappingRow) -> u64| -> f64 {
-        waiting.bins.iter().map(|bin| of(&route.rows[*bin]) as f64).sum()
+        waiting
+            .bins
+            .iter()
+            .map(|bin| of(&route.rows[*bin]) as f64)
+            .sum()
     };
     let (failed, tried) = until_highest(route, &waiting);
     let invoked = sum(|row| row.invoked);
@@ -46,7 +50,11 @@ pub(super) fn of(scene: Scene<'_>, route: Route<'_>) -> Option<Finding> {
     let left = route.figures.backlog.end.value;
     let most = route.figures.backlog.max.value;
     let behind = left >= HEADROOM * most;
-    let severity = if behind { Severity::Problem } else { Severity::Warning };
+    let severity = if behind {
+        Severity::Problem
+    } else {
+        Severity::Warning
+    };
     let (code, why, remedy, changes) = if throttled >= (FAILING * batches).max(1.0) {
         function_full(route, throttled, batches)
     } else if failed >= (FAILING * tried).max(1.0) {
@@ -60,10 +68,15 @@ pub(super) fn of(scene: Scene<'_>, route: Route<'_>) -> Option<Finding> {
                 scene,
                 route,
                 (waiting.first, topic.partitions),
-                (waiting.capacity, waiting.peak_per_sec / waiting.each_per_sec),
+                (
+                    waiting.capacity,
+                    waiting.peak_per_sec / waiting.each_per_sec,
+                ),
             ),
             SourceModel::Broker(_) => broker(route, &waiting),
-            SourceModel::Sqs { is_fifo, .. } if *is_fifo && waiting.share < IDLE => hot_group(route, &waiting),
+            SourceModel::Sqs { is_fifo, .. } if *is_fifo && waiting.share < IDLE => {
+                hot_group(route, &waiting)
+            }
             SourceModel::Sqs { .. } if waiting.share < FULL => return None,
             SourceModel::Sqs { .. } => pollers(scene, route, &waiting),
         }
@@ -77,7 +90,11 @@ pub(super) fn of(scene: Scene<'_>, route: Route<'_>) -> Option<Finding> {
         count(left)
     );
     let measure = route.measure("IteratorAge.Maximum");
-    Some(advised(finding(severity, code, route.name(), measure, sentence), remedy, changes))
+    Some(advised(
+        finding(severity, code, route.name(), measure, sentence),
+        remedy,
+        changes,
+    ))
 }
 
 fn waiting(scene: Scene<'_>, route: Route<'_>) -> Option<Waiting> {
@@ -88,7 +105,8 @@ fn waiting(scene: Scene<'_>, route: Route<'_>) -> Option<Waiting> {
     let length_s = rows.len() as f64 * scene.bin_s;
     let per_sec = rows.iter().map(|row| row.incoming as f64).sum::<f64>() / length_s;
     let window = route.mapping.config.window.as_secs_f64();
-    let passing = (per_sec * (PASSING_S + window)).max(2.0 * f64::from(route.mapping.config.batch_size));
+    let passing =
+        (per_sec * (PASSING_S + window)).max(2.0 * f64::from(route.mapping.config.batch_size));
     let waits = |row: &crate::metrics::MappingRow| row.backlog as f64 > passing;
     let bins: Vec<usize> = (0..rows.len()).filter(|bin| waits(&rows[*bin])).collect();
     if bins.len() < scene.bins(PASSING_S) {
@@ -126,7 +144,11 @@ fn waiting(scene: Scene<'_>, route: Route<'_>) -> Option<Waiting> {
 
 /// Records of failed deliveries and of all, while the backlog grew: what drains later says nothing of the cause.
 fn until_highest(route: Route<'_>, waiting: &Waiting) -> (f64, f64) {
-    let highest = waiting.bins.iter().copied().max_by_key(|bin| (route.rows[*bin].backlog, std::cmp::Reverse(*bin)));
+    let highest = waiting
+        .bins
+        .iter()
+        .copied()
+        .max_by_key(|bin| (route.rows[*bin].backlog, std::cmp::Reverse(*bin)));
     let growing = waiting.bins.iter().filter(|bin| Some(**bin) <= highest);
     growing.fold((0.0, 0.0), |(failed, tried), bin| {
         let row = &route.rows[*bin];
@@ -141,7 +163,8 @@ fn capacity_at(scene: Scene<'_>, route: Route<'_>, bin: usize) -> f64 {
         SourceModel::Stream(stream) => {
             let at = (scene.skip + bin) as f64 * scene.bin_s;
             let open = stream.shards.iter().filter(|shard| {
-                shard.opens.as_secs_f64() <= at && shard.closes.is_none_or(|end| end.as_secs_f64() > at)
+                shard.opens.as_secs_f64() <= at
+                    && shard.closes.is_none_or(|end| end.as_secs_f64() > at)
             });
             open.count() as f64 * f64::from(route.mapping.config.parallelization_factor)
         }
@@ -174,7 +197,12 @@ fn failing(route: Route<'_>, failed: f64, invoked: f64) -> Bound {
     );
     let config = &route.mapping.config;
     if !(config.source.is_stream() || config.source.is_kafka()) {
-        return ("failures-hold-up", why, "Mend the function, or what it depends on.".to_owned(), Vec::new());
+        return (
+            "failures-hold-up",
+            why,
+            "Mend the function, or what it depends on.".to_owned(),
+            Vec::new(),
+        );
     }
     let text = format!(
         "Mend the function; MaximumRetryAttempts ({}) or MaximumRecordAgeInSeconds ({}) with an on-failure destination ({}) bound how long a batch may hold up the others.",
@@ -204,19 +232,35 @@ fn lanes(route: Route<'_>, stream: &Stream, waiting: &Waiting) -> Bound {
         return ("lanes-full", why, text, vec![set(path, wanted)]);
     }
     let more = (needed / 10.0).ceil().max(stream.shards.len() as f64 + 1.0);
-    let (factor_path, shards_path) = (route.path("ParallelizationFactor"), route.source_path("shards"));
+    let (factor_path, shards_path) = (
+        route.path("ParallelizationFactor"),
+        route.source_path("shards"),
+    );
     let text = format!(
         "Raise ParallelizationFactor to 10 ({factor_path}) and the number of shards to {} ({shards_path}), or make the function faster per record.",
         count(more)
     );
-    ("lanes-full", why, text, vec![set(factor_path, 10), set(shards_path, more)])
+    (
+        "lanes-full",
+        why,
+        text,
+        vec![set(factor_path, 10), set(shards_path, more)],
+    )
 }
 
 /// A shard that is far behind the others: its own lanes were full.
 fn hot_shard(route: Route<'_>, stream: &Stream, waiting: &Waiting) -> Option<Bound> {
     let shards = &route.series.shards;
-    let highest = |levels: &[f32]| levels.iter().copied().filter(|age| age.is_finite()).fold(0.0, f32::max);
-    let worst = shards.iter().max_by(|one, other| highest(&one.levels).total_cmp(&highest(&other.levels)))?;
+    let highest = |levels: &[f32]| {
+        levels
+            .iter()
+            .copied()
+            .filter(|age| age.is_finite())
+            .fold(0.0, f32::max)
+    };
+    let worst = shards
+        .iter()
+        .max_by(|one, other| highest(&one.levels).total_cmp(&highest(&other.levels)))?;
     let mut ages: Vec<f32> = shards.iter().map(|shard| highest(&shard.levels)).collect();
     ages.sort_by(f32::total_cmp);
     let middle = ages[(ages.len() - 1) / 2];
@@ -244,7 +288,12 @@ fn hot_shard(route: Route<'_>, stream: &Stream, waiting: &Waiting) -> Option<Bou
         "Raise ParallelizationFactor to {} ({path}), which helps if its keys are several: one key has one lane. Otherwise spread the keys.",
         (factor * 2).min(10)
     );
-    Some(("hot-shard", why, text, vec![set(path, (factor * 2).min(10))]))
+    Some((
+        "hot-shard",
+        why,
+        text,
+        vec![set(path, (factor * 2).min(10))],
+    ))
 }
 
 fn broker(route: Route<'_>, waiting: &Waiting) -> Bound {
@@ -257,7 +306,10 @@ fn broker(route: Route<'_>, waiting: &Waiting) -> Bound {
         count(waiting.peak_per_sec)
     );
     let path = route.path("BatchSize");
-    let larger = (f64::from(size) * waiting.peak_per_sec / HEADROOM / (waiting.each_per_sec * waiting.capacity)).ceil();
+    let larger = (f64::from(size) * waiting.peak_per_sec
+        / HEADROOM
+        / (waiting.each_per_sec * waiting.capacity))
+        .ceil();
     let larger = larger.clamp(f64::from(size) + 1.0, 10_000.0);
     let text = format!(
         "Raise BatchSize to {} ({path}) if the function takes little longer for more messages, or make it faster: a broker's mapping has no more consumers.",
@@ -276,7 +328,12 @@ fn hot_group(route: Route<'_>, waiting: &Waiting) -> Bound {
     let text = "Use more message groups, keeping order only where it matters (source's record keys), or make the function faster: more concurrency changes nothing.".to_owned();
     if size < 10 {
         let path = route.path("BatchSize");
-        return ("hot-group", why, format!("{text} BatchSize 10 ({path}) takes more of a group at once."), vec![set(path, 10)]);
+        return (
+            "hot-group",
+            why,
+            format!("{text} BatchSize 10 ({path}) takes more of a group at once."),
+            vec![set(path, 10)],
+        );
     }
     ("hot-group", why, text, Vec::new())
 }
@@ -297,13 +354,28 @@ fn pollers(scene: Scene<'_>, route: Route<'_>, waiting: &Waiting) -> Bound {
         let wanted = needed.ceil().clamp(f64::from(cap) + 1.0, 1_000.0);
         let path = route.path("ScalingConfig.MaximumConcurrency");
         let mut changes = vec![set(path.clone(), wanted)];
-        let mut text = format!("Raise ScalingConfig.MaximumConcurrency to {} ({path})", count(wanted));
-        if route.worker.config.reserved_concurrency.is_some_and(|limit| f64::from(limit) < wanted) {
+        let mut text = format!(
+            "Raise ScalingConfig.MaximumConcurrency to {} ({path})",
+            count(wanted)
+        );
+        if route
+            .worker
+            .config
+            .reserved_concurrency
+            .is_some_and(|limit| f64::from(limit) < wanted)
+        {
             let reserved = route.worker.path("reserved_concurrency");
-            text.push_str(&format!(" together with the function's reserved concurrency ({reserved})"));
+            text.push_str(&format!(
+                " together with the function's reserved concurrency ({reserved})"
+            ));
             changes.push(set(reserved, wanted));
         }
-        return ("maximum-concurrency-full", why, format!("{text}, if what is behind the function can take it."), changes);
+        return (
+            "maximum-concurrency-full",
+            why,
+            format!("{text}, if what is behind the function can take it."),
+            changes,
+        );
     }
     let first_limit = f64::from(route.rows[waiting.first].concurrency_limit);
     let reached = route.rows[waiting.first..]

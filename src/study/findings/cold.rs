@@ -31,7 +31,10 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
             percent(returning / seen)
         )
     };
-    let covered = quantile(worker.rows.iter().map(|row| f64::from(row.concurrency_max)), 0.99);
+    let covered = quantile(
+        worker.rows.iter().map(|row| f64::from(row.concurrency_max)),
+        0.99,
+    );
     let init = if figures.restores.value > 0.0 {
         figures.restore_duration.p50.value
     } else {
@@ -47,9 +50,23 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
         millis(figures.duration.p99.value)
     );
     let matters = figures.latency.p99.value > figures.duration.p99.value + init / 2.0;
-    let severity = if matters { Severity::Warning } else { Severity::Note };
-    let found = finding(severity, "cold-starts", worker.name(), worker.measure("ColdStarts.Sum"), sentence);
-    if worker.config.reserved_concurrency.is_some_and(|limit| f64::from(limit) < covered) {
+    let severity = if matters {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let found = finding(
+        severity,
+        "cold-starts",
+        worker.name(),
+        worker.measure("ColdStarts.Sum"),
+        sentence,
+    );
+    if worker
+        .config
+        .reserved_concurrency
+        .is_some_and(|limit| f64::from(limit) < covered)
+    {
         return Some(found);
     }
     let value = covered as u32;
@@ -64,8 +81,14 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
 /// Cold starts of a new height of concurrency, and those below one that had been reached.
 fn causes(scene: Scene<'_>, worker: Worker<'_>) -> (f64, f64) {
     let all = scene.series.functions.get(worker.index);
-    let before = all.map_or(&[][..], |one| one.rows.get(..scene.skip).unwrap_or_default());
-    let mut height = before.iter().map(|row| row.concurrency_max).max().unwrap_or(0);
+    let before = all.map_or(&[][..], |one| {
+        one.rows.get(..scene.skip).unwrap_or_default()
+    });
+    let mut height = before
+        .iter()
+        .map(|row| row.concurrency_max)
+        .max()
+        .unwrap_or(0);
     let (mut climbing, mut returning) = (0.0, 0.0);
     for row in worker.rows {
         let rise = f64::from(row.concurrency_max.saturating_sub(height));
@@ -78,11 +101,19 @@ fn causes(scene: Scene<'_>, worker: Worker<'_>) -> (f64, f64) {
 }
 
 /// Where to write it, and what makes the callers use it. A function by itself has none: it needs an alias.
-pub(super) fn provision(scene: Scene<'_>, worker: Worker<'_>, value: u32) -> (String, Vec<Setting>) {
+pub(super) fn provision(
+    scene: Scene<'_>,
+    worker: Worker<'_>,
+    value: u32,
+) -> (String, Vec<Setting>) {
     if let Some(alias) = worker.config.aliases.first() {
         let path = worker.path(&format!("alias.{}.provisioned_concurrency", alias.name));
         let scaled = alias.autoscaling.is_some() || alias.provisioned_concurrency > 0;
-        let changes = if scaled { Vec::new() } else { vec![set(path.clone(), value)] };
+        let changes = if scaled {
+            Vec::new()
+        } else {
+            vec![set(path.clone(), value)]
+        };
         return (path, changes);
     }
     let path = worker.path("alias");
@@ -97,7 +128,10 @@ pub(super) fn provision(scene: Scene<'_>, worker: Worker<'_>, value: u32) -> (St
             changes.push(set(format!("traffic.{index}.function"), &called));
         }
     }
-    for route in scene.routes().filter(|route| route.worker.index == worker.index) {
+    for route in scene
+        .routes()
+        .filter(|route| route.worker.index == worker.index)
+    {
         changes.push(set(route.path("FunctionName"), &called));
     }
     (path, changes)

@@ -27,12 +27,17 @@ pub(super) fn consumers(
             count(needed.ceil())
         );
         let (partitions, size) = (route.source_path("partitions"), route.path("BatchSize"));
-        let text = format!("More partitions ({partitions}) allow more consumers; larger batches ({size}) or a faster function do without.");
+        let text = format!(
+            "More partitions ({partitions}) allow more consumers; larger batches ({size}) or a faster function do without."
+        );
         return ("partitions-full", why, text, Vec::new());
     }
     let late = rows.iter().position(|row| row.kafka.consumers > before);
     let late = match late {
-        Some(bins) => format!("the first further one came {} after records began to wait", scene.length(bins)),
+        Some(bins) => format!(
+            "the first further one came {} after records began to wait",
+            scene.length(bins)
+        ),
         None => "none was added until the end".to_owned(),
     };
     let why = format!(
@@ -46,7 +51,10 @@ pub(super) fn consumers(
     );
     let changes = match route.mapping.config.provisioned_pollers {
         None => vec![set(path, format!("{{ MinimumPollers = {wanted} }}"))],
-        Some(_) => vec![set(route.path("ProvisionedPollerConfig.MinimumPollers"), wanted)],
+        Some(_) => vec![set(
+            route.path("ProvisionedPollerConfig.MinimumPollers"),
+            wanted,
+        )],
     };
     ("consumers-late", why, text, changes)
 }

@@ -23,7 +23,9 @@ fn given_up(route: Route<'_>) -> Option<Finding> {
     }
     let config = &route.mapping.config;
     let limits: Vec<String> = [
-        config.maximum_retry_attempts.map(|times| format!("MaximumRetryAttempts = {times}")),
+        config
+            .maximum_retry_attempts
+            .map(|times| format!("MaximumRetryAttempts = {times}")),
         config
             .maximum_record_age
             .map(|age| format!("MaximumRecordAgeInSeconds = {}", age.as_millis() / 1_000)),
@@ -41,7 +43,11 @@ fn given_up(route: Route<'_>) -> Option<Finding> {
     } else if dropped < 1.0 {
         "the on-failure destination was told of each".to_owned()
     } else {
-        format!("the on-failure destination was told of {}, nobody of {}", count(told), count(dropped))
+        format!(
+            "the on-failure destination was told of {}, nobody of {}",
+            count(told),
+            count(dropped)
+        )
     };
     let sentence = format!(
         "{} of {} records ({}) were given up{why}; {who}.",
@@ -54,7 +60,13 @@ fn given_up(route: Route<'_>) -> Option<Finding> {
     } else {
         (Severity::Warning, "records-diverted")
     };
-    let found = finding(severity, code, route.name(), route.measure("DroppedEventCount.Sum"), sentence);
+    let found = finding(
+        severity,
+        code,
+        route.name(),
+        route.measure("DroppedEventCount.Sum"),
+        sentence,
+    );
     let several = config.batch_size > 1;
     if several && !config.report_batch_item_failures {
         let path = route.path("FunctionResponseTypes");
@@ -62,15 +74,24 @@ fn given_up(route: Route<'_>) -> Option<Finding> {
             "Let the function report the record that failed (ReportBatchItemFailures, {path}): the batch of up to {} is given up as a whole now.",
             config.batch_size
         );
-        return Some(advised(found, text, vec![set(path, "[\"ReportBatchItemFailures\"]")]));
+        return Some(advised(
+            found,
+            text,
+            vec![set(path, "[\"ReportBatchItemFailures\"]")],
+        ));
     }
     if several && !config.bisect_batch_on_function_error {
         let path = route.path("BisectBatchOnFunctionError");
-        let text = format!("Halve batches that fail (BisectBatchOnFunctionError, {path}), so that only the bad records are given up.");
+        let text = format!(
+            "Halve batches that fail (BisectBatchOnFunctionError, {path}), so that only the bad records are given up."
+        );
         return Some(advised(found, text, vec![set(path, true)]));
     }
     let text = if dropped > 0.0 && config.on_failure.is_none() {
-        format!("Name an on-failure destination ({}), which is told of what is given up.", route.path("DestinationConfig"))
+        format!(
+            "Name an on-failure destination ({}), which is told of what is given up.",
+            route.path("DestinationConfig")
+        )
     } else {
         "These records fail whatever is set: look at them at the destination.".to_owned()
     };
@@ -105,10 +126,14 @@ fn trimmed(route: Route<'_>) -> Option<Finding> {
         return None;
     };
     let path = route.source_path("retention");
-    let text = format!(
-        "Keep records longer ({path}), and see below what makes the mapping slow.",
+    let text = format!("Keep records longer ({path}), and see below what makes the mapping slow.",);
+    let found = finding(
+        severity,
+        code,
+        route.name(),
+        route.measure("TrimmedRecords.Sum"),
+        sentence,
     );
-    let found = finding(severity, code, route.name(), route.measure("TrimmedRecords.Sum"), sentence);
     Some(advised(found, text, Vec::new()))
 }
 
@@ -129,10 +154,26 @@ fn lost_writes(route: Route<'_>) -> Option<Finding> {
         percent(late / figures.incoming_records.value),
         count(gone)
     );
-    let severity = if gone > 0.0 { Severity::Problem } else { Severity::Warning };
-    let found = finding(severity, "writes-throttled", route.name(), route.measure("WriteThrottles.Sum"), sentence);
+    let severity = if gone > 0.0 {
+        Severity::Problem
+    } else {
+        Severity::Warning
+    };
+    let found = finding(
+        severity,
+        "writes-throttled",
+        route.name(),
+        route.measure("WriteThrottles.Sum"),
+        sentence,
+    );
     let path = route.source_path("shards");
-    let shards = stream.shards.iter().filter(|shard| shard.opens.as_nanos() == 0).count();
-    let text = format!("Add shards ({path}), or spread the partition keys if one shard has more than its share.");
+    let shards = stream
+        .shards
+        .iter()
+        .filter(|shard| shard.opens.as_nanos() == 0)
+        .count();
+    let text = format!(
+        "Add shards ({path}), or spread the partition keys if one shard has more than its share."
+    );
     Some(advised(found, text, vec![set(path, 2 * shards)]))
 }

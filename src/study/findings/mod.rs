@@ -68,7 +68,8 @@ fn shortened(found: Vec<Finding>) -> Vec<Finding> {
     }
     for (code, more) in left {
         if let Some(last) = kept.iter_mut().rfind(|one| one.code == code) {
-            last.sentence.push_str(&format!(" The same was found of {more} more."));
+            last.sentence
+                .push_str(&format!(" The same was found of {more} more."));
         }
     }
     kept

@@ -16,8 +16,7 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
     let allocated = figures.allocated_provisioned_concurrent_executions;
     let mut list = Vec::new();
     let mut aliases = worker.config.aliases.iter();
-    let alias = aliases
-        .find(|one| one.provisioned_concurrency > 0 || one.autoscaling.is_some());
+    let alias = aliases.find(|one| one.provisioned_concurrency > 0 || one.autoscaling.is_some());
     let Some(alias) = alias else { return list };
     if !(allocated.max.value > 0.0) && figures.scalings_refused.value == 0.0 {
         return list;
@@ -75,7 +74,10 @@ fn spilled(scene: Scene<'_>, worker: Worker<'_>, alias: &Alias) -> Option<Findin
     }
     let (first, last) = stretch(worker.rows.iter().map(|row| row.spillover_invocations > 0))?;
     let at = |bin: usize| worker.rows.get(bin).map_or(0.0, |row| row.allocated_mean);
-    let needed = quantile(worker.rows.iter().map(|row| f64::from(row.concurrency_max)), 0.99) as u32;
+    let needed = quantile(
+        worker.rows.iter().map(|row| f64::from(row.concurrency_max)),
+        0.99,
+    ) as u32;
     let cold = figures.cold_starts.value;
     let (code, story, remedy) = match &alias.autoscaling {
         Some(target) if at(last) > at(first) => (
@@ -142,10 +144,18 @@ fn unused(scene: Scene<'_>, worker: Worker<'_>, alias: &Alias) -> Option<Finding
     }
     let held = held(scene, worker);
     let idle = held * (1.0 - used);
-    let needed = quantile(worker.rows.iter().map(|row| f64::from(row.provisioned_max)), 0.99) as u32;
+    let needed = quantile(
+        worker.rows.iter().map(|row| f64::from(row.provisioned_max)),
+        0.99,
+    ) as u32;
     let sentence = format!(
         "Of {} provisioned environments on average {} were busy ({} over the whole time, {} at most): about {} of the {} USD a month for holding them went to idle ones.",
-        count(figures.allocated_provisioned_concurrent_executions.mean.value),
+        count(
+            figures
+                .allocated_provisioned_concurrent_executions
+                .mean
+                .value
+        ),
         count(figures.provisioned_concurrent_executions.mean.value),
         percent(used),
         percent(figures.provisioned_concurrency_utilization.max.value),
@@ -170,14 +180,20 @@ fn unused(scene: Scene<'_>, worker: Worker<'_>, alias: &Alias) -> Option<Finding
     let (path, changes) = hold(worker, alias, needed);
     let smaller = f64::from(needed) < 0.9 * f64::from(alias.provisioned_concurrency);
     let text = if smaller {
-        format!("Provision {needed} ({path}), which 99% of the time is enough, or let a schedule follow the load.")
+        format!(
+            "Provision {needed} ({path}), which 99% of the time is enough, or let a schedule follow the load."
+        )
     } else {
         format!(
             "The peaks need it: let a schedule or target tracking follow the load ({}).",
             alias_path(worker, alias, "autoscaling")
         )
     };
-    Some(advised(found, text, if smaller { changes } else { Vec::new() }))
+    Some(advised(
+        found,
+        text,
+        if smaller { changes } else { Vec::new() },
+    ))
 }
 
 /// What holding the function's provisioned concurrency costs, USD a month.

@@ -30,15 +30,27 @@ fn dead_letters(route: Route<'_>) -> Option<Finding> {
         (by.throttled.value, "because the function refused them"),
         (by.service_error.value, "because Lambda had an error"),
         (by.delete_failed.value, "because they could not be deleted"),
-        (by.visibility_too_short.value, "because their visibility timeout ended while they were worked on"),
+        (
+            by.visibility_too_short.value,
+            "because their visibility timeout ended while they were worked on",
+        ),
         (by.connection_lost.value, "because the connection was lost"),
     ];
-    let mut told: Vec<(f64, &str)> = reasons.into_iter().filter(|(count, _)| *count > 0.0).collect();
+    let mut told: Vec<(f64, &str)> = reasons
+        .into_iter()
+        .filter(|(count, _)| *count > 0.0)
+        .collect();
     told.sort_by(|one, other| other.0.total_cmp(&one.0));
     let (_, most) = *told.first()?;
-    let parts: Vec<String> = told.iter().map(|(of, why)| format!("{} {why}", count(*of))).collect();
+    let parts: Vec<String> = told
+        .iter()
+        .map(|(of, why)| format!("{} {why}", count(*of)))
+        .collect();
     let after = match &route.source.kind {
-        SourceModel::Sqs { max_receive_count: Some(times), .. } => format!(" after {times} receives"),
+        SourceModel::Sqs {
+            max_receive_count: Some(times),
+            ..
+        } => format!(" after {times} receives"),
         _ => String::new(),
     };
     let sentence = format!(
@@ -69,7 +81,10 @@ fn dead_letters(route: Route<'_>) -> Option<Finding> {
 
 fn duplicates(route: Route<'_>) -> Option<Finding> {
     let early = route.figures.visible_too_early.value;
-    let SourceModel::Sqs { visibility_timeout, .. } = &route.source.kind else {
+    let SourceModel::Sqs {
+        visibility_timeout, ..
+    } = &route.source.kind
+    else {
         return None;
     };
     if !(early >= 1.0) {
@@ -111,7 +126,10 @@ fn capped(route: Route<'_>) -> (String, Vec<Setting>) {
     let limit = route.worker.limit.clamp(2, 1_000);
     let has = route.mapping.config.maximum_concurrency;
     if has.is_none_or(|cap| cap > route.worker.limit) && route.worker.limit >= 2 {
-        let change = set(route.path("ScalingConfig"), format!("{{ MaximumConcurrency = {limit} }}"));
+        let change = set(
+            route.path("ScalingConfig"),
+            format!("{{ MaximumConcurrency = {limit} }}"),
+        );
         let text = format!(
             "Set ScalingConfig.MaximumConcurrency to {limit} ({}), the concurrency that the function may have: what has to wait then waits in the queue, and is not received in vain.",
             route.path("ScalingConfig.MaximumConcurrency")
@@ -136,7 +154,10 @@ fn failed(route: Route<'_>) -> (String, Vec<Setting>) {
 
 fn receives(route: Route<'_>) -> (String, Vec<Setting>) {
     match &route.source.kind {
-        SourceModel::Sqs { max_receive_count: Some(times), .. } if *times < RECEIVES => {
+        SourceModel::Sqs {
+            max_receive_count: Some(times),
+            ..
+        } if *times < RECEIVES => {
             let path = route.source_path("max_receive_count");
             let text = format!(
                 "Allow at least {RECEIVES} receives (maxReceiveCount, {path}), as AWS advises for queues of Lambda."
@@ -144,7 +165,8 @@ fn receives(route: Route<'_>) -> (String, Vec<Setting>) {
             (text, vec![set(path, RECEIVES)])
         }
         _ => (
-            "Look at these messages and mend the function: no setting makes them succeed.".to_owned(),
+            "Look at these messages and mend the function: no setting makes them succeed."
+                .to_owned(),
             Vec::new(),
         ),
     }

@@ -13,7 +13,11 @@ const OFTEN: f64 = 5.0;
 const FILTERED: f64 = 0.5;
 
 pub(super) fn of(scene: Scene<'_>, route: Route<'_>) -> Vec<Finding> {
-    let list = [refused_reads(route), hardly_filled(scene, route), filtered(route)];
+    let list = [
+        refused_reads(route),
+        hardly_filled(scene, route),
+        filtered(route),
+    ];
     list.into_iter().flatten().collect()
 }
 
@@ -53,7 +57,8 @@ fn hardly_filled(scene: Scene<'_>, route: Route<'_>) -> Option<Finding> {
     let batches = figures.batches.value;
     let per_sec = batches / scene.summary.measured_s;
     let bound = mean >= FILLED * f64::from(config.batch_size);
-    let can_wait = !config.source.is_broker() && config.source != crate::engine::SourceKind::SqsFifo;
+    let can_wait =
+        !config.source.is_broker() && config.source != crate::engine::SourceKind::SqsFifo;
     if bound || per_sec < OFTEN || !can_wait || config.window.as_millis() >= 1_000 {
         return None;
     }
@@ -79,7 +84,10 @@ fn hardly_filled(scene: Scene<'_>, route: Route<'_>) -> Option<Finding> {
 
 fn filtered(route: Route<'_>) -> Option<Finding> {
     let figures = route.figures;
-    let (out, read) = (figures.filtered_out_event_count.value, figures.polled_event_count.value);
+    let (out, read) = (
+        figures.filtered_out_event_count.value,
+        figures.polled_event_count.value,
+    );
     if !(out > 0.0 && out / read >= FILTERED) {
         return None;
     }

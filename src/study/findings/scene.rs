@@ -151,8 +151,11 @@ impl<'a> Scene<'a> {
     /// What the arrivals ask of a function, if that does not depend on its answers and every request has a place of its own.
     pub(super) fn demand(self, worker: Worker<'a>) -> Option<Demand> {
         let traffic = self.scenario.traffic.iter();
-        let closed = traffic.filter(|one| one.calls(worker.index)).any(|one| one.clients.is_some());
-        let shares = worker.config.dependency_concurrency.is_some() || worker.config.managed.is_some();
+        let closed = traffic
+            .filter(|one| one.calls(worker.index))
+            .any(|one| one.clients.is_some());
+        let shares =
+            worker.config.dependency_concurrency.is_some() || worker.config.managed.is_some();
         let each_s = worker.figures.duration.mean.value / 1e3;
         if closed || shares || !(each_s > 0.0) {
             return None;
@@ -161,7 +164,10 @@ impl<'a> Scene<'a> {
         for (sum, row) in per_bin.iter_mut().zip(worker.asynchronous) {
             *sum += row.received as f64;
         }
-        for route in self.routes().filter(|route| route.worker.index == worker.index) {
+        for route in self
+            .routes()
+            .filter(|route| route.worker.index == worker.index)
+        {
             let records = route.figures.batch_records.mean.value.max(1.0);
             for (sum, row) in per_bin.iter_mut().zip(route.rows) {
                 *sum += row.incoming as f64 * route.passing() / records;
@@ -227,7 +233,10 @@ impl<'a> Route<'a> {
         let callers = scene.scenario.traffic.iter();
         let mappings = scene.scenario.mappings.iter();
         !callers.clone().any(|one| one.calls(self.worker.index))
-            && mappings.filter(|one| one.function == self.worker.index).count() == 1
+            && mappings
+                .filter(|one| one.function == self.worker.index)
+                .count()
+                == 1
     }
 
     /// Whether records arrive at all for so long that something can be said.

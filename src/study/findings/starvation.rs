@@ -11,12 +11,16 @@ const TAKES: f64 = 0.5;
 /// The refusals of `worker` as another function's doing; `None` if nobody else stands out.
 pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>, share: f64) -> Option<Finding> {
     let refused = |row: &crate::metrics::FunctionRow| row.throttles[0] > 0;
-    let bins: Vec<usize> = (0..worker.rows.len()).filter(|bin| refused(&worker.rows[*bin])).collect();
+    let bins: Vec<usize> = (0..worker.rows.len())
+        .filter(|bin| refused(&worker.rows[*bin]))
+        .collect();
     let mean = |other: Worker<'_>| {
         let busy = bins.iter().filter_map(|bin| other.rows.get(*bin));
         busy.map(|row| row.concurrency_mean).sum::<f64>() / bins.len() as f64
     };
-    let unreserved = scene.workers().filter(|one| one.config.reserved_concurrency.is_none());
+    let unreserved = scene
+        .workers()
+        .filter(|one| one.config.reserved_concurrency.is_none());
     let mut taker: Option<(Worker<'_>, f64)> = None;
     for (other, busy) in unreserved.map(|one| (one, mean(one))) {
         if taker.is_none_or(|(_, most)| busy > most) {

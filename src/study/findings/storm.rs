@@ -25,7 +25,9 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
     let goodput: Vec<f64> = worker
         .rows
         .windows(width)
-        .map(|rows| rows.iter().map(|row| row.answered as f64).sum::<f64>() / (width as f64 * scene.bin_s))
+        .map(|rows| {
+            rows.iter().map(|row| row.answered as f64).sum::<f64>() / (width as f64 * scene.bin_s)
+        })
         .collect();
     let tries: Vec<f64> = worker
         .rows
@@ -69,7 +71,11 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
     let Some((index, retry)) = retry else {
         return Some(found);
     };
-    let first_wait = retry.backoff_first.as_millis().saturating_mul(10).clamp(100, 5_000);
+    let first_wait = retry
+        .backoff_first
+        .as_millis()
+        .saturating_mul(10)
+        .clamp(100, 5_000);
     let waits = format!("\"{first_wait}ms..20s\"");
     let path = |key: &str| format!("traffic.{index}.retry.{key}");
     let text = format!(

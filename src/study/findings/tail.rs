@@ -31,7 +31,13 @@ pub(super) fn of(worker: Worker<'_>) -> Option<Finding> {
     } else {
         format!("{} invocations failed", count(figures.errors.value))
     };
-    let found = finding(Severity::Note, "tail-of-retries", worker.name(), worker.measure("Latency.p99"), sentence);
+    let found = finding(
+        Severity::Note,
+        "tail-of-retries",
+        worker.name(),
+        worker.measure("Latency.p99"),
+        sentence,
+    );
     let text = format!("Look at what they retry first: {cause}.");
     Some(advised(found, text, Vec::new()))
 }

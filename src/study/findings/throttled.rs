@@ -1,8 +1,8 @@
 //! When a function began to refuse requests, which limit it was, and how much concurrency would have sufficed.
 
 use super::scene::{Scene, Worker};
-use super::{cold, starvation};
 use super::words::{advised, count, finding, set, stretch};
+use super::{cold, starvation};
 use crate::engine::Profile;
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::numbers::percent;
@@ -56,7 +56,9 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
         ),
         Limit::Caller => format!(
             "one caller may make {} calls a second",
-            count(f64::from(scene.scenario.region.caller_requests_per_sec.unwrap_or(0)))
+            count(f64::from(
+                scene.scenario.region.caller_requests_per_sec.unwrap_or(0)
+            ))
         ),
         Limit::Managed => format!(
             "its environments had no slot ({}) or no CPU ({}) left",
@@ -86,7 +88,11 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
             .filter(|route| route.worker.index == worker.index)
             .map(|route| route.figures.dead_letter_reasons.throttled.value)
             .sum::<f64>();
-    let severity = if gone > 0.0 { Severity::Problem } else { Severity::Warning };
+    let severity = if gone > 0.0 {
+        Severity::Problem
+    } else {
+        Severity::Warning
+    };
     let code = match limit {
         Limit::Account => "throttled-by-account",
         Limit::Growth => "throttled-by-growth",
@@ -95,7 +101,13 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Option<Finding> {
         Limit::Caller => "throttled-by-caller-rate",
         Limit::Managed => "throttled-by-environments",
     };
-    let found = finding(severity, code, worker.name(), worker.measure("Throttles.Sum"), sentence);
+    let found = finding(
+        severity,
+        code,
+        worker.name(),
+        worker.measure("Throttles.Sum"),
+        sentence,
+    );
     let (remedy, changes) = remedy(scene, worker, limit);
     Some(advised(found, remedy, changes))
 }
@@ -105,9 +117,13 @@ fn limit(scene: Scene<'_>, worker: Worker<'_>, first: usize) -> (Limit, Throttle
     let reasons = &worker.figures.throttle_reasons;
     let counts = [
         reasons.concurrent_invocation_limit_exceeded.value,
-        reasons.reserved_function_concurrent_invocation_limit_exceeded.value,
+        reasons
+            .reserved_function_concurrent_invocation_limit_exceeded
+            .value,
         reasons.function_invocation_rate_limit_exceeded.value,
-        reasons.reserved_function_invocation_rate_limit_exceeded.value,
+        reasons
+            .reserved_function_invocation_rate_limit_exceeded
+            .value,
         reasons.caller_rate_limit_exceeded.value,
     ];
     let mut most = 0;
@@ -153,13 +169,18 @@ fn pool(scene: Scene<'_>, worker: Worker<'_>, first: usize) -> Limit {
             free += refused;
         }
     }
-    if full >= free { Limit::Account } else { Limit::Growth }
+    if full >= free {
+        Limit::Account
+    } else {
+        Limit::Growth
+    }
 }
 
 fn growth(scene: Scene<'_>) -> String {
     match scene.scenario.profile {
         Profile::Current => {
-            "it may add 1,000 environments each 10 s and no more, while the account had room".to_owned()
+            "it may add 1,000 environments each 10 s and no more, while the account had room"
+                .to_owned()
         }
         Profile::Guide2021 => format!(
             "the Region's burst pool of {} was used up, and 500 are added each minute",
@@ -171,17 +192,26 @@ fn growth(scene: Scene<'_>) -> String {
 fn remedy(scene: Scene<'_>, worker: Worker<'_>, limit: Limit) -> (String, Vec<Setting>) {
     if limit == Limit::Reserved || limit == Limit::Account {
         // What a queue holds back costs nothing, so a mapping that asks for no more than there is comes first.
-        let mut routes = scene.routes().filter(|route| route.worker.index == worker.index);
+        let mut routes = scene
+            .routes()
+            .filter(|route| route.worker.index == worker.index);
         let uncapped = routes.find(|route| {
             matches!(route.source.kind, SourceModel::Sqs { .. })
-                && route.mapping.config.maximum_concurrency.is_none_or(|cap| cap > worker.limit)
+                && route
+                    .mapping
+                    .config
+                    .maximum_concurrency
+                    .is_none_or(|cap| cap > worker.limit)
         });
         if let Some(route) = uncapped
             && worker.limit >= 2
             && worker.config.reserved_concurrency.is_some()
         {
             let cap = worker.limit.min(1_000);
-            let change = set(route.path("ScalingConfig"), format!("{{ MaximumConcurrency = {cap} }}"));
+            let change = set(
+                route.path("ScalingConfig"),
+                format!("{{ MaximumConcurrency = {cap} }}"),
+            );
             let text = format!(
                 "Set ScalingConfig.MaximumConcurrency of {} to {cap} ({}), so that messages wait in the queue and are not received in vain.",
                 route.name(),

@@ -6,6 +6,7 @@ mod brokers;
 mod callers;
 mod cli;
 mod diagnostics;
+mod findings;
 mod kafka;
 mod mappings;
 #[cfg(feature = "poller")]
@@ -16,4 +17,5 @@ mod semantics;
 mod streams;
 mod support;
 mod tidy;
+mod tune;
 mod validation;

@@ -3,7 +3,7 @@
 use super::measure::Measure;
 use super::replicate::replicate;
 use super::unit::Unit;
-use crate::metrics::numbers::trimmed;
+use crate::metrics::numbers::grouped;
 use crate::metrics::{Effect, Finding, Setting, Summary, combine, lookup};
 use crate::scenario::{Change, Report, Scenario, SourceText, parse_changed};
 use crate::sim::Progress;
@@ -61,9 +61,9 @@ fn changed<P: Progress>(
 /// The first mistake of a report, in one line.
 fn first_of(report: &Report) -> String {
     let items = report.items();
-    items
-        .first()
-        .map_or_else(String::new, |item| item.message.to_string())
+    items.first().map_or_else(String::new, |item| {
+        item.message.trim_end_matches('.').to_owned()
+    })
 }
 
 fn effect(
@@ -98,7 +98,7 @@ fn effect(
         moved(was, is, |value| unit.shown(value)),
         moved(paid, pays, |value| format!(
             "{} USD a month",
-            trimmed(value, 2)
+            grouped(value, 2)
         ))
     );
     Effect {

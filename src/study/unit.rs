@@ -1,6 +1,6 @@
 //! What the numbers of a metric are: times, shares, money, or plain counts.
 
-use crate::metrics::numbers::{millis, percent, trimmed};
+use crate::metrics::numbers::{grouped, millis, percent, trimmed};
 
 /// The unit of a metric's figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Unit {
         match self {
             Self::Millis => millis(value),
             Self::Share => percent(value),
-            Self::Dollars => format!("{} USD", trimmed(value, 2)),
+            Self::Dollars => format!("{} USD", grouped(value, 2)),
             Self::Count => trimmed(value, 2),
         }
     }

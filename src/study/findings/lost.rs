@@ -55,16 +55,24 @@ fn given_up(route: Route<'_>) -> Option<Finding> {
         count(figures.polled_event_count.value),
         percent((dropped + told) / figures.polled_event_count.value)
     );
-    let (severity, code) = if dropped > 0.0 {
-        (Severity::Problem, "records-dropped")
+    let (severity, code, metric) = if dropped > 0.0 {
+        (
+            Severity::Problem,
+            "records-dropped",
+            "DroppedEventCount.Sum",
+        )
     } else {
-        (Severity::Warning, "records-diverted")
+        (
+            Severity::Warning,
+            "records-diverted",
+            "OnFailureDestinationDeliveredEventCount.Sum",
+        )
     };
     let found = finding(
         severity,
         code,
         route.name(),
-        route.measure("DroppedEventCount.Sum"),
+        route.measure(metric),
         sentence,
     );
     let several = config.batch_size > 1;

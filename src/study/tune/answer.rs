@@ -143,13 +143,7 @@ pub(super) fn answer(
         as_it_is: candidate(0),
         reasons: reasons(plan, contenders, &order, best),
         steps: steps(plan, contenders, best),
-        runners_up: order
-            .iter()
-            .skip(1)
-            .filter(|index| **index != 0)
-            .take(RUNNERS_UP)
-            .map(|index| candidate(*index))
-            .collect(),
+        runners_up: distinct(contenders, &order, best).map(candidate).collect(),
         tried: order.len(),
         refused: contenders
             .iter()
@@ -162,6 +156,30 @@ pub(super) fn answer(
         budget: plan.budget,
         budget_is_spent: !lasted,
     }
+}
+
+/// The next best, without those that ran exactly as one before them.
+fn distinct<'a>(
+    contenders: &'a [Contender],
+    order: &'a [usize],
+    best: usize,
+) -> impl Iterator<Item = usize> + 'a {
+    let same = |one: &Contender, other: &Contender| {
+        let runs = one.rows.len().min(other.rows.len());
+        one.rows[..runs] == other.rows[..runs]
+    };
+    let others = order
+        .iter()
+        .enumerate()
+        .skip(1)
+        .filter(move |(_, index)| **index != 0 && **index != best);
+    let fresh = others.filter(move |(place, index)| {
+        let before = &order[..*place];
+        !before
+            .iter()
+            .any(|other| same(&contenders[**index], &contenders[*other]))
+    });
+    fresh.map(|(_, index)| *index).take(RUNNERS_UP)
 }
 
 fn is_judged(one: &Contender) -> bool {
@@ -360,8 +378,13 @@ fn reasons(plan: &Plan, contenders: &[Contender], order: &[usize], best: usize) 
         });
     let level = level.count();
     if level > 0 && winner.meets(&plan.goals) {
+        let others = if level == 1 {
+            "other meets"
+        } else {
+            "others meet"
+        };
         list.push(format!(
-            "{level} others meet the goals with no detectable difference of the objective."
+            "{level} {others} the goals with no detectable difference of the objective."
         ));
     }
     if best != 0 && is_judged(&contenders[0]) {

@@ -341,7 +341,7 @@ fn cold_starts_have_a_cause() {
         "cold-starts",
         &[("function.f.keep_alive", "1m")],
     );
-    let ramp = called("duration = '1s'\ninit = '1s'", "rate = 20", "");
+    let ramp = called("duration = '2s'\ninit = '2s'", "rate = 20", "");
     let found = summary(&ramp);
     let found = the(&found, "f", "cold-starts");
     assert!(found.sentence.contains("rose higher"), "{}", found.sentence);

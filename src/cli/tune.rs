@@ -5,7 +5,7 @@ use super::progress::Bar;
 use super::{colour_on_stderr, is_other_kind, print, say};
 use crate::report;
 use crate::scenario::{self, FileKind, Scenario, SourceText};
-use crate::study::tune::{self, Axis, Objective, Plan};
+use crate::study::tune::{self, Objective, Plan};
 use crate::study::{self, Goal};
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU32;
@@ -153,13 +153,8 @@ impl Tune {
         let objective = Objective::parse(text, is_maximised, scenario)
             .map_err(|error| wrong.push(error))
             .ok();
-        let axes: Vec<Axis> = match tune::axes(&self.over, scenario, busiest) {
-            Ok(axes) => axes,
-            Err(mistakes) => {
-                wrong.extend(mistakes);
-                Vec::new()
-            }
-        };
+        let (axes, mistakes) = tune::axes(&self.over, scenario, busiest);
+        wrong.extend(mistakes);
         wrong.extend(axes.iter().filter_map(|axis| axis.mistake(source)));
         match objective {
             Some(objective) if wrong.is_empty() => Ok(Plan {

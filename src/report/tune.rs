@@ -84,7 +84,7 @@ fn headline(answer: &Answer) -> String {
 
 fn caveats(answer: &Answer) -> Vec<String> {
     let mut list = vec![format!(
-        "{} of {} combinations were simulated in {} runs of at most {}, with the same seeds from {} on; intervals are 95%.",
+        "{} of {} combinations and the scenario as it is were simulated in {} runs of at most {}, with the same seeds from {} on; intervals are 95%.",
         answer.tried,
         answer.combinations_shown(),
         answer.runs,

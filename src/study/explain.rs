@@ -5,7 +5,7 @@ use super::replicate::replicate;
 use super::unit::Unit;
 use crate::metrics::numbers::grouped;
 use crate::metrics::{Effect, Finding, Setting, Summary, combine, lookup};
-use crate::scenario::{Change, Report, Scenario, SourceText, parse_changed};
+use crate::scenario::{Change, Diagnostic, Report, Scenario, Severity, SourceText, parse_changed};
 use crate::sim::Progress;
 use std::num::NonZeroU32;
 
@@ -58,10 +58,15 @@ fn changed<P: Progress>(
     Ok(combine(runs.into_iter().map(|run| run.summary).collect()))
 }
 
+/// The first of a report that is no mere warning.
+pub(super) fn first_mistake(report: &Report) -> Option<&Diagnostic> {
+    let mut items = report.items().iter();
+    items.find(|item| item.severity == Severity::Error)
+}
+
 /// The first mistake of a report, in one line.
 fn first_of(report: &Report) -> String {
-    let items = report.items();
-    items.first().map_or_else(String::new, |item| {
+    first_mistake(report).map_or_else(String::new, |item| {
         item.message.trim_end_matches('.').to_owned()
     })
 }

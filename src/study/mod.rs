@@ -13,6 +13,7 @@ pub mod tune;
 mod unit;
 
 pub use explain::explain;
+use explain::first_mistake;
 pub use findings::findings;
 pub use goal::{Goal, GoalError};
 pub use measure::{Measure, MeasureError};

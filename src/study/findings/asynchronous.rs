@@ -8,7 +8,7 @@ use crate::metrics::{Finding, Severity};
 pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
     let figures = &worker.figures.asynchronous;
     let dropped = figures.async_events_dropped.value;
-    if !(dropped >= 1.0) {
+    if dropped < 1.0 {
         return Vec::new();
     }
     let received = figures.async_events_received.value;

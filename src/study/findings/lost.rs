@@ -18,7 +18,7 @@ fn given_up(route: Route<'_>) -> Option<Finding> {
     let figures = route.figures;
     let dropped = figures.dropped_event_count.value;
     let told = figures.on_failure_destination_delivered_event_count.value;
-    if !(dropped + told >= 1.0) {
+    if dropped + told < 1.0 {
         return None;
     }
     let config = &route.mapping.config;

@@ -18,7 +18,7 @@ pub(super) fn of(scene: Scene<'_>, worker: Worker<'_>) -> Vec<Finding> {
     let mut aliases = worker.config.aliases.iter();
     let alias = aliases.find(|one| one.provisioned_concurrency > 0 || one.autoscaling.is_some());
     let Some(alias) = alias else { return list };
-    if !(allocated.max.value > 0.0) && figures.scalings_refused.value == 0.0 {
+    if allocated.max.value == 0.0 && figures.scalings_refused.value == 0.0 {
         return list;
     }
     list.extend(spilled(scene, worker, alias));
@@ -139,7 +139,7 @@ fn spilled(scene: Scene<'_>, worker: Worker<'_>, alias: &Alias) -> Option<Findin
 fn unused(scene: Scene<'_>, worker: Worker<'_>, alias: &Alias) -> Option<Finding> {
     let figures = worker.figures;
     let used = figures.provisioned_concurrency_utilization.mean.value;
-    if !(used < UNUSED) {
+    if used.is_nan() || used >= UNUSED {
         return None;
     }
     let held = held(scene, worker);

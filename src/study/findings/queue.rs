@@ -20,7 +20,7 @@ pub(super) fn of(route: Route<'_>) -> Vec<Finding> {
 fn dead_letters(route: Route<'_>) -> Option<Finding> {
     let figures = route.figures;
     let all = figures.dead_lettered.value;
-    if !(all >= 1.0) {
+    if all < 1.0 {
         return None;
     }
     let by = &figures.dead_letter_reasons;
@@ -87,7 +87,7 @@ fn duplicates(route: Route<'_>) -> Option<Finding> {
     else {
         return None;
     };
-    if !(early >= 1.0) {
+    if early < 1.0 {
         return None;
     }
     let sentence = format!(

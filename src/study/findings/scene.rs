@@ -157,7 +157,7 @@ impl<'a> Scene<'a> {
         let shares =
             worker.config.dependency_concurrency.is_some() || worker.config.managed.is_some();
         let each_s = worker.figures.duration.mean.value / 1e3;
-        if closed || shares || !(each_s > 0.0) {
+        if closed || shares || each_s.is_nan() || each_s <= 0.0 {
             return None;
         }
         let mut per_bin: Vec<f64> = worker.rows.iter().map(|row| row.calls as f64).collect();

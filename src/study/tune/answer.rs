@@ -43,7 +43,7 @@ pub struct Answer {
     pub steps: Vec<Step>,
     /// The next best.
     pub runners_up: Vec<Candidate>,
-    /// Combinations that were simulated, the scenario as it is among them.
+    /// Combinations that were simulated, beside the scenario as it is.
     pub tried: usize,
     /// Combinations that AWS or the file does not allow.
     pub refused: usize,
@@ -144,7 +144,7 @@ pub(super) fn answer(
         reasons: reasons(plan, contenders, &order, best),
         steps: steps(plan, contenders, best),
         runners_up: distinct(contenders, &order, best).map(candidate).collect(),
-        tried: order.len(),
+        tried: order.iter().filter(|index| **index != 0).count(),
         refused: contenders
             .iter()
             .filter(|one| one.scenario.is_err())
@@ -302,7 +302,9 @@ fn reasons(plan: &Plan, contenders: &[Contender], order: &[usize], best: usize) 
     let last = plan.goals.len();
     let unit = Unit::of(plan.objective.measure.metric());
     let meets = |index: &&usize| contenders[**index].meets(&plan.goals);
-    let able = order.iter().filter(meets).count();
+    let combinations = || order.iter().filter(|index| **index != 0);
+    let able = combinations().filter(meets).count();
+    let tried = combinations().count();
     let objective = |one: &Contender| plan.objective.badness(one.mean(last).value);
     let mut list = Vec::new();
     let extreme = if plan.objective.is_maximised {
@@ -312,11 +314,11 @@ fn reasons(plan: &Plan, contenders: &[Contender], order: &[usize], best: usize) 
     };
     if winner.meets(&plan.goals) {
         let what = if plan.goals.is_empty() {
-            format!("Of {} combinations that were simulated", order.len())
+            format!("Of {tried} combinations that were simulated")
         } else {
             format!(
                 "{able} of {} combinations that were simulated meet all goals; of these",
-                order.len()
+                tried
             )
         };
         list.push(format!(
@@ -339,7 +341,7 @@ fn reasons(plan: &Plan, contenders: &[Contender], order: &[usize], best: usize) 
         });
         list.push(format!(
             "None of {} combinations that were simulated meets all goals. This is the nearest miss; it misses {}.",
-            order.len(),
+            tried,
             missed.collect::<Vec<_>>().join(" and ")
         ));
     }
@@ -351,7 +353,7 @@ fn reasons(plan: &Plan, contenders: &[Contender], order: &[usize], best: usize) 
         });
         let barred = barred.count();
         let room = goal.margin(winner.mean(index).value);
-        if barred > 0 {
+        if barred > 0 && winner.meets(&plan.goals) {
             list.push(format!(
                 "{goal} binds: {barred} combinations with a better objective miss it."
             ));

@@ -3,6 +3,7 @@
 use super::known::{self, Known};
 use crate::metrics::Setting;
 use crate::scenario::{Change, Scenario, SourceText, listed, nearest, parse_changed};
+use crate::study::first_mistake;
 
 /// A setting and its values. Points of a search are whole numbers: the value itself of a range, the place in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +107,7 @@ impl Axis {
             let Err(report) = parse_changed(source.clone(), &changes) else {
                 return None;
             };
-            let item = report.items().first()?.clone();
+            let item = first_mistake(&report)?.clone();
             if !["unknown-name", "unknown-key", "wrong-type"].contains(&item.code) {
                 return None;
             }
@@ -161,13 +162,8 @@ pub(super) fn settings(axes: &[Axis], point: &[i64]) -> Vec<Setting> {
 /// A part that begins with a digit, a quote, a sign or a bracket is another value of the list before it. A name without a dot belongs to the table of
 /// the axis before it, or to the only table that has such a setting. `busiest` is the largest concurrency of each function, which bounds the default ranges of concurrency.
 ///
-/// # Errors
-/// Everything that is wrong, one text each.
-pub fn axes(
-    texts: &[String],
-    scenario: &Scenario,
-    busiest: &[u32],
-) -> Result<Vec<Axis>, Vec<String>> {
+/// Returns the axes that are sound, and everything that is wrong, one text each.
+pub fn axes(texts: &[String], scenario: &Scenario, busiest: &[u32]) -> (Vec<Axis>, Vec<String>) {
     let known = known::all(scenario, busiest);
     let (mut axes, mut wrong): (Vec<Axis>, Vec<String>) = (Vec::new(), Vec::new());
     for (name, values) in parts(texts) {
@@ -185,11 +181,7 @@ pub fn axes(
             names(&known)
         ));
     }
-    if wrong.is_empty() {
-        Ok(axes)
-    } else {
-        Err(wrong)
-    }
+    (axes, wrong)
 }
 
 fn names(known: &[Known]) -> String {

@@ -4,7 +4,7 @@ use super::axis::{Axis, settings};
 use super::{Objective, Plan};
 use crate::metrics::{Setting, student_975};
 use crate::scenario::{Change, Scenario, SourceText, parse_changed};
-use crate::study::Goal;
+use crate::study::{Goal, first_mistake};
 use std::cmp::Ordering;
 
 /// A combination of values in the race.
@@ -75,10 +75,9 @@ impl Contender {
             .collect();
         let scenario = match parse_changed(source.clone(), &changes) {
             Ok(loaded) => Ok(Box::new(loaded.scenario)),
-            Err(report) => {
-                let first = report.items().first();
-                Err(first.map_or_else(String::new, |item| item.message.to_string()))
-            }
+            Err(report) => Err(first_mistake(&report).map_or_else(String::new, |item| {
+                item.message.trim_end_matches('.').to_owned()
+            })),
         };
         Self {
             is_out: scenario.is_err(),

@@ -12,7 +12,7 @@ pub use axis::{Axis, axes};
 
 use super::{Goal, Measure};
 use crate::engine::lambda::LimitError;
-use crate::scenario::{Loaded, Report, Scenario, SourceText, parse};
+use crate::scenario::{Loaded, Report, Scenario, SourceText, nearest, parse};
 use crate::sim::{self, Progress};
 use contender::Contender;
 use std::num::NonZeroU32;
@@ -58,8 +58,12 @@ impl Objective {
         } else {
             text
         };
-        let measure = super::goal::resolve(name, scenario)
-            .map_err(|(what, help)| format!("{what}: {help}"))?;
+        let measure = super::goal::resolve(name, scenario).map_err(|(what, help)| {
+            if nearest(text, ["cost"]).is_some() {
+                return format!("{what}: did you mean `cost`?");
+            }
+            format!("{what}: {help}")
+        })?;
         Ok(Self {
             measure,
             is_maximised,

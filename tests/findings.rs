@@ -470,6 +470,61 @@ fn topics_with_a_consumer_for_each_partition() {
 }
 
 #[test]
+fn records_that_their_source_forgets() {
+    let slow = mapped(
+        "duration = '2s'",
+        "type = 'kinesis'\nshards = 2\nretention = '1m'",
+        "rate = 400",
+        "StartingPosition = 'TRIM_HORIZON'\nBatchSize = 100",
+    );
+    let lost = summary(&slow);
+    let found = the(&lost, "m", "records-trimmed");
+    assert!(
+        found.sentence.contains("keeps them for 1 min"),
+        "{}",
+        found.sentence
+    );
+    let kept = changed(&slow, &[("source.s.retention", "5m")]);
+    assert!(
+        codes(&kept, "m").contains(&"near-retention"),
+        "{:#?}",
+        kept.findings
+    );
+    let long = changed(&slow, &[("source.s.retention", "24h")]);
+    assert_eq!(codes(&long, "m"), ["lanes-full"]);
+}
+
+#[test]
+fn brokers_have_a_fixed_number_of_consumers() {
+    let drain = summary(&example("rabbitmq-drain"));
+    let found = the(&drain, "batches-of-100", "consumers-full");
+    assert!(
+        found.sentence.contains("1 of the 1 consumers"),
+        "{}",
+        found.sentence
+    );
+}
+
+#[test]
+fn a_line_that_makes_up_the_bill_is_named() {
+    let summary = summary(&example("starvation"));
+    let found = the(&summary, "import", "cost-dominated");
+    assert!(
+        found
+            .sentence
+            .starts_with("Duration of import is 93.8% of the bill"),
+        "{}",
+        found.sentence
+    );
+    let total = summary.cost.total_usd_per_month.value;
+    assert!(
+        total > 4_000.0 && found.sentence.contains("of 4,352.21 USD a month"),
+        "{total}: {}",
+        found.sentence
+    );
+}
+
+#[test]
 fn many_subjects_are_counted_not_listed() {
     let text = called(
         "duration = '1s'\ncount = 20\nreserved_concurrency = 1",

@@ -2,10 +2,10 @@
 
 use insta::{Settings, assert_snapshot};
 use std::path::{Path, PathBuf};
-use tidegate::metrics::{Threshold, combine, evaluate};
 use tidegate::report;
 use tidegate::scenario::{Scenario, SourceText, load, parse};
 use tidegate::sim;
+use tidegate::study;
 
 /// Every scenario file of the repository.
 pub(crate) fn all() -> Vec<PathBuf> {
@@ -28,20 +28,7 @@ fn loaded(path: &Path) -> Scenario {
 /// The JSON summary without the program's version and the wall-clock figures, and the series.
 fn results(scenario: &Scenario, seed: u64) -> (String, String) {
     let outcome = sim::run(scenario, seed, &mut ()).expect("sound limits");
-    let mut summary = combine(vec![outcome.summary]);
-    summary.gates = scenario
-        .gates
-        .iter()
-        .flat_map(|gate| {
-            let threshold = Threshold {
-                metric: gate.metric.clone(),
-                statistic: gate.statistic.clone(),
-                max: gate.max,
-                min: gate.min,
-            };
-            evaluate(&summary, &threshold)
-        })
-        .collect();
+    let summary = study::summarise(scenario, std::slice::from_ref(&outcome));
     let mut document: serde_json::Value =
         serde_json::from_str(&report::json(&summary)).expect("JSON");
     let object = document.as_object_mut().expect("an object");

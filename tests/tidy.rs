@@ -12,7 +12,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("scenario", &["cost", "engine"]),
     ("metrics", &["engine"]),
     ("cost", &["engine", "metrics"]),
-    ("report", &["engine", "metrics"]),
+    // The answer of a search is plain data of study.
+    ("report", &["engine", "metrics", "study"]),
     ("sim", &["cost", "engine", "metrics", "scenario"]),
     ("study", &["engine", "metrics", "scenario", "sim"]),
     // Sources make the messages that poll::encode knows how to write; targets tell the time by poll::Clock.

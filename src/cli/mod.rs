@@ -12,6 +12,7 @@ mod report;
 mod schema;
 mod shell;
 mod simulate;
+mod tune;
 mod validate;
 
 use crate::scenario::{self, FileKind};
@@ -40,6 +41,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Simulate(simulate::Simulate),
+    Tune(tune::Tune),
     #[cfg(feature = "poller")]
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
@@ -58,6 +60,7 @@ pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Simulate(simulate) => simulate.run(),
+        Command::Tune(tune) => tune.run(),
         #[cfg(feature = "poller")]
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]
@@ -103,6 +106,12 @@ fn colour_on_stderr() -> bool {
 /// Whether standard output may be coloured.
 fn colour_on_stdout() -> bool {
     std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
+}
+
+/// Columns of the terminal; a wide page where there is none to fit into.
+fn terminal_width() -> usize {
+    const WIDTH_WITHOUT_TERMINAL: usize = 120;
+    terminal_size::terminal_size().map_or(WIDTH_WITHOUT_TERMINAL, |(width, _)| usize::from(width.0))
 }
 
 /// Whether a file is plainly for the other command, and says so: one line instead of a finding for every key.

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::output::{Format, Verdicts, show};
 use super::progress::Bar;
 use super::{colour_on_stderr, is_other_kind, say};
+use crate::metrics::Summary;
 use crate::report::{self, StoredResult};
 use crate::scenario::{self, FileKind, Scenario};
 use crate::study;
@@ -36,6 +37,9 @@ pub(super) struct Simulate {
     jobs: Option<NonZeroU32>,
     #[command(flatten)]
     verdicts: Verdicts,
+    /// Run each scenario once more for every setting that its findings name, and say what that would do.
+    #[arg(long)]
+    explain: bool,
     /// Draw no progress bar, and do not say where reports were written.
     #[arg(long, short)]
     quiet: bool,
@@ -62,8 +66,11 @@ impl Simulate {
         self.verdicts.prepare()?;
         let mut exit = Exit::Fine;
         let mut summaries = Vec::new();
-        for (scenario, folder) in scenarios.iter().zip(&folders) {
-            let stored = self.simulate(scenario)?;
+        for ((scenario, folder), file) in scenarios.iter().zip(&folders).zip(&self.files) {
+            let mut stored = self.simulate(scenario)?;
+            if self.explain {
+                self.explain(file, scenario, &mut stored.summary);
+            }
             let StoredResult {
                 summary, series, ..
             } = &stored;
@@ -148,6 +155,32 @@ impl Simulate {
             series: std::mem::take(&mut runs[0].series),
             replications: runs.into_iter().map(|run| run.summary).collect(),
         })
+    }
+
+    /// Adds what the simulator says about the settings that findings name. The seeds are those of the run.
+    fn explain(&self, file: &Path, scenario: &Scenario, summary: &mut Summary) {
+        // The file was read once: what is gone or changed since then is not what was simulated.
+        let Ok(source) = scenario::open(file) else {
+            say(format_args!(
+                "warning: {} cannot be read again, so nothing is explained",
+                file.display()
+            ));
+            return;
+        };
+        let tries = summary
+            .findings
+            .iter()
+            .filter(|one| !one.changes.is_empty())
+            .count() as u64;
+        let title = format!("{}: settings of findings", scenario.title);
+        let bar = Bar::new(
+            &title,
+            tries * u64::from(self.replications.get()),
+            self.quiet,
+        );
+        let jobs = self.jobs.unwrap_or_else(study::cores);
+        study::explain(&source, scenario, summary, jobs, || bar.part());
+        bar.finish();
     }
 }
 

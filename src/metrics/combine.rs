@@ -85,7 +85,7 @@ fn add_up(engines: impl Iterator<Item = EngineSummary>) -> EngineSummary {
 /// The 97.5 % quantile of Student's distribution: a table for few degrees of freedom, and the
 /// expansion around the normal quantile (Abramowitz and Stegun 26.7.5) beyond it. Only arithmetic, so
 /// that every machine prints the same digits.
-pub(super) fn student_975(degrees: usize) -> f64 {
+pub(crate) fn student_975(degrees: usize) -> f64 {
     const TABLE: [f64; 30] = [
         12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004,
         2.262_157, 2.228_139, 2.200_985, 2.178_813, 2.160_369, 2.144_787, 2.131_450, 2.119_905,

@@ -552,6 +552,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
             gate("checkout.Latency", "p99", "<= 750", 640.1, true),
             gate("jobs-to-resize.Backlog", "End", "<= 10", 0.0, true),
         ],
+        findings: super::finding::fixture(),
         engine: EngineSummary {
             events: 24_918_402,
             simulated_s: 1_800.0,

@@ -2,7 +2,7 @@
 
 use super::histogram::quantiles_of;
 use super::{
-    AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
+    AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Finding, Histogram,
     KafkaFigures, VersionSummary,
 };
 use serde::Serialize;
@@ -96,6 +96,9 @@ pub struct Summary {
     pub cost: CostSummary,
     /// Results of the thresholds.
     pub gates: Vec<GateResult>,
+    /// What there is to say about it, the worst first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The simulator's own work.
     pub engine: EngineSummary,
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::findings;
 use super::numbers;
 use super::svg;
 use super::view::{Axis, Cell, Chart, Column, Subject, Table, Tone, View};
@@ -19,6 +20,7 @@ pub(super) fn render(view: &View) -> String {
     );
     header(view, &mut page);
     page.push_str("<main>\n");
+    findings::section(&view.findings, &mut page);
     for (heading, table) in [
         ("Gates", &view.gates),
         ("Functions", &view.functions),

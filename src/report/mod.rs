@@ -10,10 +10,10 @@ mod cloudwatch;
 mod compare;
 mod cost;
 mod csv;
+mod findings;
 mod html;
 mod json;
 mod markdown;
-mod numbers;
 mod restyle;
 mod sample;
 mod scale;
@@ -22,6 +22,7 @@ mod stored;
 mod svg;
 mod tables;
 mod text;
+pub mod tune;
 mod verdicts;
 mod versions;
 mod view;
@@ -36,6 +37,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::metrics::numbers;
 use crate::metrics::{Series, Summary};
 
 /// How the summary for a terminal looks.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::TextOptions;
 use super::view::{Cell, Column, Table, Tone, View};
+use super::{TextOptions, findings};
+use crate::metrics::Finding;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -31,9 +32,13 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
         &view.mappings,
         &view.dead_letters,
         &view.cost,
-        &view.gates,
     ];
     for table in tables.into_iter().flatten() {
+        text.push('\n');
+        draw(table, options.width, ink, &mut text);
+    }
+    found(&view.findings, options.width, ink, &mut text);
+    if let Some(table) = &view.gates {
         text.push('\n');
         draw(table, options.width, ink, &mut text);
     }
@@ -41,6 +46,20 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
     let parts: Vec<_> = view.speed.split(" · ").map(str::to_owned).collect();
     wrapped(&parts, " · ", options.width, ink, &mut text);
     text
+}
+
+/// The findings, each under a line with its name.
+fn found(all: &[Finding], width: usize, ink: Ink, text: &mut String) {
+    if !all.is_empty() {
+        let _ = writeln!(text, "\n{}", ink.bold("Findings"));
+    }
+    for finding in all {
+        let tone = findings::tone(finding.severity);
+        for (index, line) in findings::lines(finding, width).iter().enumerate() {
+            let tone = if index == 0 { tone } else { Tone::Plain };
+            let _ = writeln!(text, "{}", ink.toned(tone, &printable(line)));
+        }
+    }
 }
 
 /// Escape sequences, or none.

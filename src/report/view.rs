@@ -1,7 +1,7 @@
 //! What a report says, as plain data: renderers only format it.
 
 use super::{asynchronous, charts, cost, numbers, tables, versions};
-use crate::metrics::{EngineSummary, FunctionSummary, Series, Summary};
+use crate::metrics::{EngineSummary, Finding, FunctionSummary, Series, Summary};
 use std::borrow::Cow;
 
 /// A whole report.
@@ -12,6 +12,8 @@ pub(super) struct View {
     pub(super) facts: Vec<(&'static str, String)>,
     /// Sentences that a reader needs in order not to misread the figures.
     pub(super) notes: Vec<String>,
+    /// What was found, the worst first.
+    pub(super) findings: Vec<Finding>,
     pub(super) gates: Option<Table>,
     /// `2 of 3 gates failed`, and whether that is bad.
     pub(super) verdict: Option<(String, Tone)>,
@@ -168,6 +170,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
         title: summary.scenario.clone(),
         facts: facts(summary, series),
         notes: notes(summary, series),
+        findings: summary.findings.clone(),
         gates: tables::gates(&summary.gates),
         verdict: verdict(summary),
         functions: tables::functions(&functions),

@@ -75,6 +75,7 @@ pub use poller_model::*;
 pub use schema::schema;
 pub use secret::{SECRET_TYPES, SecretUri, SecretUriError, SourceAccess};
 pub(crate) use suggest::{listed, nearest};
+pub(crate) use text::open;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
 #[cfg(all(test, feature = "poller"))]
 pub(crate) use timestamp::parse as parse_timestamp;

@@ -201,6 +201,7 @@ fn gather(
         mappings,
         account: inner.account.summary(),
         gates: Vec::new(),
+        findings: Vec::new(),
         engine: EngineSummary {
             events: inner.calendar.scheduled() + inner.arrivals_used,
             simulated_s: scenario.duration.as_secs_f64(),

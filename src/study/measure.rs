@@ -132,7 +132,7 @@ impl fmt::Display for Measure {
 }
 
 /// Every metric of a scenario with its statistics.
-fn names(scenario: &Scenario) -> Vec<(String, &'static [Statistic])> {
+pub(super) fn names(scenario: &Scenario) -> Vec<(String, &'static [Statistic])> {
     let functions = scenario.functions.iter().map(|one| one.name.as_str());
     let mappings = scenario.mappings.iter().map(|one| one.config.name.as_str());
     let mut names = metric_names(functions, mappings);

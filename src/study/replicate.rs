@@ -1,5 +1,6 @@
 //! The replications of one scenario, and their figures together.
 
+use super::findings::findings;
 use super::pool::ordered;
 use crate::engine::lambda::LimitError;
 use crate::metrics::{Summary, Threshold, combine, evaluate};
@@ -28,7 +29,7 @@ pub fn replicate<P: Progress>(
         .collect()
 }
 
-/// The figures of all replications together, and what became of the scenario's gates. Wall time is left out: it is
+/// The figures of all replications together, what became of the scenario's gates, and what there is to say about it. Wall time is left out: it is
 /// nobody's business here.
 ///
 /// # Panics
@@ -45,5 +46,6 @@ pub fn summarise(scenario: &Scenario, runs: &[Outcome]) -> Summary {
         evaluate(&summary, &threshold)
     });
     summary.gates = judged.collect();
+    summary.findings = findings(scenario, &summary, &runs[0].series);
     summary
 }

@@ -3,9 +3,10 @@
 use super::cells::read_real;
 use super::{FORMAT, FORMAT_KEY, StoredError, StoredResult, check, series};
 use crate::metrics::{
-    CostLine, CostSummary, EngineSummary, GateResult, KafkaFigures, MappingSummary, Summary,
-    combine, for_each_figure,
+    CostLine, CostSummary, EngineSummary, Finding, GateResult, KafkaFigures, MappingSummary,
+    Summary, combine, for_each_figure,
 };
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -271,6 +272,7 @@ fn read(part: &Part<'_>) -> Reading<StoredResult> {
     }
     let mut summary = combine(replications.clone());
     summary.gates = part.get("gates")?.list(gate)?;
+    summary.findings = findings(&part)?;
     summary.engine = work(&part.get("engine")?)?;
     Ok(StoredResult {
         summary,
@@ -335,8 +337,20 @@ fn skeleton(part: &Part<'_>) -> Reading<Summary> {
         account: Default::default(),
         cost: bill(&part.get("cost")?)?,
         gates: Vec::new(),
+        findings: Vec::new(),
         engine: EngineSummary::default(),
     })
+}
+
+/// A result of a version that had no findings has none.
+fn findings(part: &Part<'_>) -> Reading<Vec<Finding>> {
+    let Some(part) = part.find("findings")? else {
+        return Ok(Vec::new());
+    };
+    match Vec::deserialize(part.value) {
+        Ok(findings) => Ok(findings),
+        Err(error) => part.refuse(&format!("findings ({error})")),
+    }
 }
 
 fn bill(part: &Part<'_>) -> Reading<CostSummary> {

@@ -132,6 +132,7 @@ fn summary(document: &mut Document, result: &StoredResult) {
         account: _,
         cost,
         gates,
+        findings,
         engine,
     } = &result.summary;
     for (key, value) in [
@@ -164,6 +165,9 @@ fn summary(document: &mut Document, result: &StoredResult) {
     bill(document, cost);
     document.key("gates");
     list(document, gates, gate);
+    document.key("findings");
+    // Texts and a few numbers: serialising them cannot fail.
+    document.plain(serde_json::to_string(findings).unwrap_or_default());
     document.key("engine");
     work(document, engine);
 }

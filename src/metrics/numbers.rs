@@ -3,7 +3,7 @@
 const NONE: &str = "–";
 
 /// With thousands separators: `1,234,567` or `1,234.5`.
-pub(super) fn grouped(value: f64, decimals: u8) -> String {
+pub(crate) fn grouped(value: f64, decimals: u8) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -27,7 +27,7 @@ pub(super) fn grouped(value: f64, decimals: u8) -> String {
 }
 
 /// Up to `decimals` digits after the point, without trailing zeros.
-pub(super) fn trimmed(value: f64, decimals: u8) -> String {
+pub(crate) fn trimmed(value: f64, decimals: u8) -> String {
     let text = grouped(value, decimals);
     if !text.contains('.') {
         return text;
@@ -36,7 +36,7 @@ pub(super) fn trimmed(value: f64, decimals: u8) -> String {
 }
 
 /// Three significant digits with a unit that suits the size: `0.42 ms`, `12.3 ms`, `1.23 s`, `2 min 05 s`.
-pub(super) fn millis(value: f64) -> String {
+pub(crate) fn millis(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -55,7 +55,7 @@ pub(super) fn millis(value: f64) -> String {
 }
 
 /// A length of time: `45 s`, `28 min`, `2 min 05 s`, `1 h 30 min`.
-pub(super) fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -73,7 +73,7 @@ pub(super) fn seconds(value: f64) -> String {
 }
 
 /// A share as a percentage; small shares keep a digit that tells them from zero.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     if !share.is_finite() {
         return NONE.to_owned();
     }
@@ -90,7 +90,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// Large numbers in short: `842`, `12.3 k`, `3.12 M`.
-pub(super) fn compact(value: f64) -> String {
+pub(crate) fn compact(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }

@@ -64,6 +64,7 @@ pub use broker::{BrokerUrl, BrokerUrlError};
 pub use change::Change;
 pub use costs::builtin_prices;
 pub use destination::{DestinationName, DestinationNameError};
+pub(crate) use digest::Digest;
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};
 pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
@@ -71,6 +72,7 @@ pub use poller::{LoadedPoller, load_poller, parse_poller};
 pub use poller_model::*;
 pub use secret::{SECRET_TYPES, SecretUri, SecretUriError, SourceAccess};
 pub(crate) use suggest::{listed, nearest};
+pub(crate) use text::open;
 pub use text::{FILE_BYTES_MAX, Format, SourceText};
 #[cfg(all(test, feature = "poller"))]
 pub(crate) use timestamp::parse as parse_timestamp;

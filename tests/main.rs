@@ -15,5 +15,6 @@ mod scenarios;
 mod semantics;
 mod streams;
 mod support;
+mod sweep;
 mod tidy;
 mod validation;

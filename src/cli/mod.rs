@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand.
 
 mod exit;
+mod merge;
 #[cfg(feature = "poller")]
 mod poll;
 mod progress;
 #[cfg(feature = "poller")]
 mod replay;
 mod simulate;
+mod sweep;
 mod validate;
 
 use crate::scenario::{self, FileKind};
@@ -35,6 +37,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Simulate(simulate::Simulate),
+    Sweep(sweep::Sweep),
+    Merge(merge::Merge),
     #[cfg(feature = "poller")]
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
@@ -48,6 +52,8 @@ pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Simulate(simulate) => simulate.run(),
+        Command::Sweep(sweep) => sweep.run(),
+        Command::Merge(merge) => merge.run(),
         #[cfg(feature = "poller")]
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]

@@ -170,7 +170,7 @@ fn first_shared(folders: &[Option<PathBuf>]) -> Option<&Path> {
 }
 
 /// Columns of the terminal; a wide page where there is none to fit into.
-fn terminal_width() -> usize {
+pub(super) fn terminal_width() -> usize {
     const WIDTH_WITHOUT_TERMINAL: usize = 120;
     terminal_size::terminal_size().map_or(WIDTH_WITHOUT_TERMINAL, |(width, _)| usize::from(width.0))
 }

@@ -73,6 +73,9 @@ pub struct SweepPoint {
     pub variant: u32,
     /// The value of each axis.
     pub values: Vec<String>,
+    /// Where each value is on its axis, in a unit of the axis' own; `NaN` for what is no number.
+    #[serde(skip)]
+    pub places: Vec<f64>,
     /// Digest of the changed scenario.
     pub scenario_hash: String,
     /// Seed of the first replication; the others have those that follow it.

@@ -39,4 +39,4 @@ pub use precision::{PrecisionError, Replications, parse_precision};
 pub use replicate::{replicate, summarise};
 pub use shard::{Shard, ShardError};
 pub use sheet::{Checked, Facts, Finding, Found, Sheet};
-pub use sweep::{Results, Run, SweepError, run_one, sweep};
+pub use sweep::{Heard, Results, Run, SweepError, run_one, sweep};

@@ -87,6 +87,11 @@ impl Plan {
         &self.hash
     }
 
+    /// Title of the scenario.
+    pub fn title(&self) -> &str {
+        &self.text.scenario
+    }
+
     /// How many variants there are.
     pub fn variants(&self) -> u32 {
         // Plans with more than a million are refused.

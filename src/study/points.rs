@@ -2,6 +2,7 @@
 
 use super::pareto::front;
 use super::part::Part;
+use super::range::place;
 use crate::metrics::{
     SweepAxis, SweepFigure, SweepMeasure, SweepPoint, SweepSummary, SweepUnit,
 };
@@ -19,9 +20,11 @@ impl Part {
                     let runs = finished.runs.iter();
                     runs.map(|run| run[at]).collect()
                 };
+                let values = plan.values(*index);
                 SweepPoint {
                     variant: index + 1,
-                    values: plan.values(*index),
+                    places: values.iter().map(|value| place(value)).collect(),
+                    values,
                     scenario_hash: finished.facts.scenario_hash.clone(),
                     seed: finished.facts.seed,
                     replications: finished.runs.len() as u32,

@@ -80,6 +80,11 @@ fn quantity(text: &str) -> Option<(f64, Unit, bool)> {
     })
 }
 
+/// How large a value is, in a unit that all values of its kind share; `NaN` for what is no number.
+pub(super) fn place(value: &str) -> f64 {
+    quantity(value).map_or(f64::NAN, |(value, _, _)| value)
+}
+
 /// Splits `LOW..HIGH` or `LOW..HIGH:SPACING`, if a value has that form.
 pub(super) fn split(value: &str) -> Option<(&str, &str, Option<&str>)> {
     let (low, rest) = value.split_once("..")?;

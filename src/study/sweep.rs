@@ -29,6 +29,15 @@ pub struct Results {
     runs: BTreeMap<u32, Vec<Option<Vec<f64>>>>,
 }
 
+/// What somebody who watches a sweep is told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Heard<'a> {
+    /// So many runs are wanted now; with a precision, more may follow when they are done.
+    Wanted(usize),
+    /// A run has ended.
+    Done(&'a Run),
+}
+
 /// Why a sweep ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError<E: std::error::Error + 'static> {
@@ -158,7 +167,7 @@ pub fn sweep<P: Progress, E: std::error::Error + Send + 'static>(
     jobs: NonZeroU32,
     results: &mut Results,
     progress: impl Fn() -> P + Sync,
-    mut told: impl FnMut(&Run) -> Result<(), E> + Send,
+    mut told: impl FnMut(Heard<'_>) -> Result<(), E> + Send,
 ) -> Result<(), SweepError<E>> {
     let variants = shard.variants(sheet.plan);
     loop {
@@ -166,6 +175,7 @@ pub fn sweep<P: Progress, E: std::error::Error + Send + 'static>(
         if missing.is_empty() {
             return Ok(());
         }
+        told(Heard::Wanted(missing.len())).map_err(SweepError::Stopped)?;
         let mut failure = None;
         spread(
             missing.len(),
@@ -180,7 +190,7 @@ pub fn sweep<P: Progress, E: std::error::Error + Send + 'static>(
                         replication,
                         figures,
                     };
-                    told(&run).map_err(SweepError::Stopped)?;
+                    told(Heard::Done(&run)).map_err(SweepError::Stopped)?;
                     results.add(run);
                     Ok(())
                 });

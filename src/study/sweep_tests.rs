@@ -220,13 +220,15 @@ fn an_interrupted_sweep_goes_on_where_it_stopped() {
         let (mut journal, mut results) =
             Journal::open(folder.path(), &world.plan, Shard::WHOLE).expect("a new journal");
         let mut told = 0;
-        let ended = sweep(&world.sheet(), Shard::WHOLE, two, &mut results, || (), |run| {
-            if told == stop_after {
-                return Err(io::Error::other("enough"));
+        let stop = |heard: Heard<'_>| match heard {
+            Heard::Wanted(_) => Ok(()),
+            Heard::Done(_) if told == stop_after => Err(io::Error::other("enough")),
+            Heard::Done(run) => {
+                told += 1;
+                journal.add(run).map_err(io::Error::other)
             }
-            told += 1;
-            journal.add(run).map_err(io::Error::other)
-        });
+        };
+        let ended = sweep(&world.sheet(), Shard::WHOLE, two, &mut results, || (), stop);
         assert!(matches!(ended, Err(SweepError::Stopped(_))));
         drop(journal);
         // A kill may leave the beginning of a line.
@@ -241,8 +243,11 @@ fn an_interrupted_sweep_goes_on_where_it_stopped() {
             results.left(&world.plan, Shard::WHOLE),
             18 - results.count()
         );
-        let ended = sweep(&world.sheet(), Shard::WHOLE, two, &mut results, || (), |run| {
-            journal.add(run)
+        let ended = sweep(&world.sheet(), Shard::WHOLE, two, &mut results, || (), |heard| {
+            match heard {
+                Heard::Wanted(_) => Ok(()),
+                Heard::Done(run) => journal.add(run),
+            }
         });
         ended.expect("nobody stops it");
         let part = world.part(Shard::WHOLE, 1, &mut results);

@@ -5,6 +5,7 @@ mod asynchronous;
 mod brokers;
 mod callers;
 mod cli;
+mod clusters;
 mod diagnostics;
 mod kafka;
 mod mappings;

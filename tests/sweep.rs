@@ -98,7 +98,12 @@ fn threads_and_shards_leave_no_trace() {
     let more = ["--replications", "3", "--pareto"];
     let pareto = "cost.total_usd_per_month.Sum,max:checkout.CallsAnsweredShare.Average";
     let with = |rest: &[&str]| {
-        let all: Vec<&str> = more.iter().copied().chain([pareto]).chain(rest.iter().copied()).collect();
+        let all: Vec<&str> = more
+            .iter()
+            .copied()
+            .chain([pareto])
+            .chain(rest.iter().copied())
+            .collect();
         sweep(&folder, &all)
     };
     let printed = with(&["--jobs", "1", "--out", "one"]);
@@ -161,7 +166,10 @@ fn a_precision_is_reached_alike_on_every_machine() {
         fine(&with(&["--shard", &format!("{index}/2"), "--out", "parts"]));
     }
     let shards = ["parts/shard-2-of-2.json", "parts/shard-1-of-2.json"];
-    fine(&run(&folder, &["merge", shards[0], shards[1], "--out", "both"]));
+    fine(&run(
+        &folder,
+        &["merge", shards[0], shards[1], "--out", "both"],
+    ));
     assert_eq!(one, files(&folder.path().join("both")));
     let document: serde_json::Value = serde_json::from_str(&one["sweep.json"]).expect("JSON");
     let variants = document["variants"].as_array().expect("variants");
@@ -207,7 +215,11 @@ fn a_killed_sweep_goes_on_where_it_stopped() {
     let before = files(&folder.path().join("killed"));
     let other = sweep(&folder, &["--replications", "41", "--out", "killed"]);
     assert_eq!(other.code, 2);
-    assert!(other.stderr.contains("the journal of another sweep"), "{}", other.stderr);
+    assert!(
+        other.stderr.contains("the journal of another sweep"),
+        "{}",
+        other.stderr
+    );
     assert_eq!(files(&folder.path().join("killed")), before);
 
     let ended = sweep(&folder, &with("killed"));
@@ -259,7 +271,10 @@ fn one_run_can_be_had_alone() {
             "{}",
             ended.stderr
         );
-        assert_eq!(alone["scenario_hash"], document["variants"][3]["scenario_hash"]);
+        assert_eq!(
+            alone["scenario_hash"],
+            document["variants"][3]["scenario_hash"]
+        );
         let run = &document["variants"][3]["runs"][2];
         let function = &alone["functions"]["checkout"];
         let number = |value: &serde_json::Value| value.as_f64().expect("a number");
@@ -320,9 +335,18 @@ fn a_latin_hypercube_is_the_same_for_everybody() {
     let rates: Vec<f64> = with("1")
         .lines()
         .skip(1)
-        .map(|line| line.split(',').nth(1).expect("a rate").parse().expect("a number"))
+        .map(|line| {
+            line.split(',')
+                .nth(1)
+                .expect("a rate")
+                .parse()
+                .expect("a number")
+        })
         .collect();
-    let mut sixths: Vec<u32> = rates.iter().map(|rate| ((rate - 5.0) * 6.0 / 25.0) as u32).collect();
+    let mut sixths: Vec<u32> = rates
+        .iter()
+        .map(|rate| ((rate - 5.0) * 6.0 / 25.0) as u32)
+        .collect();
     sixths.sort_unstable();
     assert_eq!(sixths, [0, 1, 2, 3, 4, 5]);
 }
@@ -335,7 +359,12 @@ fn told(arguments: &[&str]) -> String {
         .chain(arguments.iter().copied())
         .collect();
     let ended = run(&folder, &all);
-    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{}", ended.stderr);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (2, ""),
+        "{}",
+        ended.stderr
+    );
     assert!(!folder.path().join("out").exists(), "nothing is written");
     format!("\n{}", ended.stderr)
 }
@@ -387,7 +416,16 @@ fn a_run_that_there_is_not() {
 fn shards_that_do_not_go_together() {
     let folder = world();
     let shard = |shard: &str, out: &str, seed: &str| {
-        let more = ["--shard", shard, "--out", out, "--replications", "1", "--seed", seed];
+        let more = [
+            "--shard",
+            shard,
+            "--out",
+            out,
+            "--replications",
+            "1",
+            "--seed",
+            seed,
+        ];
         fine(&sweep(&folder, &more));
     };
     for index in 1..=3 {
@@ -412,7 +450,11 @@ fn shards_that_do_not_go_together() {
         let ended = run(&folder, &arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
         assert!(!folder.path().join("out").exists(), "nothing is written");
-        told.push_str(&format!("\n$ tidegate {}\n{}", arguments.join(" "), ended.stderr));
+        told.push_str(&format!(
+            "\n$ tidegate {}\n{}",
+            arguments.join(" "),
+            ended.stderr
+        ));
     }
     insta::assert_snapshot!(told);
 }

@@ -74,7 +74,9 @@ impl Merge {
             let text = match std::fs::read_to_string(file) {
                 Ok(text) => text,
                 Err(error) => {
-                    say(format_args!("error: cannot read the shard `{name}`: {error}"));
+                    say(format_args!(
+                        "error: cannot read the shard `{name}`: {error}"
+                    ));
                     continue;
                 }
             };
@@ -99,7 +101,11 @@ fn told_missing(missing: &[Shard]) -> String {
         more => format!(" and {more} more"),
     };
     let are = if missing.len() == 1 { "is" } else { "are" };
-    let shards = if missing.len() == 1 { "shard" } else { "shards" };
+    let shards = if missing.len() == 1 {
+        "shard"
+    } else {
+        "shards"
+    };
     format!(
         "{shards} {}{more} {are} missing; run {} with `tidegate sweep --shard i/n`, or join what there is with --partial FILE",
         names.join(", "),

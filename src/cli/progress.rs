@@ -64,8 +64,8 @@ impl Bar {
 
 impl Progress for Part {
     fn advance(&mut self, done: Span, total: Span) {
-        let share =
-            u128::from(done.as_nanos()) * u128::from(self.steps) / u128::from(total.as_nanos().max(1));
+        let share = u128::from(done.as_nanos()) * u128::from(self.steps)
+            / u128::from(total.as_nanos().max(1));
         let share = share as u64;
         if share > self.shown {
             self.bar.inc(share - self.shown);

@@ -162,10 +162,17 @@ impl Sweep {
             return None;
         }
         let show = |report: &scenario::Report| {
-            say(format_args!("{}", report.render(colour_on_stderr()).trim_end()));
+            say(format_args!(
+                "{}",
+                report.render(colour_on_stderr()).trim_end()
+            ));
         };
-        let source = scenario::open(&self.file).map_err(|report| show(&report)).ok()?;
-        let loaded = scenario::parse(source.clone()).map_err(|report| show(&report)).ok()?;
+        let source = scenario::open(&self.file)
+            .map_err(|report| show(&report))
+            .ok()?;
+        let loaded = scenario::parse(source.clone())
+            .map_err(|report| show(&report))
+            .ok()?;
         if !loaded.warnings.is_empty() {
             show(&loaded.warnings);
         }
@@ -190,7 +197,8 @@ impl Sweep {
             ));
         }
         if only.is_some() && matches!(self.format, Format::Csv | Format::Markdown) {
-            problems.push("--only prints text or json; series.csv is written with --out".to_owned());
+            problems
+                .push("--only prints text or json; series.csv is written with --out".to_owned());
         }
         for problem in &problems {
             say(format_args!("error: {problem}"));
@@ -261,7 +269,14 @@ impl Sweep {
         };
         let sheet = ready.sheet();
         let progress = || bar.part();
-        let ended = study::sweep(&sheet, ready.shard, ready.jobs, &mut results, progress, told);
+        let ended = study::sweep(
+            &sheet,
+            ready.shard,
+            ready.jobs,
+            &mut results,
+            progress,
+            told,
+        );
         bar.finish();
         match ended {
             Ok(()) => {}
@@ -288,7 +303,11 @@ impl Sweep {
             journal.finish()?;
         }
         if let Some(file) = file {
-            let what = if ready.shard.count() > 1 { "shard" } else { "report" };
+            let what = if ready.shard.count() > 1 {
+                "shard"
+            } else {
+                "report"
+            };
             say(format_args!("{what}: {}", file.display()));
         }
         Ok(Exit::Fine)
@@ -349,7 +368,7 @@ impl Ready {
             return Some(checked);
         }
         tell(&checked.refused, "cannot run", "cannot run");
-        let count: usize = checked.refused.iter().map(|it| it.variants.len()).sum();
+        let count = checked.wrong;
         say(format_args!(
             "{count} of {} variants cannot run; nothing was run",
             variants.len()
@@ -394,18 +413,24 @@ fn shortened(variants: &[u32]) -> String {
         .take(NAMED_MAX)
         .map(ToString::to_string)
         .collect();
-    let dots = if variants.len() > NAMED_MAX { ", …" } else { "" };
+    let dots = if variants.len() > NAMED_MAX {
+        ", …"
+    } else {
+        ""
+    };
     format!("{}{dots}", named.join(", "))
 }
 
 /// Reads `variant=17,rep=3`, in one word or two; both count from one there and from zero here.
 fn only(words: &[String]) -> Result<(u32, u32), String> {
     let text = words.join(",");
-    let wrong = || {
-        format!("`{text}` names no run; write `variant=17,rep=3`, both counted from 1")
-    };
+    let wrong = || format!("`{text}` names no run; write `variant=17,rep=3`, both counted from 1");
     let mut values: BTreeMap<&str, u32> = BTreeMap::new();
-    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+    for pair in text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+    {
         let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
         let value: u32 = value.trim().parse().map_err(|_| wrong())?;
         let value = value.checked_sub(1).ok_or_else(wrong)?;

@@ -1,7 +1,7 @@
 //! The figures of many variants of a scenario, as plain data.
 
-use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 /// What a sweep found: written as `sweep.json` and drawn by reports. Figures keep all their digits.
 #[derive(Clone, Debug, Serialize, Default)]
@@ -158,7 +158,9 @@ impl SweepUnit {
             Self::Share
         } else if last.ends_with("LifespanS") {
             Self::S
-        } else if ["Duration", "Latency", "Age"].iter().any(|it| last.ends_with(it))
+        } else if ["Duration", "Latency", "Age"]
+            .iter()
+            .any(|it| last.ends_with(it))
             || last.starts_with("ApproximateAge")
         {
             Self::Ms
@@ -191,15 +193,23 @@ mod tests {
         };
         check(mapping.metrics());
         assert_eq!(SweepUnit::of("f.ColdStartShare.Average"), SweepUnit::Share);
-        assert_eq!(SweepUnit::of("cost.total_usd_per_month.Sum"), SweepUnit::Usd);
+        assert_eq!(
+            SweepUnit::of("cost.total_usd_per_month.Sum"),
+            SweepUnit::Usd
+        );
         assert_eq!(SweepUnit::of("f.Latency.p99.9"), SweepUnit::Ms);
     }
 
     #[test]
     fn intervals_are_those_of_replications() {
         let figure = SweepFigure::of(&[1.0, 2.0, 3.0, f64::NAN]);
-        let Figure { value, interval, .. } = crate::metrics::mean_with_interval(&[1.0, 2.0, 3.0], 0);
-        assert_eq!((figure.mean, Some((figure.low, figure.high))), (value, interval));
+        let Figure {
+            value, interval, ..
+        } = crate::metrics::mean_with_interval(&[1.0, 2.0, 3.0], 0);
+        assert_eq!(
+            (figure.mean, Some((figure.low, figure.high))),
+            (value, interval)
+        );
         let text = serde_json::to_string(&SweepFigure::of(&[-0.0])).expect("a document");
         assert_eq!(text, "{\"mean\":0.0}");
         let text = serde_json::to_string(&SweepFigure::of(&[f64::NAN])).expect("a document");

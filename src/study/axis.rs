@@ -45,7 +45,9 @@ pub enum AxisError {
         "the axis `{axis}` has no values; write them behind the `=`, such as `{axis}=1,10,100`"
     )]
     Empty { axis: String },
-    #[error("the axis `{axis}` has an empty value in `{found}`; leave out the comma, or write \"\"")]
+    #[error(
+        "the axis `{axis}` has an empty value in `{found}`; leave out the comma, or write \"\""
+    )]
     EmptyValue { axis: String, found: String },
     #[error("the axis `{axis}` has the value `{value}` twice; leave one out")]
     Twice { axis: String, value: String },
@@ -214,10 +216,7 @@ mod tests {
         let axis: Axis = "a.x=[1, 2],{ a = 1, b = \",\" },\"1,2\""
             .parse()
             .expect("an axis");
-        assert_eq!(
-            axis.levels(),
-            ["[1, 2]", "{ a = 1, b = \",\" }", "\"1,2\""]
-        );
+        assert_eq!(axis.levels(), ["[1, 2]", "{ a = 1, b = \",\" }", "\"1,2\""]);
         assert_eq!(
             levels("100ms..2s,\"1s..5s\",1..3:3"),
             "100ms..2s \"1s..5s\" 1 2 3"

@@ -47,7 +47,9 @@ pub enum JournalError {
         line: usize,
         found: String,
     },
-    #[error("another process is working with the journal `{path}`; wait for it, or use another folder")]
+    #[error(
+        "another process is working with the journal `{path}`; wait for it, or use another folder"
+    )]
     InUse { path: PathBuf },
 }
 
@@ -64,11 +66,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it belongs to another plan, is damaged, or cannot be read or written.
-    pub fn open(
-        folder: &Path,
-        plan: &Plan,
-        shard: Shard,
-    ) -> Result<(Self, Results), JournalError> {
+    pub fn open(folder: &Path, plan: &Plan, shard: Shard) -> Result<(Self, Results), JournalError> {
         let name = match shard.count() {
             1 => ".sweep.journal".to_owned(),
             count => format!(".sweep-{}-of-{count}.journal", shard.index()),
@@ -90,9 +88,8 @@ impl Journal {
         file.read_to_end(&mut bytes).map_err(failed("read"))?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n');
         let whole = whole.map_or(0, |at| at + 1);
-        let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| JournalError::NoJournal {
-            path: path.clone(),
-        })?;
+        let text = std::str::from_utf8(&bytes[..whole])
+            .map_err(|_| JournalError::NoJournal { path: path.clone() })?;
         let results = read(&path, text, plan)?;
         file.set_len(whole as u64).map_err(failed("cut"))?;
         file.seek(SeekFrom::End(0)).map_err(failed("read"))?;

@@ -111,14 +111,12 @@ impl Part {
     ///
     /// # Panics
     /// When a variant of the shard is not finished.
-    pub fn of(
-        plan: &Plan,
-        shard: Shard,
-        facts: &BTreeMap<u32, Facts>,
-        results: &Results,
-    ) -> Self {
+    pub fn of(plan: &Plan, shard: Shard, facts: &BTreeMap<u32, Facts>, results: &Results) -> Self {
         let variants = shard.variants(plan).into_iter().map(|index| {
-            let finished = facts.get(&index).cloned().zip(results.finished(plan, index));
+            let finished = facts
+                .get(&index)
+                .cloned()
+                .zip(results.finished(plan, index));
             let (facts, runs) = finished.expect("every variant of the shard has run");
             (index, Finished { facts, runs })
         });
@@ -200,12 +198,17 @@ impl Part {
         expected.sort_unstable();
         let found = document.variants.iter();
         if !found.map(|it| it.variant.wrapping_sub(1)).eq(expected) {
-            return Err(PartError::Damaged("its variants are not those of its shards"));
+            return Err(PartError::Damaged(
+                "its variants are not those of its shards",
+            ));
         }
         let figures = plan.figures().len();
         let variants = document.variants.into_iter().map(|text| {
             let run = |run: Vec<String>| {
-                let values = run.iter().map(|it| it.parse()).collect::<Result<Vec<f64>, _>>();
+                let values = run
+                    .iter()
+                    .map(|it| it.parse())
+                    .collect::<Result<Vec<f64>, _>>();
                 values.ok().filter(|values| values.len() == figures)
             };
             let runs: Option<Vec<Vec<f64>>> = text.runs.into_iter().map(run).collect();

@@ -3,9 +3,7 @@
 use super::pareto::front;
 use super::part::Part;
 use super::range::place;
-use crate::metrics::{
-    SweepAxis, SweepFigure, SweepMeasure, SweepPoint, SweepSummary, SweepUnit,
-};
+use crate::metrics::{SweepAxis, SweepFigure, SweepMeasure, SweepPoint, SweepSummary, SweepUnit};
 
 impl Part {
     /// The figures of its variants: of the whole sweep when no shard is missing.

@@ -103,8 +103,7 @@ impl Range {
             found: text.to_owned(),
             problem,
         };
-        let (low, high, spacing) =
-            split(text).ok_or_else(|| wrong("it has no `..`".to_owned()))?;
+        let (low, high, spacing) = split(text).ok_or_else(|| wrong("it has no `..`".to_owned()))?;
         let end = |end: &str| {
             let problem = || wrong(format!("`{end}` is no number and no value with a unit"));
             quantity(end).ok_or_else(problem)
@@ -196,8 +195,7 @@ impl Range {
 
 /// What the words behind the colon say, and whether the range is logarithmic.
 fn spacing_of(text: Option<&str>, unit: Unit) -> Result<(Spacing, bool), String> {
-    const FORMS: &str =
-        "a number of values (`:8`), `:log` with a number of values (`:log5`) or `:step` with a distance (`:step50`)";
+    const FORMS: &str = "a number of values (`:8`), `:log` with a number of values (`:log5`) or `:step` with a distance (`:step50`)";
     let Some(text) = text else {
         return Ok((Spacing::Anywhere, false));
     };

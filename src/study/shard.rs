@@ -364,10 +364,7 @@ mod tests {
             ("auto/4", &[("HQ_TASK_ID", "a")], "must be a whole number"),
             (
                 "auto",
-                &[
-                    ("JOB_COMPLETION_INDEX", "0"),
-                    ("SLURM_ARRAY_TASK_ID", "1"),
-                ],
+                &[("JOB_COMPLETION_INDEX", "0"), ("SLURM_ARRAY_TASK_ID", "1")],
                 "finds two schedulers, JOB_COMPLETION_INDEX and SLURM_ARRAY_TASK_ID",
             ),
             (

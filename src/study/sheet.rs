@@ -53,7 +53,9 @@ pub enum Found {
 pub struct Checked {
     /// Of the variants that can run, by index from zero.
     pub facts: BTreeMap<u32, Facts>,
-    /// Variants that cannot run.
+    /// How many variants cannot run.
+    pub wrong: usize,
+    /// What is wrong with them.
     pub refused: Vec<Finding>,
     /// Warnings that the file has only with the changes.
     pub odd: Vec<Finding>,
@@ -85,6 +87,7 @@ impl Sheet<'_> {
     ) -> Checked {
         let known = known.render(false);
         let mut facts = BTreeMap::new();
+        let mut wrong = 0;
         let mut refused = Findings::default();
         let mut odd = Findings::default();
         spread(
@@ -101,13 +104,17 @@ impl Sheet<'_> {
                             odd.add(index, Found::Diagnostics(report.into()));
                         }
                     }
-                    Look::Wrong(found) => refused.add(index, found),
+                    Look::Wrong(found) => {
+                        wrong += 1;
+                        refused.add(index, found);
+                    }
                 }
                 ControlFlow::Continue(())
             },
         );
         Checked {
             facts,
+            wrong,
             refused: refused.finish(self.plan),
             odd: odd.finish(self.plan),
         }
@@ -157,12 +164,26 @@ struct Findings(BTreeMap<String, (Vec<u32>, Found)>);
 
 impl Findings {
     fn add(&mut self, index: u32, what: Found) {
-        let text = match &what {
-            Found::Diagnostics(report) => report.render(false),
-            Found::Unmeasured(text) => text.clone(),
-        };
-        let entry = self.0.entry(text).or_insert_with(|| (Vec::new(), what));
-        entry.0.push(index);
+        match what {
+            Found::Diagnostics(report) => {
+                for one in report.each() {
+                    let text = one.render(false);
+                    self.note(index, text, || Found::Diagnostics(one.into()));
+                }
+            }
+            Found::Unmeasured(text) => {
+                self.note(index, text.clone(), || Found::Unmeasured(text));
+            }
+        }
+    }
+
+    fn note(&mut self, index: u32, text: String, what: impl FnOnce() -> Found) {
+        let entry = self.0.entry(text);
+        let (variants, _) = entry.or_insert_with(|| (Vec::new(), what()));
+        // Two findings of one text are one.
+        if variants.last() != Some(&index) {
+            variants.push(index);
+        }
     }
 
     /// In the order of the first variants that have them.

@@ -131,7 +131,9 @@ fn views(sweep: &SweepSummary) -> Vec<(usize, Option<usize>)> {
         let (below, by) = if one >= other { (0, 1) } else { (1, 0) };
         return vec![(below, few(by).then_some(by))];
     }
-    (0..sizes.len().min(AXES_MAX)).map(|axis| (axis, None)).collect()
+    (0..sizes.len().min(AXES_MAX))
+        .map(|axis| (axis, None))
+        .collect()
 }
 
 /// What charts of a figure show, for readers who do not see them.
@@ -222,7 +224,11 @@ fn table(sweep: &SweepSummary, page: &mut String) {
             let mean = escape(&words::value(measure.unit, figure.mean));
             let spread = words::spread(measure.unit, *figure);
             let spread = spread.map(|it| format!("<small>± {}</small>", escape(&it)));
-            let _ = write!(page, "<td class=\"n\">{mean}{}</td>", spread.unwrap_or_default());
+            let _ = write!(
+                page,
+                "<td class=\"n\">{mean}{}</td>",
+                spread.unwrap_or_default()
+            );
         }
         page.push_str("</tr>\n");
     }

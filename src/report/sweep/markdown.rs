@@ -43,7 +43,7 @@ fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' => {
+            '|' | '*' | '`' | '[' | ']' | '\\' => {
                 safe.push('\\');
                 safe.push(character);
             }

@@ -21,7 +21,12 @@ pub(super) fn draw(sweep: &SweepSummary) -> Option<String> {
     let bars = sweep.variants.len() <= BARS_MAX;
     let skip = sweep.variants.len().div_ceil(POINTS_MAX).max(1);
     let numbered = sweep.variants.iter().filter(|it| it.on_front).count() <= NUMBERS_MAX;
-    let others = sweep.variants.iter().filter(|it| !it.on_front).step_by(skip);
+    let mut last_number = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    let others = sweep
+        .variants
+        .iter()
+        .filter(|it| !it.on_front)
+        .step_by(skip);
     // The front last, so that it is on top.
     for point in others.chain(sweep.variants.iter().filter(|it| it.on_front)) {
         let (a, b) = (point.figures[one], point.figures[other]);
@@ -40,7 +45,9 @@ pub(super) fn draw(sweep: &SweepSummary) -> Option<String> {
             if point.on_front { 48 } else { 32 },
             escape(&told(sweep, point, &[one, other]))
         );
-        if point.on_front && numbered {
+        let clear = (cx - last_number.0).abs() > 150.0 || (cy - last_number.1).abs() > 120.0;
+        if point.on_front && numbered && clear {
+            last_number = (cx, cy);
             let _ = writeln!(
                 svg,
                 "<text class=\"tick\" x=\"{}\" y=\"{}\">{}</text>",

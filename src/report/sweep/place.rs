@@ -164,7 +164,9 @@ impl Side {
     pub(super) fn share(&self, value: f64) -> f64 {
         let along = match self.kind {
             // Not the standard library's logarithm, whose last digit differs between platforms.
-            Kind::Log => libm::log(value.max(self.low) / self.low) / libm::log(self.high / self.low),
+            Kind::Log => {
+                libm::log(value.max(self.low) / self.low) / libm::log(self.high / self.low)
+            }
             _ => (value.max(self.low) - self.low) / (self.high - self.low),
         };
         MARGIN + along * (1.0 - 2.0 * MARGIN)

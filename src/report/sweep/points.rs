@@ -49,7 +49,11 @@ pub(super) fn frame(across: &Side, up: &Side, below: &str) -> String {
         );
     }
     let base = HEIGHT - BOTTOM;
-    let _ = writeln!(svg, "<path class=\"axis\" d=\"M{LEFT} {base}H{}\"/>", WIDTH - RIGHT);
+    let _ = writeln!(
+        svg,
+        "<path class=\"axis\" d=\"M{LEFT} {base}H{}\"/>",
+        WIDTH - RIGHT
+    );
     let shown = every(across.ticks.len());
     for (at, label) in across.ticks.iter().step_by(shown) {
         let x = x(*at).round();

@@ -14,19 +14,20 @@ fn fixture() -> SweepSummary {
         name: name.to_owned(),
         unit: SweepUnit::of(name),
     };
-    let point = |variant: u32, values: [&str; 2], places: [f64; 2], runs: [[f64; 2]; 2]| SweepPoint {
-        variant,
-        values: values.map(str::to_owned).to_vec(),
-        places: places.to_vec(),
-        scenario_hash: format!("{variant:032}"),
-        seed: 7,
-        replications: 2,
-        on_front: variant < 3,
-        figures: (0..2)
-            .map(|at| SweepFigure::of(&runs.map(|run| run[at])))
-            .collect(),
-        runs: runs.map(Vec::from).to_vec(),
-    };
+    let point =
+        |variant: u32, values: [&str; 2], places: [f64; 2], runs: [[f64; 2]; 2]| SweepPoint {
+            variant,
+            values: values.map(str::to_owned).to_vec(),
+            places: places.to_vec(),
+            scenario_hash: format!("{variant:032}"),
+            seed: 7,
+            replications: 2,
+            on_front: variant < 3,
+            figures: (0..2)
+                .map(|at| SweepFigure::of(&runs.map(|run| run[at])))
+                .collect(),
+            runs: runs.map(Vec::from).to_vec(),
+        };
     SweepSummary {
         tidegate: "0.0.0".to_owned(),
         scenario: "Shop <b>|x".to_owned(),
@@ -45,10 +46,30 @@ fn fixture() -> SweepSummary {
         ],
         pareto: Some([1, 0]),
         variants: vec![
-            point(1, ["10", "\"a\""], [10.0, f64::NAN], [[900.0, 12.5], [1_100.0, 13.5]]),
-            point(2, ["10", "\"b,c\""], [10.0, f64::NAN], [[1_500.0, 9.0], [1_500.0, 9.0]]),
-            point(3, ["1000", "\"a\""], [1e3, f64::NAN], [[90_000.0, 20.0], [95_000.0, 21.0]]),
-            point(4, ["1000", "\"b,c\""], [1e3, f64::NAN], [[f64::NAN, 4.0], [f64::NAN, 5.0]]),
+            point(
+                1,
+                ["10", "\"a\""],
+                [10.0, f64::NAN],
+                [[900.0, 12.5], [1_100.0, 13.5]],
+            ),
+            point(
+                2,
+                ["10", "\"b,c\""],
+                [10.0, f64::NAN],
+                [[1_500.0, 9.0], [1_500.0, 9.0]],
+            ),
+            point(
+                3,
+                ["1000", "\"a\""],
+                [1e3, f64::NAN],
+                [[90_000.0, 20.0], [95_000.0, 21.0]],
+            ),
+            point(
+                4,
+                ["1000", "\"b,c\""],
+                [1e3, f64::NAN],
+                [[f64::NAN, 4.0], [f64::NAN, 5.0]],
+            ),
         ],
     }
 }
@@ -69,8 +90,15 @@ fn a_sweep_for_a_terminal() {
     snapshot("sweep_text", &text::render(&fixture(), options(100)));
     let narrow = text::render(&fixture(), options(60));
     let headings = narrow.lines().filter(|line| line.contains("BatchSize"));
-    assert_eq!(headings.count(), 2, "what does not fit comes below:\n{narrow}");
-    assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+    assert_eq!(
+        headings.count(),
+        2,
+        "what does not fit comes below:\n{narrow}"
+    );
+    assert!(
+        narrow.lines().all(|line| line.chars().count() <= 60),
+        "{narrow}"
+    );
 }
 
 #[test]
@@ -89,7 +117,9 @@ fn a_sweep_for_a_pull_request() {
 fn a_page_draws_points_and_no_line_between_them() {
     let page = html::render(&fixture());
     assert!(page.contains("<h1>Shop &lt;b&gt;|x</h1>"));
-    for reference in ["http://", "https://", " src=", "<link", "@import", "url(", "<script"] {
+    for reference in [
+        "http://", "https://", " src=", "<link", "@import", "url(", "<script",
+    ] {
         assert!(!page.contains(reference), "{reference}");
     }
     // One point per variant and chart: two charts of points, where one figure does not exist, and the front.
@@ -99,7 +129,10 @@ fn a_page_draws_points_and_no_line_between_them() {
     for path in page.split("<path class=\"").skip(1) {
         let class = path.split('"').next().unwrap_or_default();
         let kind = class.split(' ').next().unwrap_or_default();
-        assert!(["grid", "axis", "bar"].contains(&kind), "a path of class {class}");
+        assert!(
+            ["grid", "axis", "bar"].contains(&kind),
+            "a path of class {class}"
+        );
     }
     assert!(page.contains("on the front: variants 1, 2"));
     assert!(page.contains("<title>variant 3\nBatchSize = 1000\nkind = &quot;a&quot;"));

@@ -42,16 +42,19 @@ pub(in crate::report) fn render(sweep: &SweepSummary, options: TextOptions) -> S
         .into_iter()
         .map(|(label, value)| format!("{label} {}", printable(&value)))
         .collect();
-    fill(&facts, " · ", options.width, &mut text, |line| paint("2", line));
+    fill(&facts, " · ", options.width, &mut text, |line| {
+        paint("2", line)
+    });
     for note in words::notes(sweep) {
         let parts: Vec<String> = printable(&note).split(' ').map(str::to_owned).collect();
-        fill(&parts, " ", options.width, &mut text, |line| paint("2", line));
+        fill(&parts, " ", options.width, &mut text, |line| {
+            paint("2", line)
+        });
     }
     let rows = words::rows(sweep, words::ROWS_MAX);
     let (names, figures) = columns(sweep, &rows);
-    let breadth = |columns: &[&Column]| -> usize {
-        columns.iter().map(|column| column.width() + GAP).sum()
-    };
+    let breadth =
+        |columns: &[&Column]| -> usize { columns.iter().map(|column| column.width() + GAP).sum() };
     let mut rest = figures.as_slice();
     // Figures that do not fit beside each other come below each other.
     while !rest.is_empty() {
@@ -73,7 +76,15 @@ pub(in crate::report) fn render(sweep: &SweepSummary, options: TextOptions) -> S
             let cells = block.iter().map(|it| it.padded(&it.cells[index]));
             let code = if point.on_front { "32" } else { "0" };
             let line = join(cells);
-            let _ = writeln!(text, "{}", if point.on_front { paint(code, &line) } else { line });
+            let _ = writeln!(
+                text,
+                "{}",
+                if point.on_front {
+                    paint(code, &line)
+                } else {
+                    line
+                }
+            );
         }
     }
     if let Some(note) = words::left_out(sweep, rows.len()) {

@@ -12,21 +12,30 @@ pub(super) fn value(unit: SweepUnit, value: f64) -> String {
         SweepUnit::Ms => numbers::millis(value),
         SweepUnit::S => numbers::seconds(value),
         SweepUnit::Share => numbers::percent(value),
-        SweepUnit::Usd => {
-            let decimals = if value.abs() < 1.0 { 4 } else { 2 };
-            match value.is_finite() {
-                true => format!("${}", numbers::grouped(value, decimals)),
-                false => numbers::grouped(value, 0),
-            }
-        }
+        SweepUnit::Usd => dollars(value, value),
         SweepUnit::Count => numbers::trimmed(value, 1),
+    }
+}
+
+/// With cents, or with parts of them where `beside` is less than a dollar.
+fn dollars(value: f64, beside: f64) -> String {
+    let decimals = match beside.abs() {
+        0.0 | 1.0.. => 2,
+        _ => 4,
+    };
+    match value.is_finite() {
+        true => format!("${}", numbers::grouped(value, decimals)),
+        false => numbers::grouped(value, 0),
     }
 }
 
 /// Half of an interval, if there is one that is not nothing.
 pub(super) fn spread(unit: SweepUnit, figure: SweepFigure) -> Option<String> {
     let half = figure.half().filter(|half| *half > 0.0)?;
-    Some(value(unit, half))
+    Some(match unit {
+        SweepUnit::Usd => dollars(half, figure.mean),
+        _ => value(unit, half),
+    })
 }
 
 /// `1.23 s ± 0.04 s`.
@@ -65,7 +74,9 @@ pub(super) fn axes(sweep: &SweepSummary) -> Vec<String> {
 pub(super) fn halves(measure: &str) -> (&str, &str) {
     // `p99.9` has a dot of its own, and so have the reasons of throttles.
     let shortened = measure.strip_suffix(".9").unwrap_or(measure);
-    let metric = shortened.rsplit_once('.').map_or(0, |(metric, _)| metric.len());
+    let metric = shortened
+        .rsplit_once('.')
+        .map_or(0, |(metric, _)| metric.len());
     let before = &measure[..metric];
     let at = ["ThrottleReasons", "DeadLetterReasons"]
         .into_iter()
@@ -83,15 +94,18 @@ pub(super) fn facts(sweep: &SweepSummary) -> Vec<(&'static str, String)> {
     let seeds: std::collections::BTreeSet<u64> =
         sweep.variants.iter().map(|point| point.seed).collect();
     let seed = match seeds.iter().collect::<Vec<_>>().as_slice() {
-        [one] => format!("{one} on"),
+        [one] => format!("from {one} on"),
         _ => "as the variants have it".to_owned(),
     };
     vec![
         ("scenario", short(&sweep.scenario_hash)),
         ("profile", sweep.profile.clone()),
-        ("variants", format!("{} ({})", sweep.variants.len(), sweep.sample)),
+        (
+            "variants",
+            format!("{} ({})", sweep.variants.len(), sweep.sample),
+        ),
         ("replications", sweep.replications.clone()),
-        ("seed", seed),
+        ("seeds", seed),
         ("plan", short(&sweep.plan)),
         ("tidegate", sweep.tidegate.clone()),
     ]

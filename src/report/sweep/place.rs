@@ -52,13 +52,17 @@ impl Side {
             high,
             ticks: Vec::new(),
         };
-        // Labels at values that were tried, as many as have room.
-        let room = 0.13;
-        let end = side.share(high);
+        // Labels at values that were tried, as many as have room; in narrow windows letters are larger.
+        let room = |one: &str, other: &str| {
+            let letters = one.chars().count().max(other.chars().count());
+            0.02 + 0.02 * letters as f64
+        };
+        let (end, last) = (side.share(high), known[known.len() - 1].1);
         for (value, text) in &known {
             let at = side.share(*value);
-            let clear = side.ticks.last().is_none_or(|(last, _)| at - last >= room);
-            if clear && (end - at >= room || *value == high) {
+            let before = side.ticks.last();
+            let clear = before.is_none_or(|(place, label)| at - place >= room(label, text));
+            if clear && (end - at >= room(text, last) || *value == high) {
                 side.ticks.push((at, (*text).to_owned()));
             }
         }

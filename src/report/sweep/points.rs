@@ -39,9 +39,9 @@ pub(super) fn frame(across: &Side, up: &Side, below: &str) -> String {
     );
     for (at, label) in &up.ticks {
         let y = y(*at).round();
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<path class=\"grid\" d=\"M{LEFT} {y}H{}\"/><text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
+            "<path class=\"grid\" d=\"M{LEFT} {y}H{}\"/><text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
             WIDTH - RIGHT,
             LEFT - 6.0 * UNIT,
             y + 4.0 * UNIT,
@@ -57,9 +57,9 @@ pub(super) fn frame(across: &Side, up: &Side, below: &str) -> String {
     let shown = every(across.ticks.len());
     for (at, label) in across.ticks.iter().step_by(shown) {
         let x = x(*at).round();
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<path class=\"axis\" d=\"M{x} {base}v{}\"/><text class=\"tick\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
+            "<path class=\"axis\" d=\"M{x} {base}v{}\"/><text class=\"tick\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
             4.0 * UNIT,
             base + 17.0 * UNIT,
             escape(&shortened(label))

@@ -26,12 +26,16 @@ pub struct Change {
 /// When the path leads nowhere. A last key that is missing is added: it may have had its default. So is the table that
 /// it is in (`region.account_concurrency`, `mapping.orders.ScalingConfig.MaximumConcurrency`).
 pub(super) fn apply(root: &mut Node, change: &Change) -> Result<(), Diagnostic> {
+    // Of the file's own tables these may be missing: the others have names below them, or are no tables.
+    const MAY_BE_MISSING: [&str; 2] = ["region", "cost"];
     let mut node = root;
     let count = change.path.split('.').count();
     for (at, step) in change.path.split('.').enumerate() {
         let last = at + 1 == count;
-        // Of the file's own tables only those may be missing that have no names below them.
-        let may_be_missing = !step.is_empty() && (at > 0 || count == 2);
+        let may_be_missing = match at {
+            0 => MAY_BE_MISSING.contains(&step),
+            _ => !step.is_empty(),
+        };
         let span = node.span.clone();
         node = match &mut node.value {
             Value::Map(entries) => match entries.iter().position(|entry| entry.key == step) {
@@ -184,7 +188,8 @@ FunctionName = "f"
             ("traffic.f.rate", "leads nowhere: there is no `traffic`"),
             ("mapping.n.BatchSize", "leads nowhere: there is no `n`"),
             ("mapping.m.Scaling.x", "unknown key `Scaling`"),
-            ("regions.x", "unknown key `regions`"),
+            ("regions.x", "leads nowhere: there is no `regions`"),
+            ("seed.x", "leads nowhere: there is no `seed`"),
             ("duration.x", "leads nowhere: there is no `x`"),
             ("mapping.m.", "leads nowhere: there is no ``"),
         ] {

@@ -2,6 +2,7 @@
 
 mod compare;
 mod exit;
+mod merge;
 mod output;
 #[cfg(feature = "poller")]
 mod poll;
@@ -12,6 +13,7 @@ mod report;
 mod schema;
 mod shell;
 mod simulate;
+mod sweep;
 mod tune;
 mod validate;
 
@@ -42,6 +44,8 @@ struct Arguments {
 enum Command {
     Simulate(simulate::Simulate),
     Tune(tune::Tune),
+    Sweep(sweep::Sweep),
+    Merge(merge::Merge),
     #[cfg(feature = "poller")]
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
@@ -61,6 +65,8 @@ pub fn main() -> Exit {
     let result = match arguments.command {
         Command::Simulate(simulate) => simulate.run(),
         Command::Tune(tune) => tune.run(),
+        Command::Sweep(sweep) => sweep.run(),
+        Command::Merge(merge) => merge.run(),
         #[cfg(feature = "poller")]
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]

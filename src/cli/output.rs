@@ -68,13 +68,7 @@ pub(super) fn show(format: Format, summary: &Summary, series: &Series) -> anyhow
 /// How text looks on the terminal that there is.
 pub(super) fn text_options() -> TextOptions {
     TextOptions {
-        width: terminal_width(),
+        width: super::terminal_width(),
         colour: colour_on_stdout(),
     }
-}
-
-/// Columns of the terminal; a wide page where there is none to fit into.
-fn terminal_width() -> usize {
-    const WIDTH_WITHOUT_TERMINAL: usize = 120;
-    terminal_size::terminal_size().map_or(WIDTH_WITHOUT_TERMINAL, |(width, _)| usize::from(width.0))
 }

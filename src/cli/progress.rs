@@ -11,12 +11,14 @@ const STEPS: u64 = 1_000;
 #[derive(Clone, Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
+    steps: u64,
 }
 
 /// The part of one replication in a bar.
 #[derive(Debug)]
 pub(super) struct Part {
     bar: ProgressBar,
+    steps: u64,
     shown: u64,
 }
 
@@ -29,19 +31,27 @@ impl Bar {
         } else {
             ProgressDrawTarget::stderr()
         };
-        let bar = ProgressBar::with_draw_target(Some(STEPS * parts), target);
+        // Of many short parts nobody sees a share.
+        let steps = if parts > STEPS { 1 } else { STEPS };
+        let bar = ProgressBar::with_draw_target(Some(steps * parts), target);
         let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}% {eta:>4} left");
         if let Ok(style) = style {
             bar.set_style(style);
         }
         bar.set_message(title.to_owned());
-        Self { bar }
+        Self { bar, steps }
+    }
+
+    /// There are so many more parts.
+    pub(super) fn more(&self, parts: u64) {
+        self.bar.inc_length(self.steps * parts);
     }
 
     /// The share of one replication.
     pub(super) fn part(&self) -> Part {
         Part {
             bar: self.bar.clone(),
+            steps: self.steps,
             shown: 0,
         }
     }
@@ -54,8 +64,8 @@ impl Bar {
 
 impl Progress for Part {
     fn advance(&mut self, done: Span, total: Span) {
-        let share =
-            u128::from(done.as_nanos()) * u128::from(STEPS) / u128::from(total.as_nanos().max(1));
+        let share = u128::from(done.as_nanos()) * u128::from(self.steps)
+            / u128::from(total.as_nanos().max(1));
         let share = share as u64;
         if share > self.shown {
             self.bar.inc(share - self.shown);

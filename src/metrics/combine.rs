@@ -45,8 +45,8 @@ pub fn combine(summaries: Vec<Summary>) -> Summary {
     joined
 }
 
-/// The mean of the values that exist, with an interval when there are at least two.
-fn mean_with_interval(values: &[f64], decimals: u8) -> Figure {
+/// The mean of the values that exist, with a 95 % Student interval when there are at least two.
+pub fn mean_with_interval(values: &[f64], decimals: u8) -> Figure {
     let values: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;

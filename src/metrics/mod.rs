@@ -21,6 +21,7 @@ mod samples;
 mod series;
 mod shards;
 mod summary;
+mod sweep;
 mod version;
 
 pub use account::{AccountRecorder, AccountRow, AccountSummary};
@@ -28,8 +29,8 @@ pub use asynchronous::{
     AsyncConditions, AsyncRecorder, AsyncRow, AsyncSummary, DestinationDeliveries, Told,
 };
 pub use billed::Billed;
-pub use combine::combine;
 pub(crate) use combine::student_975;
+pub use combine::{combine, mean_with_interval};
 pub use cost::{CostLine, CostSummary};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use figures::{Metric, for_each_figure};
@@ -48,6 +49,7 @@ pub use summary::{
     Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
     MeanMax, Percentiles, Summary, ThrottleReasons,
 };
+pub use sweep::{SweepAxis, SweepFigure, SweepMeasure, SweepPoint, SweepSummary, SweepUnit};
 pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ pub(super) fn round_down(value: f64) -> f64 {
 }
 
 /// The smallest 1, 2 or 5 times a power of ten that is at least a positive value.
-fn decimal_step(value: f64) -> f64 {
+pub(super) fn decimal_step(value: f64) -> f64 {
     let decade = power_of_ten_below(value);
     let factors = [1.0, 2.0, 5.0].into_iter();
     let fits = factors

@@ -20,6 +20,7 @@ mod scale;
 mod schema;
 mod stored;
 mod svg;
+mod sweep;
 mod tables;
 mod text;
 pub mod tune;
@@ -38,7 +39,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::metrics::numbers;
-use crate::metrics::{Series, Summary};
+use crate::metrics::{Series, Summary, SweepSummary};
 
 /// How the summary for a terminal looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,47 @@ pub fn cloudwatch(series: &Series) -> String {
 /// Only its `<footer>` differs between two runs of one scenario and seed.
 pub fn html(summary: &Summary, series: &Series) -> String {
     html::render(&view::prepare(summary, series))
+}
+
+/// The points of a sweep for a terminal.
+pub fn sweep_text(sweep: &SweepSummary, options: TextOptions) -> String {
+    sweep::text::render(sweep, options)
+}
+
+/// The points of a sweep as one JSON document: `sweep.json`.
+pub fn sweep_json(sweep: &SweepSummary) -> String {
+    sweep::json(sweep)
+}
+
+/// The points of a sweep, one row each: `sweep.csv`.
+pub fn sweep_csv(sweep: &SweepSummary) -> String {
+    sweep::csv::points(sweep)
+}
+
+/// The points of a sweep as a table for a pull request: `sweep.md`.
+pub fn sweep_markdown(sweep: &SweepSummary) -> String {
+    sweep::markdown::render(sweep)
+}
+
+/// A page with the points of a sweep, drawn and in a table: `sweep.html`.
+pub fn sweep_html(sweep: &SweepSummary) -> String {
+    sweep::html::render(sweep)
+}
+
+/// Writes `sweep.json`, `sweep.csv`, `runs.csv`, `sweep.md` and `sweep.html` to `dir`, each whole or not at all.
+///
+/// # Errors
+///
+/// When one of them cannot be written; the error names it.
+pub fn write_sweep(dir: &Path, sweep: &SweepSummary) -> Result<[PathBuf; 5], ReportError> {
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    Ok([
+        write(dir, "sweep.json", &sweep_json(sweep))?,
+        write(dir, "sweep.csv", &sweep_csv(sweep))?,
+        write(dir, "runs.csv", &sweep::csv::runs(sweep))?,
+        write(dir, "sweep.md", &sweep_markdown(sweep))?,
+        write(dir, "sweep.html", &sweep_html(sweep))?,
+    ])
 }
 
 /// Makes sure that reports can be written to `dir`, so that a run does not end with a lost result.

@@ -23,12 +23,19 @@ pub struct Change {
 /// Puts the value in its place.
 ///
 /// # Errors
-/// When the path leads nowhere. A last key that is missing is added: it may have had its default.
+/// When the path leads nowhere. A last key that is missing is added: it may have had its default. So is the table that
+/// it is in (`region.account_concurrency`, `mapping.orders.ScalingConfig.MaximumConcurrency`).
 pub(super) fn apply(root: &mut Node, change: &Change) -> Result<(), Diagnostic> {
+    // Of the file's own tables these may be missing: the others have names below them, or are no tables.
+    const MAY_BE_MISSING: [&str; 2] = ["region", "cost"];
     let mut node = root;
-    let mut steps = change.path.split('.').peekable();
-    while let Some(step) = steps.next() {
-        let last = steps.peek().is_none();
+    let count = change.path.split('.').count();
+    for (at, step) in change.path.split('.').enumerate() {
+        let last = at + 1 == count;
+        let may_be_missing = match at {
+            0 => MAY_BE_MISSING.contains(&step),
+            _ => !step.is_empty(),
+        };
         let span = node.span.clone();
         node = match &mut node.value {
             Value::Map(entries) => match entries.iter().position(|entry| entry.key == step) {
@@ -40,6 +47,18 @@ pub(super) fn apply(root: &mut Node, change: &Change) -> Result<(), Diagnostic> 
                         node: value(&change.value, span),
                     });
                     return Ok(());
+                }
+                None if may_be_missing => {
+                    entries.push(Entry {
+                        key: step.to_owned(),
+                        key_span: span.clone(),
+                        node: Node {
+                            span,
+                            value: Value::Map(Vec::new()),
+                        },
+                    });
+                    let new = entries.len() - 1;
+                    &mut entries[new].node
                 }
                 None => {
                     let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
@@ -121,5 +140,61 @@ fn replace_spans(node: &mut Node, span: &Range<usize>) {
         | Value::Bool(_)
         | Value::Datetime(_)
         | Value::Null => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Scenario, SourceText, parse_changed};
+
+    const TEXT: &str = r#"
+duration = "1m"
+[[function]]
+name = "f"
+duration = "1ms"
+[[source]]
+name = "q"
+type = "sqs"
+[[source.producer]]
+rate = 1
+[[mapping]]
+name = "m"
+EventSource = "q"
+FunctionName = "f"
+"#;
+
+    fn changed(path: &str, value: &str) -> Result<Scenario, String> {
+        let change = Change {
+            path: path.to_owned(),
+            value: value.to_owned(),
+        };
+        let loaded = parse_changed(SourceText::new("s.toml", TEXT), &[change]);
+        let loaded = loaded.map_err(|report| report.items()[0].message.to_string());
+        loaded.map(|loaded| loaded.scenario)
+    }
+
+    #[test]
+    fn a_table_that_is_missing_is_added() {
+        let region = changed("region.account_concurrency", "5000").expect("sound");
+        assert_eq!(region.region.account_concurrency, 5_000);
+        let scaling = changed("mapping.m.ScalingConfig.MaximumConcurrency", "7").expect("sound");
+        assert_eq!(scaling.mappings[0].config.maximum_concurrency, Some(7));
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_told() {
+        for (path, wanted) in [
+            ("traffic.f.rate", "leads nowhere: there is no `traffic`"),
+            ("mapping.n.BatchSize", "leads nowhere: there is no `n`"),
+            ("mapping.m.Scaling.x", "unknown key `Scaling`"),
+            ("regions.x", "leads nowhere: there is no `regions`"),
+            ("seed.x", "leads nowhere: there is no `seed`"),
+            ("duration.x", "leads nowhere: there is no `x`"),
+            ("mapping.m.", "leads nowhere: there is no ``"),
+        ] {
+            let told = changed(path, "1").expect_err("nowhere");
+            assert!(told.contains(wanted), "{path}: {told}");
+        }
     }
 }

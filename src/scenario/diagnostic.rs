@@ -238,6 +238,15 @@ impl Report {
         &self.items
     }
 
+    /// Each finding as a report of its own.
+    pub fn each(&self) -> impl Iterator<Item = Self> {
+        self.items.iter().map(|item| Self {
+            files: self.files.clone(),
+            items: vec![item.clone()],
+            dropped: 0,
+        })
+    }
+
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()

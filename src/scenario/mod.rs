@@ -68,6 +68,7 @@ pub use change::Change;
 pub use costs::builtin_prices;
 pub use destination::{DestinationName, DestinationNameError};
 pub use diagnostic::{CODES, Diagnostic, Report, Severity};
+pub(crate) use digest::Digest;
 pub use load::{Loaded, load, parse, parse_changed};
 pub use model::*;
 pub use poller::{LoadedPoller, load_poller, parse_poller};

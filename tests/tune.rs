@@ -99,7 +99,7 @@ fn lanes_enough_for_the_rate_are_found() {
     // 40 / (0.2 s + 40 × 10 ms) = 66.7 records a second and lane: three lanes for 150. Each lane is one concurrent batch.
     let goals = ["IteratorAge.p99 < 5s"];
     let answer = search_for(
-        "ConcurrentExecutions.Maximum",
+        "f.ConcurrentExecutions.Maximum",
         LANES,
         &goals,
         "ParallelizationFactor",
@@ -150,7 +150,7 @@ fn values_that_exclude_each_other_are_left_out() {
         answer
             .refusal
             .as_deref()
-            .is_some_and(|why| why.contains("MaximumBatchingWindowInSeconds")),
+            .is_some_and(|why| why.contains("Maximum batch window")),
         "{:?}",
         answer.refusal
     );
@@ -232,7 +232,7 @@ fn text_and_markdown_of_an_answer() {
     );
     assert_eq!(
         (&document["best"]["changes"][0]["value"], &document["met"]),
-        (&"3".into(), &true.into())
+        (&"5".into(), &true.into())
     );
 }
 

@@ -347,7 +347,7 @@ fn reasons(plan: &Plan, contenders: &[Contender], order: &[usize], best: usize) 
     }
     for (index, goal) in plan.goals.iter().enumerate() {
         // Those that would be better but for this goal.
-        let barred = order.iter().filter(|other| {
+        let barred = combinations().filter(|other| {
             let other = &contenders[**other];
             objective(other) < objective(winner) && !goal.holds(other.mean(index).value)
         });

@@ -93,8 +93,7 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
         name: "checkout".to_owned(),
         concurrency_limit: 800,
         rows: rows.collect(),
-        minutes: Vec::new(),
-        asynchronous: Vec::new(),
+        ..FunctionSeries::default()
     }
 }
 
@@ -123,8 +122,8 @@ fn resize(noise: &mut Noise) -> FunctionSeries {
         name: "resize".to_owned(),
         concurrency_limit: 2_200,
         rows: rows.collect(),
-        minutes: Vec::new(),
         asynchronous: pictures(),
+        ..FunctionSeries::default()
     }
 }
 

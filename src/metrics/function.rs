@@ -473,6 +473,12 @@ impl FunctionRecorder {
         std::mem::take(&mut self.rows)
     }
 
+    /// Latencies since the warm-up, in nanoseconds.
+    pub fn latencies(&self) -> Histogram {
+        let total = &self.total;
+        Histogram::of(&[&total.plain, &self.minute.plain, &total.latency])
+    }
+
     /// The figures over `measured`, given the area under the curve of living environments over that time, the number
     /// alive when it began, and the expired environments' number and summed lifespans.
     pub fn summary(
@@ -490,7 +496,7 @@ impl FunctionRecorder {
         let lifespan = expired.1 as f64 / expired.0.max(1) as f64 / 1e9;
         let plain = [&total.plain, &self.minute.plain];
         let durations = Histogram::of(&[plain[0], plain[1], &total.late, &self.minute.late]);
-        let latencies = Histogram::of(&[plain[0], plain[1], &total.latency]);
+        let latencies = self.latencies();
         FunctionSummary {
             invocations: Figure::count(total.invocations),
             errors: Figure::count(total.errors),

@@ -158,6 +158,7 @@ fn gather(
             rows: recorder.take_rows(),
             minutes: recorder.take_minutes(),
             asynchronous: rows,
+            latencies: recorder.latencies(),
         });
     }
     let mut versions = Vec::new();

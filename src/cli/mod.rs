@@ -8,6 +8,7 @@ mod progress;
 mod replay;
 mod simulate;
 mod validate;
+mod write;
 
 use crate::scenario::{self, FileKind};
 use clap::{Parser, Subcommand};

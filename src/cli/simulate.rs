@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::progress::Bar;
+use super::write::{self, Written};
 use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say};
 use crate::metrics::{Series, Summary};
 use crate::report::{self, TextOptions};
@@ -25,9 +26,13 @@ pub(super) struct Simulate {
     /// Run each scenario this many times, with consecutive seeds, and give 95 % intervals.
     #[arg(long, default_value = "1", value_name = "N")]
     replications: NonZeroU32,
-    /// Write summary.json, series.csv, metrics.csv and report.html into this folder (one folder per file when there are several).
+    /// Write reports into this folder (one folder per file when there are several).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// What is written there, separated by commas.
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', requires = "out",
+        default_values_t = [Written::Json, Written::Csv, Written::Metrics, Written::Html])]
+    write: Vec<Written>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -73,11 +78,10 @@ impl Simulate {
             }
             self.show(&summary, &series)?;
             if let Some(folder) = folder {
-                report::write_all(folder, &summary, &series)?;
-                say(format_args!(
-                    "report: {}",
-                    folder.join("report.html").display()
-                ));
+                let written =
+                    report::write_all(folder, &summary, &series, &write::parts(&self.write))?;
+                let page = written.iter().find(|path| path.ends_with("report.html"));
+                say(format_args!("report: {}", page.unwrap_or(folder).display()));
             }
         }
         Ok(exit)

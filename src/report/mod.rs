@@ -14,11 +14,15 @@ mod html;
 mod json;
 mod live;
 mod numbers;
+mod output;
 mod palette;
+mod parquet;
+mod png;
 mod restyle;
 mod sample;
 mod scale;
 mod sha256;
+mod standalone;
 mod svg;
 mod tables;
 mod text;
@@ -27,6 +31,8 @@ mod view;
 
 #[cfg(test)]
 mod tests;
+
+pub use output::{Part, write_all};
 
 use std::fs;
 use std::io;
@@ -55,12 +61,23 @@ impl Default for TextOptions {
 
 /// A report could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write `{path}`")]
-pub struct ReportError {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
+pub enum ReportError {
+    /// A file or folder cannot be written.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content of a file could not be made: a defect of this program.
+    #[error("cannot make `{path}`: {reason}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What the library that makes it said.
+        reason: String,
+    },
 }
 
 /// The summary for a terminal.
@@ -103,27 +120,8 @@ pub fn prepare(dir: &Path) -> Result<(), ReportError> {
     fs::remove_file(&probe).map_err(at(&probe))
 }
 
-/// Writes `summary.json`, `series.csv`, `metrics.csv` and `report.html` to `dir`, each whole or not at all.
-///
-/// # Errors
-///
-/// When one of them cannot be written; the error names it.
-pub fn write_all(
-    dir: &Path,
-    summary: &Summary,
-    series: &Series,
-) -> Result<[PathBuf; 4], ReportError> {
-    fs::create_dir_all(dir).map_err(at(dir))?;
-    Ok([
-        write(dir, "summary.json", &json(summary))?,
-        write(dir, "series.csv", &csv(series))?,
-        write(dir, "metrics.csv", &cloudwatch(series))?,
-        write(dir, "report.html", &html(summary, series))?,
-    ])
-}
-
 /// A reader sees the old file or the new one, never a part: the content goes to a neighbour that is then renamed.
-fn write(dir: &Path, name: &str, content: &str) -> Result<PathBuf, ReportError> {
+fn write(dir: &Path, name: &str, content: &[u8]) -> Result<PathBuf, ReportError> {
     let path = dir.join(name);
     let part = dir.join(format!(".{name}.{}", std::process::id()));
     let written = fs::write(&part, content).and_then(|()| fs::rename(&part, &path));
@@ -137,5 +135,5 @@ fn write(dir: &Path, name: &str, content: &str) -> Result<PathBuf, ReportError> 
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ReportError {
     let path = path.to_owned();
-    |source| ReportError { path, source }
+    |source| ReportError::Write { path, source }
 }

@@ -8,9 +8,9 @@ use super::scale::{Scale, drawn_limit};
 use super::view::{Chart, Colour};
 
 /// Plotters places things on whole units, so a unit is a tenth of the size in which the sheet thinks.
-const UNIT: i32 = 10;
-const WIDTH: i32 = 560 * UNIT;
-const HEIGHT: i32 = 214 * UNIT;
+pub(super) const UNIT: i32 = 10;
+pub(super) const WIDTH: i32 = 560 * UNIT;
+pub(super) const HEIGHT: i32 = 214 * UNIT;
 /// Room for the labels of bands above the plot.
 const TOP: i32 = 19 * UNIT;
 const BOTTOM: i32 = 27 * UNIT;

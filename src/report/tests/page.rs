@@ -8,7 +8,7 @@ fn the_page_needs_nothing_beside_itself() {
     let (summary, series) = fixture::flash_sale();
     let page = html(&summary, &series);
     if let Some(dir) = std::env::var_os("TIDEGATE_REPORT") {
-        write_all(Path::new(&dir), &summary, &series).expect("a folder to write to");
+        write_all(Path::new(&dir), &summary, &series, &Part::ALL).expect("a folder to write to");
     }
     // The chart library names its home in a comment.
     let page = page.replacen("/*! https://github.com/leeoniya/uPlot", "/*!", 1);

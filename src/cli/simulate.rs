@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::write::{self, Written};
 use super::{colour_on_stderr, colour_on_stdout, is_other_kind, print, say};
+use crate::engine::Span;
 use crate::metrics::{Series, Summary};
 use crate::report::{self, TextOptions};
 use crate::scenario::{self, FileKind, Scenario};
@@ -36,12 +37,35 @@ pub(super) struct Simulate {
     /// What is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Length of the bins of the series [default: seconds for up to two hours, minutes for more]. Seconds of a day take
+    /// about 60 MB for each function or mapping.
+    #[arg(long, value_enum, value_name = "LENGTH")]
+    bin: Option<Bin>,
     /// Threads for replications [default: all cores].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU32>,
     /// Draw no progress bar.
     #[arg(long, short)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bin {
+    /// One second.
+    #[value(name = "1s")]
+    Second,
+    /// One minute.
+    #[value(name = "1m")]
+    Minute,
+}
+
+impl Bin {
+    const fn length(self) -> Span {
+        Span::from_secs(match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -102,7 +126,10 @@ impl Simulate {
                             loaded.warnings.render(colour_on_stderr()).trim_end()
                         ));
                     }
-                    scenarios.push(loaded.scenario);
+                    scenarios.push(Scenario {
+                        bin: self.bin.map(Bin::length),
+                        ..loaded.scenario
+                    });
                 }
                 Err(report) => say(format_args!(
                     "{}",

@@ -546,6 +546,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
             claimed_account_concurrency: Figure::count(807),
         },
         cost: cost(),
+        theory: Vec::new(),
         gates: vec![
             gate("checkout.Throttles", "Sum", "<= 0", throttles, false),
             gate("checkout.Latency", "p99", "<= 750", 640.1, true),

@@ -17,6 +17,7 @@ mod samples;
 mod series;
 mod shards;
 mod summary;
+mod theory;
 mod version;
 
 pub use account::{AccountRecorder, AccountRow, AccountSummary};
@@ -41,6 +42,7 @@ pub use summary::{
     Backlog, DeadLetterReasons, EngineSummary, Figure, FunctionSummary, GateResult, MappingSummary,
     MeanMax, Percentiles, Summary, ThrottleReasons,
 };
+pub use theory::Theory;
 pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
 #[cfg(test)]

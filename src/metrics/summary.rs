@@ -2,7 +2,7 @@
 
 use super::{
     AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Histogram,
-    KafkaFigures, VersionSummary,
+    KafkaFigures, Theory, VersionSummary,
 };
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -93,6 +93,9 @@ pub struct Summary {
     pub account: AccountSummary,
     /// What it costs.
     pub cost: CostSummary,
+    /// What formulas say about functions that they describe.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub theory: Vec<Theory>,
     /// Results of the thresholds.
     pub gates: Vec<GateResult>,
     /// The simulator's own work.

@@ -34,6 +34,7 @@ pub(super) fn render(view: &View) -> String {
         ("Mappings", &view.mappings),
         ("Dead-lettered by reason", &view.dead_letters),
         ("Cost", &view.cost),
+        ("Theory", &view.theory),
     ] {
         if let Some(table) = table {
             let _ = writeln!(

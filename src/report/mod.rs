@@ -26,6 +26,7 @@ mod standalone;
 mod svg;
 mod tables;
 mod text;
+mod theory;
 mod versions;
 mod view;
 

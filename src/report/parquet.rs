@@ -43,7 +43,13 @@ fn kind(column: &str) -> Kind {
         "text",
         "key",
     ];
-    const REALS: [&str; 5] = ["time_s", "value", "low", "high", "provisioned_utilization_max"];
+    const REALS: [&str; 5] = [
+        "time_s",
+        "value",
+        "low",
+        "high",
+        "provisioned_utilization_max",
+    ];
     if TEXTS.contains(&column) {
         Kind::Text
     } else if REALS.contains(&column) || column.ends_with("_ms") || column.ends_with("_mean") {
@@ -70,7 +76,9 @@ pub(super) fn summary(summary: &Summary) -> Result<Vec<u8>, ParquetError> {
         .map_err(|error| ParquetError::General(error.to_string()))?;
     let mut rows = Vec::new();
     leaves(&document, &mut Vec::new(), &mut rows);
-    let columns = ["section", "subject", "metric", "value", "low", "high", "text"];
+    let columns = [
+        "section", "subject", "metric", "value", "low", "high", "text",
+    ];
     write(&columns, rows.into_iter())
 }
 
@@ -79,7 +87,10 @@ fn leaves(value: &Value, path: &mut Vec<String>, rows: &mut Vec<Row<'static>>) {
     match value {
         Value::Object(entries) if is_interval(entries) => {
             let of = |key: &str| entries.get(key).map(plain).unwrap_or_default();
-            rows.push(row(path, [of("mean"), of("low"), of("high"), String::new()]));
+            rows.push(row(
+                path,
+                [of("mean"), of("low"), of("high"), String::new()],
+            ));
         }
         Value::Object(entries) => {
             for (key, value) in entries {
@@ -192,8 +203,7 @@ fn write<'a>(
         .set_compression(Compression::SNAPPY)
         .set_created_by(concat!("tidegate ", env!("CARGO_PKG_VERSION")).to_owned())
         .build();
-    let mut writer =
-        SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
     loop {
         let group: Vec<Row<'_>> = rows.by_ref().take(GROUP).collect();
         if group.is_empty() {
@@ -270,7 +280,12 @@ mod tests {
         let string = |text: &str| Field::Str(text.to_owned());
         assert_eq!(
             first,
-            [Field::Double(0.0), string("a,\"b\"\nc"), Field::Long(3), Field::Null]
+            [
+                Field::Double(0.0),
+                string("a,\"b\"\nc"),
+                Field::Long(3),
+                Field::Null
+            ]
         );
         assert_eq!(cells[1][2].1, Field::Null);
         assert_eq!(cells[1][3].1, Field::Double(2.5));
@@ -312,9 +327,11 @@ mod tests {
         let find = |section: &str, subject: Option<&str>, metric: &str| {
             let keys = [Some(section), subject, Some(metric)];
             let keys = keys.map(|key| key.map_or(Field::Null, |key| Field::Str(key.to_owned())));
-            let row = cells
-                .iter()
-                .find(|row| keys.iter().zip(row.iter()).all(|(key, (_, cell))| cell == key));
+            let row = cells.iter().find(|row| {
+                keys.iter()
+                    .zip(row.iter())
+                    .all(|(key, (_, cell))| cell == key)
+            });
             row.unwrap_or_else(|| panic!("no {metric}"))[3].1.clone()
         };
         let p99 = figures.functions[0].1.latency.p99;
@@ -322,7 +339,10 @@ mod tests {
             panic!("no number");
         };
         assert!((found - p99.value).abs() < 1e-3);
-        assert_eq!(find("run", None, "seed"), Field::Double(figures.seed as f64));
+        assert_eq!(
+            find("run", None, "seed"),
+            Field::Double(figures.seed as f64)
+        );
         assert_eq!(find("gates", None, "0.metric"), Field::Null);
     }
 }

@@ -42,20 +42,28 @@ pub(super) fn draw(chart: &Chart, subject: &str) -> Option<String> {
         html::escape(&hints.join(" · "))
     );
     file.push_str(&legend);
-    let _ = writeln!(file, "<g transform=\"translate({MARGIN},{below})\">{inside}");
+    let _ = writeln!(
+        file,
+        "<g transform=\"translate({MARGIN},{below})\">{inside}"
+    );
     // The drawing's own end closes the element around it.
     Some(file.replace("</svg>", "</g>") + "</svg>\n")
 }
 
 /// Lines from left to right in as many rows as they need; returns where the last row ends.
 fn legend_rows(chart: &Chart, legend: &mut String) -> i32 {
-    let lines = chart
-        .lines
-        .iter()
-        .map(|line| (format!("line {}", line.colour.class()), line.label.to_string()));
+    let lines = chart.lines.iter().map(|line| {
+        (
+            format!("line {}", line.colour.class()),
+            line.label.to_string(),
+        )
+    });
     let limit = chart.limit.filter(|limit| limit.off_scale).map(|limit| {
         let value = numbers::grouped(limit.value, 0);
-        ("limit".to_owned(), format!("{} {value}, above this scale", limit.label))
+        (
+            "limit".to_owned(),
+            format!("{} {value}, above this scale", limit.label),
+        )
     });
     let (mut x, mut y) = (MARGIN, TITLE + LEGEND_ROW);
     for (class, label) in lines.chain(limit) {

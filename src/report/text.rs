@@ -31,6 +31,7 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
         &view.mappings,
         &view.dead_letters,
         &view.cost,
+        &view.theory,
         &view.gates,
     ];
     for table in tables.into_iter().flatten() {

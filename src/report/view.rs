@@ -1,7 +1,7 @@
 //! What a report says, as plain data: renderers only format it.
 
 use super::detail::{self, Detail};
-use super::{asynchronous, charts, cost, numbers, tables, versions};
+use super::{asynchronous, charts, cost, numbers, tables, theory, versions};
 use crate::metrics::{EngineSummary, FunctionSummary, Series, Summary};
 use std::borrow::Cow;
 
@@ -21,6 +21,7 @@ pub(super) struct View {
     pub(super) throttles: Option<Table>,
     pub(super) account: Option<Table>,
     pub(super) cost: Option<Table>,
+    pub(super) theory: Option<Table>,
     pub(super) asynchronous: Option<Table>,
     pub(super) mappings: Option<Table>,
     pub(super) dead_letters: Option<Table>,
@@ -196,6 +197,7 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
             .then(|| tables::account(&summary.account))
             .flatten(),
         cost: cost::bill(&summary.cost),
+        theory: theory::table(&summary.theory),
         asynchronous: asynchronous::table(&functions),
         mappings: tables::mappings(&summary.mappings),
         dead_letters: tables::dead_letters(&summary.mappings),
@@ -271,6 +273,7 @@ fn notes(summary: &Summary, series: &Series) -> Vec<String> {
             ));
         }
     }
+    notes.extend(theory::notes(&summary.theory));
     for (name, from, to) in &series.faults {
         notes.push(format!(
             "Fault: {name}, {} to {}.",

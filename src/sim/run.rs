@@ -49,11 +49,9 @@ pub fn run(
     let mut world = World::new(scenario, seed, None)?;
     let subjects = (scenario.functions.len() + scenario.mappings.len()) as u64;
     let rows = scenario.duration.as_nanos() / 1_000_000_000 * subjects;
-    let bin = if scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX {
-        Span::from_secs(1)
-    } else {
-        Span::from_secs(60)
-    };
+    let is_short = scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX;
+    let usual = Span::from_secs(if is_short { 1 } else { 60 });
+    let bin = scenario.bin.unwrap_or(usual);
     let end = Time::ZERO + scenario.duration;
     // No bin mixes warm-up and measurement: the warm-up lasts for whole bins.
     let warm_up = Span::from_nanos(scenario.warm_up.as_nanos().next_multiple_of(bin.as_nanos()));
@@ -197,6 +195,7 @@ fn gather(
         versions,
         mappings,
         account: inner.account.summary(),
+        theory: Vec::new(),
         gates: Vec::new(),
         engine: EngineSummary {
             events: inner.calendar.scheduled() + inner.arrivals_used,

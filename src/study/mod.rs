@@ -6,7 +6,9 @@
 mod measure;
 mod pool;
 mod replicate;
+mod theory;
 
 pub use measure::{Measure, MeasureError};
 pub use pool::{cores, ordered};
 pub use replicate::{replicate, summarise};
+pub use theory::{erlang_b, erlang_c};

@@ -45,5 +45,6 @@ pub fn summarise(scenario: &Scenario, runs: &[Outcome]) -> Summary {
         evaluate(&summary, &threshold)
     });
     summary.gates = judged.collect();
+    summary.theory = super::theory::theory(scenario, &summary);
     summary
 }

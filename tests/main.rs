@@ -11,6 +11,7 @@ mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
 mod queues;
+mod reports;
 mod scenarios;
 mod semantics;
 mod streams;

@@ -223,18 +223,16 @@ fn chart(chart: &Chart, subject: &str, page: &mut String) {
         );
         return;
     };
-    let smoothing = chart
-        .mean_of_s
-        .map(|length| format!("{} means", numbers::seconds(length)));
-    let hints: Vec<String> = [unit(chart)].into_iter().chain(smoothing).collect();
-    let hints = hints
-        .iter()
-        .filter(|hint| !hint.is_empty())
-        .map(|hint| escape(hint));
+    let smoothing = chart.mean_of_s.map(|length| {
+        // The script says it again for the stretch that is looked at.
+        let means = format!(" · {} means", numbers::seconds(length));
+        format!("<span class=\"means\">{means}</span>")
+    });
     let _ = writeln!(
         page,
-        "<span>{}</span></figcaption>",
-        hints.collect::<Vec<_>>().join(" · ")
+        "<span>{}{}</span></figcaption>",
+        escape(&unit(chart)),
+        smoothing.unwrap_or_default()
     );
     legend(chart, page);
     let _ = write!(

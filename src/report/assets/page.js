@@ -28,6 +28,9 @@ function clock(s) {
   const h = Math.floor(whole / 3600), m = Math.floor(whole / 60) % 60;
   return h > 0 ? `${h}:${two(m)}:${two(whole % 60)} h` : `${m}:${two(whole % 60)} min`;
 }
+function length(s) {
+  return s < 60 ? `${group(s, 1)} s` : s % 3600 === 0 ? `${s / 3600} h` : s % 60 === 0 ? `${s / 60} min` : clock(s);
+}
 function amount(chart, value) {
   if (value == null) return "–";
   if (chart.a === "time") return duration(value);
@@ -111,7 +114,7 @@ function smooth(chart, line, from, to, target) {
   target.fill(undefined);
   const half = chart.p ? 2 : 1, values = line.m || line.v;
   const low = Math.floor(from / half), high = Math.ceil(to / half);
-  if (to - from <= 400) return false;
+  if (to - from <= 400) return 0;
   const stretch = Math.ceil((high - low) / 200);
   for (let at = Math.floor(low / stretch) * stretch; at < high; at += stretch) {
     let sum = 0, known = 0;
@@ -121,7 +124,7 @@ function smooth(chart, line, from, to, target) {
     const place = Math.min(Math.floor((at + stretch / 2) * half), target.length - 1);
     target[place] = known ? sum / known : null;
   }
-  return true;
+  return stretch * chart.dx;
 }
 
 // ---- one chart
@@ -154,6 +157,7 @@ function build(chart, drawing) {
     return of;
   });
 
+  const means = figure.querySelector(".means");
   const holder = document.createElement("div");
   holder.className = "plot";
   holder.tabIndex = 0;
@@ -218,10 +222,14 @@ function build(chart, drawing) {
     let first = xs.findIndex(x => x >= from), last = xs.findLastIndex(x => x <= to);
     first = Math.max(0, first - 1);
     last = last < 0 ? xs.length : Math.min(xs.length, last + 2);
+    let covered = 0;
     for (const of of lines) {
-      of.smoothed = of.mean > 0 && smooth(chart, of.line, first, last, data[of.mean]);
+      const length = of.mean ? smooth(chart, of.line, first, last, data[of.mean]) : 0;
+      of.smoothed = length > 0;
+      covered = Math.max(covered, length);
       u.series[of.raw].width = of.smoothed ? 1 : 1.7;
     }
+    if (means) means.textContent = covered ? ` · ${length(covered)} means` : "";
     u.batch(() => {
       u.setData(data, false);
       u.setScale("x", { min: from, max: to });
@@ -233,6 +241,7 @@ function build(chart, drawing) {
     const { ctx, bbox } = u, dpr = devicePixelRatio;
     ctx.save();
     ctx.font = `${11 * dpr}px ${getComputedStyle(document.body).fontFamily}`;
+    ctx.textAlign = "left";
     ctx.textBaseline = "bottom";
     let free = bbox.left;
     for (const [label, from, to, fault] of chart.w || []) {
@@ -275,12 +284,12 @@ function build(chart, drawing) {
   function heading(index) {
     if (chart.x === "percentile") {
       const digits = Math.max(0, Math.ceil(Math.log10(xs[index]) - 1e-9) - 1);
-      return `p${(100 * (1 - 1 / xs[index])).toFixed(digits)}`;
+      return `p${Number((100 * (1 - 1 / xs[index])).toFixed(digits))}`;
     }
     if (chart.x === "ms") return `${duration(xs[index])} to ${duration(xs[Math.min(index + 1, xs.length - 1)])}`;
     const step = Math.floor(index / (chart.p ? 2 : 1));
     const from = step * chart.dx, to = Math.min(from + chart.dx, chart.end);
-    return chart.dx < 1 ? `${group(from, 3)} s` : `${clock(from)} to ${clock(to)}`;
+    return chart.dx < 1 ? `${group(from, 3)} s` : `${clock(from).split(" ")[0]} to ${clock(to)}`;
   }
   function tell() {
     const index = u.cursor.idx;

@@ -46,7 +46,7 @@ pub(super) fn render(view: &View) -> String {
         }
     }
     let drawn = view.subjects.iter().flat_map(|one| &one.charts);
-    let has_charts = drawn.clone().any(|chart| svg::is_drawn(chart));
+    let has_charts = drawn.clone().any(svg::is_drawn);
     if has_charts {
         tools(view, &mut page);
     }

@@ -69,13 +69,12 @@ pub fn write_all(
                 text("report.html", html::render(view))?;
             }
             Part::Parquet => {
-                let tables: [(_, fn(&Summary, &Series) -> _); 3] = [
-                    ("summary.parquet", |summary, _| parquet::summary(summary)),
-                    ("series.parquet", |_, series| parquet::series(series)),
-                    ("metrics.parquet", |_, series| parquet::metrics(series)),
-                ];
-                for (name, table) in tables {
-                    let bytes = table(summary, series).map_err(unmade(&dir.join(name)))?;
+                for (name, table) in [
+                    ("summary.parquet", parquet::summary(summary)),
+                    ("series.parquet", parquet::series(series)),
+                    ("metrics.parquet", parquet::metrics(series)),
+                ] {
+                    let bytes = table.map_err(unmade(&dir.join(name)))?;
                     written.push(write(dir, name, &bytes)?);
                 }
             }

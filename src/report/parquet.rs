@@ -43,12 +43,14 @@ fn kind(column: &str) -> Kind {
         "text",
         "key",
     ];
-    const REALS: [&str; 5] = [
+    const REALS: [&str; 6] = [
         "time_s",
         "value",
         "low",
         "high",
         "provisioned_utilization_max",
+        // Whole for mappings; of partitions it has digits after the point.
+        "max_offset_lag",
     ];
     if TEXTS.contains(&column) {
         Kind::Text

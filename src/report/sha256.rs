@@ -10,7 +10,7 @@ fn constants<const N: usize>(root: u32) -> [u32; N] {
     while primes < N {
         if (2..candidate)
             .take_while(|d| d * d <= candidate)
-            .all(|d| candidate % d != 0)
+            .all(|d| !candidate.is_multiple_of(d))
         {
             found[primes] = fraction(u128::from(candidate), root);
             primes += 1;

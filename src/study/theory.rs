@@ -277,7 +277,7 @@ mod tests {
     fn blocking(more: &str) -> String {
         format!(
             "duration = '10m'\nwarm_up = '30s'\nprofile = '2021-09'\n[[function]]\nname = 'f'\n\
-             duration = {{ lognormal = {{ mean = '1s', sigma = 1 }} }}\ninit = '0ms'\nreserved_concurrency = 20\n{more}"
+             duration = {{ gamma = {{ shape = 2.0, mean = '1s' }} }}\ninit = '0ms'\nreserved_concurrency = 20\n{more}"
         )
     }
 
@@ -310,9 +310,9 @@ mod tests {
 
     #[test]
     fn events_that_wait_are_compared_with_erlang_c() {
-        let text = blocking("[[traffic]]\nfunction = 'f'\nrate = 16\ninvocation_type = 'Event'\n");
+        let text = blocking("[[traffic]]\nfunction = 'f'\nrate = 16\ninvocation = 'Event'\n");
         let text = text.replace(
-            "{ lognormal = { mean = '1s', sigma = 1 } }",
+            "{ gamma = { shape = 2.0, mean = '1s' } }",
             "{ exponential = { mean = '1s' } }",
         );
         let rows = theory_of(&text);
@@ -326,18 +326,18 @@ mod tests {
     fn where_an_assumption_fails_there_is_no_row() {
         let traffic = "[[traffic]]\nfunction = 'f'\nrate = 20\n";
         for changed in [
-            // Callers that come back, two callers, a rate that changes, a fault, a growth limit, no warm-up.
-            format!("{traffic}retry = {{ attempts = 2 }}\n"),
+            // Callers that come back, two callers, a rate that changes, a fault.
+            format!("{traffic}retry = {{ attempts = 2, backoff = '100ms' }}\n"),
             format!("{traffic}{traffic}"),
             "[[traffic]]\nfunction = 'f'\nrate = [{ at = '0s', rps = 20 }, { at = '5m', rps = 30 }]\n".to_owned(),
-            format!("{traffic}[[fault]]\nat = '2m'\nfor = '1m'\nfunction = 'f'\nerror_rate = 0.5\n"),
+            format!("{traffic}[[fault]]\nat = '2m'\nfor = '1m'\nwhat = {{ function_errors = {{ function = 'f', rate = '50%' }} }}\n"),
         ] {
             let rows = theory_of(&blocking(&changed));
             assert!(rows.is_empty(), "{changed}: {rows:?}");
         }
         let cold = blocking(traffic).replace("warm_up = '30s'", "warm_up = '1s'");
         assert!(theory_of(&cold).is_empty());
-        let fails = blocking(traffic).replace("init = '0ms'", "init = '0ms'\nerror_rate = 0.1");
+        let fails = blocking(traffic).replace("init = '0ms'", "init = '0ms'\nerror_rate = '10%'");
         assert!(theory_of(&fails).is_empty());
     }
 }

@@ -192,7 +192,7 @@ function build(chart, drawing) {
   const u = new uPlot({
     ...size(),
     legend: { show: false },
-    padding: [16, chart.x === "percentile" ? 26 : 14, 0, 4],
+    padding: [16, chart.x === "percentile" ? 28 : 22, 0, 4],
     cursor: {
       y: false,
       drag: { x: true, y: false, setScale: false, dist: 4 },

@@ -223,15 +223,17 @@ fn chart(chart: &Chart, subject: &str, page: &mut String) {
         );
         return;
     };
+    let unit = unit(chart);
     let smoothing = chart.mean_of_s.map(|length| {
+        let gap = if unit.is_empty() { "" } else { " · " };
         // The script says it again for the stretch that is looked at.
-        let means = format!(" · {} means", numbers::seconds(length));
+        let means = format!("{gap}{} means", numbers::seconds(length));
         format!("<span class=\"means\">{means}</span>")
     });
     let _ = writeln!(
         page,
         "<span>{}{}</span></figcaption>",
-        escape(&unit(chart)),
+        escape(&unit),
         smoothing.unwrap_or_default()
     );
     legend(chart, page);

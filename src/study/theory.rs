@@ -266,7 +266,8 @@ fn limits_only(function: &Function, figures: &FunctionSummary, limit: u32) -> bo
 mod tests {
     use super::*;
     use crate::scenario::{SourceText, parse};
-    use crate::{sim, study};
+    use crate::sim;
+    use crate::study;
 
     fn theory_of(text: &str) -> Vec<Theory> {
         let loaded = parse(SourceText::new("theory.toml", text)).expect("a sound scenario");

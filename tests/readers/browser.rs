@@ -380,11 +380,11 @@ fn stripped(page: &str) -> String {
 /// `TIDEGATE_SCREENSHOTS=dir` keeps what the pages look like there; it is how the images of the documentation are made.
 #[test]
 fn pictures_of_the_page_are_taken() {
-    let browser = Browser::start(1_280, 1_000);
+    let browser = Browser::start(1_200, 900);
     let folder = std::env::var_os("TIDEGATE_SCREENSHOTS");
     for (name, scenario, width, height, scheme) in [
-        ("report-light", "flash-sale.toml", 1_280, 1_000, "light"),
-        ("report-dark", "orders-queue.toml", 1_280, 1_000, "dark"),
+        ("report-light", "flash-sale.toml", 1_200, 900, "light"),
+        ("report-dark", "orders-queue.toml", 1_200, 900, "dark"),
         ("report-narrow", "flash-sale.toml", 400, 900, "light"),
     ] {
         let page = page(scenario);

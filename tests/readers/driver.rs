@@ -28,6 +28,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--no-first-run",
+            "--hide-scrollbars",
             &window,
         ];
         let answer = request(

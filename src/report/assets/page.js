@@ -158,6 +158,7 @@ function build(chart, drawing) {
   });
 
   const means = figure.querySelector(".means");
+  const gap = means?.textContent.startsWith(" ·") ? " · " : "";
   const holder = document.createElement("div");
   holder.className = "plot";
   holder.tabIndex = 0;
@@ -229,7 +230,7 @@ function build(chart, drawing) {
       covered = Math.max(covered, length);
       u.series[of.raw].width = of.smoothed ? 1 : 1.7;
     }
-    if (means) means.textContent = covered ? ` · ${length(covered)} means` : "";
+    if (means) means.textContent = covered ? `${gap}${length(covered)} means` : "";
     u.batch(() => {
       u.setData(data, false);
       u.setScale("x", { min: from, max: to });

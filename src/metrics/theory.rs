@@ -9,11 +9,11 @@ pub struct Theory {
     /// Name of the function.
     pub function: String,
     /// Name of the formula.
-    pub formula: &'static str,
+    pub formula: String,
     /// What it rests on, in one sentence, with the numbers that go into it.
     pub assumptions: String,
     /// What it gives.
-    pub figure: &'static str,
+    pub figure: String,
     /// The formula's value.
     pub exact: Figure,
     /// What was simulated.

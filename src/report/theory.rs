@@ -27,8 +27,8 @@ pub(super) fn table(theory: &[Theory]) -> Option<Table> {
             .map(|(low, high)| numbers::trimmed((high - low) / 2.0, 4));
         vec![
             Cell::new(one.function.clone()),
-            Cell::new(one.formula),
-            Cell::new(one.figure),
+            Cell::new(one.formula.clone()),
+            Cell::new(one.figure.clone()),
             value(one.exact),
             Cell {
                 spread,
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn deviations_are_shown_where_they_mean_something() {
-        let row = |figure, exact, simulated| Theory {
+        let row = |figure: &str, exact, simulated| Theory {
             function: "f".to_owned(),
-            formula: "Erlang B",
+            formula: "Erlang B".to_owned(),
             assumptions: "one rate".to_owned(),
-            figure,
+            figure: figure.to_owned(),
             exact: Figure::new(exact, 6),
             simulated: Figure::new(simulated, 3),
         };

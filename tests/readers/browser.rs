@@ -327,6 +327,19 @@ fn the_page_fits_phones_and_wide_screens() {
                 narrow >= 300.0 && tall >= 180.0,
                 "{scenario}: {narrow} × {tall}"
             );
+            // Neither does what is shown under the pointer make the page wider.
+            let at = place(&browser, 0, 0.4, 0.5);
+            browser.pointer(&[at], false);
+            assert!(
+                tip(&browser).contains(" to "),
+                "{scenario}: {}",
+                tip(&browser)
+            );
+            let right = "return document.querySelector('.tip:not([hidden])').getBoundingClientRect().right;";
+            for body in [right, "return document.documentElement.scrollWidth;"] {
+                let right = browser.eval(body).as_f64().expect("a number");
+                assert!(right <= f64::from(width), "{scenario}: {right} of {width}");
+            }
         }
     }
     // A window that changes its size takes the charts with it.

@@ -34,8 +34,12 @@ function length(s) {
 function amount(chart, value) {
   if (value == null) return "–";
   if (chart.a === "time") return duration(value);
-  const digits = Math.abs(value) < 1 ? 3 : Math.abs(value) < 100 ? 2 : 1;
-  return `${group(value, digits)} ${chart.u}${chart.a === "rate" ? "/s" : ""}`;
+  return `${bare(chart, value)} ${chart.u}${chart.a === "rate" ? "/s" : ""}`;
+}
+// Without the unit, which a second value behind it has; durations always have theirs.
+function bare(chart, value) {
+  if (chart.a === "time") return duration(value);
+  return group(value, Math.abs(value) < 1 ? 3 : Math.abs(value) < 100 ? 2 : 1);
 }
 
 // ---- ticks
@@ -324,8 +328,8 @@ function build(chart, drawing) {
     const pair = [of.line.v[at], of.line.v[at + 1]].filter(v => v != null).sort((a, b) => a - b);
     if (!pair.length) return "–";
     if (pair[0] === pair[pair.length - 1]) return amount(chart, pair[0]);
-    const mean = of.line.m ? `, mean ${amount(chart, of.line.m[at / 2])}` : "";
-    return `${amount(chart, pair[0])} to ${amount(chart, pair[1])}${mean}`;
+    const mean = of.line.m ? `, mean ${bare(chart, of.line.m[at / 2])}` : "";
+    return `${bare(chart, pair[0])} to ${amount(chart, pair[1])}${mean}`;
   }
 
   // ---- zoom and keys

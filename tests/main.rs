@@ -15,6 +15,7 @@ mod mappings;
 #[cfg(feature = "poller")]
 mod parity;
 mod queues;
+mod reports;
 mod scenarios;
 mod schemas;
 mod semantics;

@@ -93,7 +93,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     others.dedup();
     for group in others.into_iter().filter(|group| !KNOWN.contains(group)) {
         println!("## {group}\n\nMedian over criterion's samples (min..max).\n");
-        rates(&benches, group, false);
+        let mut of_group = benches.iter().filter(|bench| bench.group == group);
+        if of_group.all(|bench| bench.rate.median < 1e3) {
+            times(&benches, group);
+        } else {
+            rates(&benches, group, false);
+        }
     }
     Ok(())
 }
@@ -160,6 +165,17 @@ fn rates(benches: &[Bench], group: &str, targets: bool) {
             None if targets => println!(" | |"),
             None => println!(),
         }
+    }
+    println!();
+}
+
+/// What takes a millisecond or more.
+fn times(benches: &[Bench], group: &str) {
+    println!("| | ms |\n|---|---:|");
+    for bench in benches.iter().filter(|bench| bench.group == group) {
+        let Spread { median, min, max } = bench.rate;
+        let [middle, low, high] = [median, max, min].map(|rate| 1e3 / rate);
+        println!("| {} | {middle:.0} ({low:.0}..{high:.0}) |", bench.name);
     }
     println!();
 }

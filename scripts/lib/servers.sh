@@ -45,6 +45,8 @@ servers_shout() {
 . "$servers_lib/activemq.sh"
 # shellcheck source=kafka.sh
 . "$servers_lib/kafka.sh"
+# shellcheck source=readers.sh
+. "$servers_lib/readers.sh"
 
 servers_version() {
     case $1 in
@@ -307,7 +309,7 @@ servers_install_dynamodb_local() {
 servers_install() {
     local name
     servers_lock
-    for name in $servers_all; do
+    for name in $servers_all $servers_tools; do
         if ! "servers_install_${name//-/_}"; then
             servers_missing="$servers_missing $name"
             servers_shout "$name $(servers_version "$name") could not be installed" \
@@ -587,6 +589,7 @@ servers_env() {
     rabbitmq_env
     activemq_env
     kafka_env
+    readers_env
 }
 
 servers_export_env() {
@@ -608,5 +611,9 @@ servers_describe() {
         else
             printf '%s %s NOT AVAILABLE\n' "$name" "$(servers_version "$name")"
         fi
+    done
+    for name in $servers_tools; do
+        servers_is_missing "$name" && continue
+        printf '%s %s\n' "$name" "$(servers_version "$name")"
     done
 }

@@ -16,6 +16,7 @@ mod simulate;
 mod sweep;
 mod tune;
 mod validate;
+mod write;
 
 use crate::scenario::{self, FileKind};
 use clap::{Parser, Subcommand};

@@ -38,7 +38,12 @@ impl Report {
         self.verdicts.prepare()?;
         show(self.format, &stored.summary, &stored.series)?;
         if let Some(folder) = &self.out {
-            report::write_all(folder, &stored.summary, &stored.series)?;
+            report::write_all(
+                folder,
+                &stored.summary,
+                &stored.series,
+                &report::Part::USUAL,
+            )?;
             if !self.quiet {
                 let page = folder.join("report.html");
                 say(format_args!("report: {}", page.display()));

@@ -3,13 +3,15 @@
 use super::exit::Exit;
 use super::output::{Format, Verdicts, show};
 use super::progress::Bar;
+use super::write::{self, Written};
 use super::{colour_on_stderr, is_other_kind, say};
+use crate::engine::Span;
 use crate::metrics::Summary;
 use crate::report::{self, StoredResult};
 use crate::scenario::{self, FileKind, Scenario};
 use crate::study;
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -26,12 +28,20 @@ pub(super) struct Simulate {
     /// Run each scenario this many times, with consecutive seeds, and give 95 % intervals.
     #[arg(long, default_value = "1", value_name = "N")]
     replications: NonZeroU32,
-    /// Write summary.json, series.csv, metrics.csv, report.html and result.json (for `report` and `compare`) into this folder (one folder per file when there are several).
+    /// Write reports, and result.json for `report` and `compare`, into this folder (one folder per file when there are several).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// What is written there, separated by commas.
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', requires = "out",
+        default_values_t = [Written::Json, Written::Csv, Written::Metrics, Written::Html])]
+    write: Vec<Written>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Length of the bins of the series [default: seconds for up to two hours, minutes for more]. Seconds of a day take
+    /// about 60 MB for each function or mapping.
+    #[arg(long, value_enum, value_name = "LENGTH")]
+    bin: Option<Bin>,
     /// Threads for replications [default: all cores].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU32>,
@@ -43,6 +53,25 @@ pub(super) struct Simulate {
     /// Draw no progress bar, and do not say where reports were written.
     #[arg(long, short)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bin {
+    /// One second.
+    #[value(name = "1s")]
+    Second,
+    /// One minute.
+    #[value(name = "1m")]
+    Minute,
+}
+
+impl Bin {
+    const fn length(self) -> Span {
+        Span::from_secs(match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+        })
+    }
 }
 
 impl Simulate {
@@ -79,11 +108,12 @@ impl Simulate {
             }
             show(self.format, summary, series)?;
             if let Some(folder) = folder {
-                report::write_all(folder, summary, series)?;
+                let parts = write::parts(&self.write);
+                let written = report::write_all(folder, summary, series, &parts)?;
                 report::write_file(&folder.join("result.json"), &stored.render())?;
                 if !self.quiet {
-                    let page = folder.join("report.html");
-                    say(format_args!("report: {}", page.display()));
+                    let page = written.iter().find(|path| path.ends_with("report.html"));
+                    say(format_args!("report: {}", page.unwrap_or(folder).display()));
                 }
             }
             summaries.push(stored.summary);
@@ -108,7 +138,10 @@ impl Simulate {
                             loaded.warnings.render(colour_on_stderr()).trim_end()
                         ));
                     }
-                    scenarios.push(loaded.scenario);
+                    scenarios.push(Scenario {
+                        bin: self.bin.map(Bin::length),
+                        ..loaded.scenario
+                    });
                 }
                 Err(report) => say(format_args!(
                     "{}",

@@ -345,7 +345,7 @@ impl Sweep {
         })?;
         if let Some(folder) = &self.out {
             let folder = folder.join(format!("variant-{variant}-rep-{replication}"));
-            let files = report::write_all(&folder, &summary, &run.series)?;
+            let files = report::write_all(&folder, &summary, &run.series, &report::Part::USUAL)?;
             say(format_args!("report: {}", files[3].display()));
         }
         let failed = summary.gates.iter().any(|gate| !gate.pass);

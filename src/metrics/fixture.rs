@@ -93,8 +93,7 @@ fn checkout(noise: &mut Noise) -> FunctionSeries {
         name: "checkout".to_owned(),
         concurrency_limit: 800,
         rows: rows.collect(),
-        minutes: Vec::new(),
-        asynchronous: Vec::new(),
+        ..FunctionSeries::default()
     }
 }
 
@@ -123,8 +122,8 @@ fn resize(noise: &mut Noise) -> FunctionSeries {
         name: "resize".to_owned(),
         concurrency_limit: 2_200,
         rows: rows.collect(),
-        minutes: Vec::new(),
         asynchronous: pictures(),
+        ..FunctionSeries::default()
     }
 }
 
@@ -547,6 +546,7 @@ pub(crate) fn flash_sale() -> (Summary, Series) {
             claimed_account_concurrency: Figure::count(807),
         },
         cost: cost(),
+        theory: Vec::new(),
         gates: vec![
             gate("checkout.Throttles", "Sum", "<= 0", throttles, false),
             gate("checkout.Latency", "p99", "<= 750", 640.1, true),

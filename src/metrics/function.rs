@@ -513,6 +513,15 @@ impl FunctionRecorder {
         std::mem::take(&mut self.rows)
     }
 
+    /// Latencies since the warm-up, in nanoseconds.
+    pub fn latencies(&self) -> Histogram {
+        let total = &self.total;
+        let mut all = total.plain.clone();
+        all.merge(&self.minute.plain);
+        all.merge(&total.latency);
+        all
+    }
+
     /// The figures over `measured`, given the area under the curve of living environments over that time, the number
     /// alive when it began, and the expired environments' number and summed lifespans.
     pub fn summary(

@@ -136,6 +136,28 @@ impl Histogram {
         self.max
     }
 
+    /// The middles of the buckets that hold something, in order, with how many values each holds.
+    pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> {
+        let words = self.occupied.iter().enumerate();
+        words.flat_map(move |(word, &bits)| {
+            ones(bits).map(move |bit| {
+                let middle = middle_of((self.first + word) * WORD + bit);
+                (middle.min(self.max), self.counts[word * WORD + bit])
+            })
+        })
+    }
+
+    /// A histogram that shows what [`counts`](Self::counts) and [`max`](Self::max) of another one said; its mean is only as exact
+    /// as the middles.
+    pub fn restored(counts: impl IntoIterator<Item = (u64, u64)>, max: u64) -> Self {
+        let mut histogram = Self::default();
+        for (value, times) in counts {
+            histogram.record_many(value, times);
+        }
+        histogram.max = histogram.max.max(max);
+        histogram
+    }
+
     /// The sum of all values, exactly.
     pub const fn sum(&self) -> u128 {
         self.sum
@@ -260,6 +282,23 @@ mod tests {
         merged.clear();
         assert_eq!(merged.quantile(0.5), None);
         assert!(merged.counts.iter().all(|&count| count == 0));
+    }
+
+    #[test]
+    fn counts_are_all_there_in_order() {
+        let mut histogram = Histogram::default();
+        for value in [5, 900, 5, 1 << 40, 77_000, 900, 5] {
+            histogram.record(value);
+        }
+        let counts: Vec<(u64, u64)> = histogram.counts().collect();
+        let numbers: Vec<u64> = counts.iter().map(|(_, count)| *count).collect();
+        assert_eq!(numbers, [3, 2, 1, 1]);
+        for ((middle, _), value) in counts.iter().zip([5, 900, 77_000, 1 << 40]) {
+            assert!(
+                middle.abs_diff(value) <= value / 250,
+                "{middle} for {value}"
+            );
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod series;
 mod shards;
 mod summary;
 mod sweep;
+mod theory;
 mod version;
 
 pub use account::{AccountRecorder, AccountRow, AccountSummary};
@@ -50,6 +51,7 @@ pub use summary::{
     MeanMax, Percentiles, Summary, ThrottleReasons,
 };
 pub use sweep::{SweepAxis, SweepFigure, SweepMeasure, SweepPoint, SweepSummary, SweepUnit};
+pub use theory::Theory;
 pub use version::{VersionRecorder, VersionRow, VersionSeries, VersionSummary};
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub struct FunctionSeries {
     pub asynchronous: Vec<AsyncRow>,
     /// Durations of invocations that began in minute `i`.
     pub minutes: Vec<DurationMinute>,
+    /// Latencies of the measured part, in nanoseconds.
+    pub latencies: Histogram,
 }
 
 /// Handler times of the invocations that began in one minute, in milliseconds; `NaN` when there were none.

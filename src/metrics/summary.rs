@@ -3,7 +3,7 @@
 use super::histogram::quantiles_of;
 use super::{
     AccountSummary, AsyncSummary, CostSummary, DeadLetterReason, DeadLetters, Finding, Histogram,
-    KafkaFigures, VersionSummary,
+    KafkaFigures, Theory, VersionSummary,
 };
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -94,6 +94,9 @@ pub struct Summary {
     pub account: AccountSummary,
     /// What it costs.
     pub cost: CostSummary,
+    /// What formulas say about functions that they describe.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub theory: Vec<Theory>,
     /// Results of the thresholds.
     pub gates: Vec<GateResult>,
     /// What there is to say about it, the worst first.

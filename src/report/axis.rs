@@ -90,6 +90,21 @@ pub(super) fn logarithmic(low: f64, high: f64) -> Vec<Tick> {
     ticks.map(|at| (at, label(Axis::Time, at, at))).collect()
 }
 
+/// Ticks of an axis of percentiles up to `1 / (1 - p)`.
+pub(super) fn percentiles(high: f64) -> Vec<Tick> {
+    const KNOWN: [(f64, &str); 6] = [
+        (2.0, "50%"),
+        (10.0, "90%"),
+        (100.0, "99%"),
+        (1e3, "99.9%"),
+        (1e4, "99.99%"),
+        (1e5, "99.999%"),
+    ];
+    // The last place was reached by multiplying.
+    let inside = KNOWN.iter().filter(|(at, _)| *at <= high * (1.0 + 1e-9));
+    inside.map(|(at, text)| (*at, (*text).to_owned())).collect()
+}
+
 /// The 1, 2 or 5 times a power of ten at or below a positive value.
 pub(super) fn round_down(value: f64) -> f64 {
     let decade = power_of_ten_below(value);

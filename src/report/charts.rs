@@ -1,21 +1,19 @@
 //! Which charts a run gets, and the lines in them.
 
 mod callers;
+mod draft;
 mod kafka;
+mod latency;
 
-use super::view::{Axis, Band, Chart, Colour, Limit, Line, Subject};
-use super::{asynchronous, numbers, sample, versions};
+use super::view::{Axis, Chart, Colour, Line, Subject};
+use super::{asynchronous, numbers, versions};
 use crate::engine::lambda::ThrottleReason;
 use crate::metrics::{
     DeadLetterReason, FunctionRow, FunctionSeries, FunctionSummary, MappingRow, MappingSeries,
     Series, ShardSeries,
 };
 
-/// A limit is drawn when it is at most this many times the largest value: beyond, it would flatten the lines.
-const LIMIT_HEADROOM: f64 = 4.0;
-
-/// Times are drawn on a logarithmic axis when they span more than this factor.
-const LOG_SPAN: f64 = 20.0;
+pub(super) use draft::{At, Draft};
 
 /// `m:ss`, or `h:mm` from two hours on, for axes and notes.
 pub(super) fn clock(seconds: f64) -> String {
@@ -44,180 +42,6 @@ pub(super) fn subjects(series: &Series, shown: &[(String, FunctionSummary)]) -> 
         .collect()
 }
 
-/// Where in its bin a value belongs.
-#[derive(Clone, Copy)]
-pub(super) enum At {
-    /// Sums and means stand for the whole bin.
-    Middle,
-    /// Levels are read when the bin ends.
-    End,
-}
-
-/// Turns the rows of one subject into lines and charts.
-pub(super) struct Draft<'a, R> {
-    pub(super) series: &'a Series,
-    pub(super) rows: &'a [R],
-}
-
-impl<R> Draft<'_, R> {
-    pub(super) fn line(
-        &self,
-        label: &'static str,
-        colour: Colour,
-        at: At,
-        value: impl Fn(&R) -> f64,
-    ) -> Line {
-        Line {
-            label: label.into(),
-            colour,
-            filled: false,
-            points: sample::thin(self.points(at, value)),
-            means: Vec::new(),
-        }
-    }
-
-    /// Values that scatter around something: means are drawn, and the values faint behind them.
-    pub(super) fn noisy(
-        &self,
-        label: &'static str,
-        colour: Colour,
-        value: impl Fn(&R) -> f64,
-    ) -> Line {
-        let points = self.points(At::Middle, value);
-        let stretch = sample::stretch(points.len());
-        Line {
-            label: label.into(),
-            colour,
-            filled: false,
-            means: stretch.map_or_else(Vec::new, |stretch| sample::smooth(&points, stretch)),
-            points: sample::thin(points),
-        }
-    }
-
-    fn points(&self, at: At, value: impl Fn(&R) -> f64) -> Vec<(f64, f64)> {
-        self.at(at, self.rows.iter().map(value))
-    }
-
-    fn at(&self, at: At, values: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
-        let bin = self.series.bin.as_secs_f64();
-        let shift = match at {
-            At::Middle => 0.5,
-            At::End => 1.0,
-        };
-        let values = values.enumerate();
-        values
-            .map(|(index, value)| ((index as f64 + shift) * bin, value))
-            .collect()
-    }
-
-    pub(super) fn noisy_rate(
-        &self,
-        label: &'static str,
-        colour: Colour,
-        value: impl Fn(&R) -> u64,
-    ) -> Line {
-        let bin = self.series.bin.as_secs_f64();
-        self.noisy(label, colour, |row| value(row) as f64 / bin)
-    }
-
-    pub(super) fn rate(
-        &self,
-        label: &'static str,
-        colour: Colour,
-        value: impl Fn(&R) -> u64,
-    ) -> Line {
-        let bin = self.series.bin.as_secs_f64();
-        self.line(label, colour, At::Middle, |row| value(row) as f64 / bin)
-    }
-
-    pub(super) fn chart(&self, title: &'static str, axis: Axis, lines: Vec<Line>) -> Chart {
-        let end_s = self.rows.len() as f64 * self.series.bin.as_secs_f64();
-        let warm_up = self.series.warm_up.as_secs_f64();
-        let warm = (warm_up > 0.0).then(|| Band {
-            label: "warm-up".to_owned(),
-            from_s: 0.0,
-            to_s: warm_up.min(end_s),
-            fault: false,
-        });
-        let faults = self.series.faults.iter().map(|(name, from, to)| Band {
-            label: name.clone(),
-            from_s: from.as_secs_f64(),
-            to_s: to.as_secs_f64().min(end_s),
-            fault: true,
-        });
-        // What lasts no time is drawn as wide as can be seen.
-        let seen = end_s / 200.0;
-        let events = self.series.events.iter().map(|(name, from, to)| Band {
-            label: name.clone(),
-            from_s: from.as_secs_f64(),
-            to_s: to.as_secs_f64().max(from.as_secs_f64() + seen).min(end_s),
-            fault: false,
-        });
-        let smoothed = lines.iter().any(|line| !line.means.is_empty());
-        let stretch = sample::stretch(self.rows.len()).filter(|_| smoothed);
-        Chart {
-            title,
-            axis,
-            log: false,
-            lines,
-            mean_of_s: stretch.map(|rows| rows as f64 * self.series.bin.as_secs_f64()),
-            bands: warm
-                .into_iter()
-                .chain(events)
-                .chain(faults)
-                .filter(|band| band.from_s < band.to_s)
-                .collect(),
-            limit: None,
-            end_s,
-            empty: None,
-        }
-    }
-}
-
-impl Chart {
-    /// Leaves out lines that never leave zero; without any line left, says `empty` instead.
-    pub(super) fn or_empty(mut self, empty: &'static str) -> Self {
-        self.lines.retain(|line| largest(line) > 0.0);
-        if self.lines.is_empty() {
-            self.empty = Some(empty);
-        }
-        self
-    }
-
-    pub(super) fn filled(mut self) -> Self {
-        if let [line] = self.lines.as_mut_slice() {
-            line.filled = true;
-        }
-        self
-    }
-
-    fn limited(mut self, label: &'static str, value: u32) -> Self {
-        let value = f64::from(value);
-        let top = self.lines.iter().map(largest).fold(0.0, f64::max);
-        self.limit = (value > 0.0).then_some(Limit {
-            label,
-            value,
-            off_scale: value > top * LIMIT_HEADROOM,
-        });
-        self
-    }
-
-    pub(super) fn log_if_wide(mut self) -> Self {
-        let values = self.lines.iter().flat_map(|line| &line.points);
-        let positive = values.map(|(_, value)| *value).filter(|value| *value > 0.0);
-        let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| {
-            (f64::min(low, value), f64::max(high, value))
-        });
-        self.log = high / low > LOG_SPAN;
-        self
-    }
-}
-
-fn largest(line: &Line) -> f64 {
-    let values = line.points.iter().map(|(_, value)| *value);
-    values.filter(|value| value.is_finite()).fold(0.0, f64::max)
-}
-
 fn function(series: &Series, function: &FunctionSeries) -> Subject {
     let draft = Draft {
         series,
@@ -236,6 +60,7 @@ fn function(series: &Series, function: &FunctionSeries) -> Subject {
     if function.rows.iter().any(|row| row.client_retries > 0) {
         charts.insert(1, callers::calls(&draft));
     }
+    charts.extend(latency::charts(&function.latencies));
     charts.extend(asynchronous::charts(series, &function.asynchronous));
     charts.extend(versions::charts(series, &function.name));
     Subject {
@@ -484,12 +309,9 @@ fn by_shard(
     let mut shards: Vec<&ShardSeries> = mapping.shards.iter().collect();
     shards.sort_by(|a, b| largest(&b.levels).total_cmp(&largest(&a.levels)));
     let (apart, rest) = shards.split_at(APART.len().min(shards.len()));
-    let line = |label: String, colour, ages: &[f32]| Line {
-        label: label.into(),
-        colour,
-        filled: false,
-        points: sample::thin(draft.at(at, ages.iter().map(|age| f64::from(*age)))),
-        means: Vec::new(),
+    let line = |label: String, colour, ages: &[f32]| {
+        let values = ages.iter().map(|age| f64::from(*age)).collect();
+        draft.values(label.into(), colour, at, values)
     };
     let mut lines: Vec<Line> = apart
         .iter()

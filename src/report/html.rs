@@ -6,18 +6,23 @@ use std::fmt::Write as _;
 use super::findings;
 use super::numbers;
 use super::svg;
-use super::view::{Axis, Cell, Chart, Column, Subject, Table, Tone, View};
+use super::view::{Across, Axis, Cell, Chart, Column, Subject, Table, Tone, View};
+use super::{live, palette, sha256};
 
-pub(super) const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = concat!(
+    include_str!("assets/uplot-1.6.32.min.css"),
+    "\n",
+    include_str!("assets/page.css")
+);
+const SCRIPT: &str = concat!(
+    include_str!("assets/uplot-1.6.32.min.js"),
+    "\n",
+    include_str!("assets/page.js")
+);
 
 /// The whole page.
 pub(super) fn render(view: &View) -> String {
-    let title = escape(&view.title);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    );
+    let mut page = head(&escape(&view.title));
     header(view, &mut page);
     page.push_str("<main>\n");
     findings::section(&view.findings, &mut page);
@@ -31,6 +36,7 @@ pub(super) fn render(view: &View) -> String {
         ("Mappings", &view.mappings),
         ("Dead-lettered by reason", &view.dead_letters),
         ("Cost", &view.cost),
+        ("Theory", &view.theory),
     ] {
         if let Some(table) = table {
             let _ = writeln!(
@@ -41,15 +47,53 @@ pub(super) fn render(view: &View) -> String {
             page.push_str("</div>\n</section>\n");
         }
     }
+    let drawn = view.subjects.iter().flat_map(|one| &one.charts);
+    let has_charts = drawn.clone().any(svg::is_drawn);
+    if has_charts {
+        tools(view, &mut page);
+    }
     for one in &view.subjects {
         subject(one, &mut page);
     }
     let _ = write!(
         page,
-        "</main>\n<footer>\n<p>{}</p>\n</footer>\n</body>\n</html>\n",
+        "</main>\n<footer>\n<p>{}</p>\n</footer>\n",
         escape(&view.speed)
     );
+    if has_charts {
+        live::data(drawn, &mut page);
+        let _ = writeln!(page, "<script>{SCRIPT}</script>");
+    }
+    page.push_str("</body>\n</html>\n");
     page
+}
+
+/// The policy forbids every request, and every script and style but the page's own.
+fn head(title: &str) -> String {
+    let style = format!("\n{}{STYLE}", palette::rules());
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{}'; \
+         style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n",
+        sha256::base64(SCRIPT),
+        sha256::base64(&style),
+    )
+}
+
+/// What only works with the script is hidden until it runs.
+fn tools(view: &View, page: &mut String) {
+    if let Some(sentence) = &view.thinned {
+        let _ = writeln!(page, "<p class=\"thinned\">{}</p>", escape(sentence));
+    }
+    page.push_str(
+        "<div class=\"tools\" role=\"toolbar\" aria-label=\"Charts\" hidden>\n\
+         <button type=\"button\" data-do=\"reset\" disabled>Whole run</button>\n\
+         <button type=\"button\" data-do=\"theme\" aria-live=\"polite\">Theme: system</button>\n\
+         <p>Drag across a chart to zoom all of them in time; double-click to see the whole run again. With the keyboard: \
+         arrow keys, <kbd>+</kbd>, <kbd>−</kbd> and <kbd>0</kbd> in a chart.</p>\n</div>\n",
+    );
 }
 
 fn header(view: &View, page: &mut String) {
@@ -181,23 +225,23 @@ fn chart(chart: &Chart, subject: &str, page: &mut String) {
         );
         return;
     };
-    let smoothing = chart
-        .mean_of_s
-        .map(|length| format!("{} means", numbers::seconds(length)));
-    let hints: Vec<String> = [unit(chart)].into_iter().chain(smoothing).collect();
-    let hints = hints
-        .iter()
-        .filter(|hint| !hint.is_empty())
-        .map(|hint| escape(hint));
+    let unit = unit(chart);
+    let smoothing = chart.mean_of_s.map(|length| {
+        let gap = if unit.is_empty() { "" } else { " · " };
+        // The script says it again for the stretch that is looked at.
+        let means = format!("{gap}{} means", numbers::seconds(length));
+        format!("<span class=\"means\">{means}</span>")
+    });
     let _ = writeln!(
         page,
-        "<span>{}</span></figcaption>",
-        hints.collect::<Vec<_>>().join(" · ")
+        "<span>{}{}</span></figcaption>",
+        escape(&unit),
+        smoothing.unwrap_or_default()
     );
     legend(chart, page);
     let _ = write!(
         page,
-        "<div role=\"img\" aria-label=\"{}\">{drawing}</div>\n</figure>\n",
+        "<div class=\"still\" role=\"img\" aria-label=\"{}\">{drawing}</div>\n</figure>\n",
         escape(&description(chart, subject))
     );
 }
@@ -223,7 +267,7 @@ fn legend(chart: &Chart, page: &mut String) {
     page.push_str("</ul>\n");
 }
 
-fn unit(chart: &Chart) -> String {
+pub(super) fn unit(chart: &Chart) -> String {
     match chart.axis {
         Axis::Count(things) => things.to_owned(),
         Axis::Rate(things) => format!("{things}/s"),
@@ -233,7 +277,7 @@ fn unit(chart: &Chart) -> String {
 }
 
 /// What the chart shows, for readers who do not see it.
-fn description(chart: &Chart, subject: &str) -> String {
+pub(super) fn description(chart: &Chart, subject: &str) -> String {
     let show = |value: f64| match chart.axis {
         Axis::Time => numbers::millis(value),
         Axis::Count(_) | Axis::Rate(_) => numbers::trimmed(value, 1),
@@ -257,8 +301,12 @@ fn description(chart: &Chart, subject: &str) -> String {
         Axis::Time => String::new(),
         Axis::Count(_) | Axis::Rate(_) => format!(", {}", unit(chart)),
     };
+    let over = match chart.across {
+        Across::Time => " over time",
+        Across::Percentile | Across::Millis(_) => "",
+    };
     format!(
-        "{} of {subject} over time{unit}: {}",
+        "{} of {subject}{over}{unit}: {}",
         chart.title,
         parts.join("; ")
     )

@@ -10,19 +10,28 @@ mod cloudwatch;
 mod compare;
 mod cost;
 mod csv;
+mod detail;
 mod findings;
 mod html;
 mod json;
+mod live;
 mod markdown;
+mod output;
+mod palette;
+mod parquet;
+mod png;
 mod restyle;
 mod sample;
 mod scale;
 mod schema;
+mod sha256;
+mod standalone;
 mod stored;
 mod svg;
 mod sweep;
 mod tables;
 mod text;
+mod theory;
 pub mod tune;
 mod verdicts;
 mod versions;
@@ -32,6 +41,7 @@ mod view;
 mod tests;
 
 pub use compare::{ChangeGate, ChangeGateError, Compare, Side};
+pub use output::{Part, write_all};
 pub use stored::{StoredError, StoredResult};
 
 use std::fs;
@@ -62,12 +72,23 @@ impl Default for TextOptions {
 
 /// A report could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write `{path}`")]
-pub struct ReportError {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
+pub enum ReportError {
+    /// A file or folder cannot be written.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content of a file could not be made: a defect of this program.
+    #[error("cannot make `{path}`: {reason}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What the library that makes it said.
+        reason: String,
+    },
 }
 
 /// The summary for a terminal.
@@ -156,11 +177,11 @@ pub fn sweep_html(sweep: &SweepSummary) -> String {
 pub fn write_sweep(dir: &Path, sweep: &SweepSummary) -> Result<[PathBuf; 5], ReportError> {
     fs::create_dir_all(dir).map_err(at(dir))?;
     Ok([
-        write(dir, "sweep.json", &sweep_json(sweep))?,
-        write(dir, "sweep.csv", &sweep_csv(sweep))?,
-        write(dir, "runs.csv", &sweep::csv::runs(sweep))?,
-        write(dir, "sweep.md", &sweep_markdown(sweep))?,
-        write(dir, "sweep.html", &sweep_html(sweep))?,
+        write(dir, "sweep.json", sweep_json(sweep).as_bytes())?,
+        write(dir, "sweep.csv", sweep_csv(sweep).as_bytes())?,
+        write(dir, "runs.csv", sweep::csv::runs(sweep).as_bytes())?,
+        write(dir, "sweep.md", sweep_markdown(sweep).as_bytes())?,
+        write(dir, "sweep.html", sweep_html(sweep).as_bytes())?,
     ])
 }
 
@@ -176,25 +197,6 @@ pub fn prepare(dir: &Path) -> Result<(), ReportError> {
     fs::remove_file(&probe).map_err(at(&probe))
 }
 
-/// Writes `summary.json`, `series.csv`, `metrics.csv` and `report.html` to `dir`, each whole or not at all.
-///
-/// # Errors
-///
-/// When one of them cannot be written; the error names it.
-pub fn write_all(
-    dir: &Path,
-    summary: &Summary,
-    series: &Series,
-) -> Result<[PathBuf; 4], ReportError> {
-    fs::create_dir_all(dir).map_err(at(dir))?;
-    Ok([
-        write(dir, "summary.json", &json(summary))?,
-        write(dir, "series.csv", &csv(series))?,
-        write(dir, "metrics.csv", &cloudwatch(series))?,
-        write(dir, "report.html", &html(summary, series))?,
-    ])
-}
-
 /// Writes a file whole or not at all, and the folder that it is in.
 ///
 /// # Errors
@@ -208,11 +210,11 @@ pub fn write_file(path: &Path, content: &str) -> Result<PathBuf, ReportError> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| at(path)(io::ErrorKind::InvalidFilename.into()))?;
     fs::create_dir_all(dir).map_err(at(dir))?;
-    write(dir, name, content)
+    write(dir, name, content.as_bytes())
 }
 
 /// A reader sees the old file or the new one, never a part: the content goes to a neighbour that is then renamed.
-fn write(dir: &Path, name: &str, content: &str) -> Result<PathBuf, ReportError> {
+fn write(dir: &Path, name: &str, content: &[u8]) -> Result<PathBuf, ReportError> {
     let path = dir.join(name);
     let part = dir.join(format!(".{name}.{}", std::process::id()));
     let written = fs::write(&part, content).and_then(|()| fs::rename(&part, &path));
@@ -226,5 +228,5 @@ fn write(dir: &Path, name: &str, content: &str) -> Result<PathBuf, ReportError> 
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ReportError {
     let path = path.to_owned();
-    |source| ReportError { path, source }
+    |source| ReportError::Write { path, source }
 }

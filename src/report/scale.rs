@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use super::axis::{self, Tick};
-use super::view::{Chart, Limit};
+use super::view::{Across, Chart, Limit};
 
 /// One axis of a chart with its ticks.
 #[derive(Clone, Debug)]
@@ -18,12 +18,17 @@ pub(super) struct Scale {
 
 impl Scale {
     /// The horizontal axis, and the name of its labels' format.
-    pub(super) fn of_time(chart: &Chart) -> (Self, &'static str) {
-        let (ticks, format) = axis::time(chart.end_s);
+    pub(super) fn across(chart: &Chart) -> (Self, &'static str) {
+        let high = chart.end_s;
+        let (low, (ticks, format)) = match chart.across {
+            Across::Time => (0.0, axis::time(high)),
+            Across::Percentile => (1.0, (axis::percentiles(high), "")),
+            Across::Millis(low) => (low, (axis::logarithmic(low, high), "")),
+        };
         let scale = Self {
-            log: false,
-            low: 0.0,
-            high: chart.end_s,
+            log: chart.across != Across::Time,
+            low,
+            high,
             ticks,
         };
         (scale, format)

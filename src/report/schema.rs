@@ -218,12 +218,14 @@ fn summary() -> Value {
             object(metrics(&AccountSummary::default().metrics())),
         ),
         ("cost", object(cost)),
+        ("theory", list(&theory(&named("figure")))),
         ("gates", list(&named("gate"))),
+        ("findings", list(&finding())),
         ("engine", engine()),
     ]);
     document(
         "tidegate summary",
-        optional(top, &["versions"]),
+        optional(top, &["versions", "theory", "findings"]),
         vec![
             ("function", function()),
             (
@@ -232,6 +234,49 @@ fn summary() -> Value {
             ),
             ("mapping", mapping()),
         ],
+    )
+}
+
+/// What a formula gives beside what was simulated, in figures of this form.
+fn theory(figure: &Value) -> Value {
+    object([
+        ("function", text()),
+        ("formula", text()),
+        ("assumptions", text()),
+        ("figure", text()),
+        ("exact", figure.clone()),
+        ("simulated", figure.clone()),
+    ])
+}
+
+fn finding() -> Value {
+    let setting = object([("path", text()), ("value", text())]);
+    let effect = optional(
+        object([
+            ("before", real()),
+            ("after", real()),
+            ("usd_per_month_before", real()),
+            ("usd_per_month_after", real()),
+            ("refused", text()),
+            ("sentence", text()),
+        ]),
+        &["refused"],
+    );
+    optional(
+        object([
+            ("code", text()),
+            ("subject", text()),
+            (
+                "severity",
+                json!({ "enum": ["problem", "warning", "note"] }),
+            ),
+            ("sentence", text()),
+            ("remedy", text()),
+            ("changes", list(&setting)),
+            ("measure", text()),
+            ("effect", effect),
+        ]),
+        &["remedy", "changes", "effect"],
     )
 }
 
@@ -284,6 +329,13 @@ fn result() -> Value {
                 ("bins", named("table")),
                 ("asynchronous", named("table")),
                 ("minutes", named("table")),
+                (
+                    "latencies",
+                    list(
+                        &json!({ "type": "array", "items": count(), "minItems": 2, "maxItems": 2 }),
+                    ),
+                ),
+                ("latency_max", count()),
             ])),
         ),
         (
@@ -317,6 +369,10 @@ fn result() -> Value {
         ("kafka", flag),
     ]);
     let line = json!({ "type": "array", "items": text(), "minItems": 5, "maxItems": 5 });
+    let numbers = json!({
+        "description": "digits after the point, the value, and the bounds of its interval",
+        "type": "array", "items": named("exact"), "minItems": 2, "maxItems": 4
+    });
     let top = object([
         (
             super::stored::FORMAT_KEY,
@@ -345,7 +401,9 @@ fn result() -> Value {
                 ("lines", list(&line)),
             ]),
         ),
+        ("theory", list(&theory(&numbers))),
         ("gates", list(&named("gate"))),
+        ("findings", list(&finding())),
         ("engine", engine()),
         (
             "figures",

@@ -8,9 +8,9 @@ use super::scale::{Scale, drawn_limit};
 use super::view::{Chart, Colour};
 
 /// Plotters places things on whole units, so a unit is a tenth of the size in which the sheet thinks.
-const UNIT: i32 = 10;
-const WIDTH: i32 = 560 * UNIT;
-const HEIGHT: i32 = 214 * UNIT;
+pub(super) const UNIT: i32 = 10;
+pub(super) const WIDTH: i32 = 560 * UNIT;
+pub(super) const HEIGHT: i32 = 214 * UNIT;
 /// Room for the labels of bands above the plot.
 const TOP: i32 = 19 * UNIT;
 const BOTTOM: i32 = 27 * UNIT;
@@ -25,9 +25,14 @@ const BAND_CHARACTER: i32 = 8 * UNIT;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
 
+/// Whether the chart has anything to draw.
+pub(super) fn is_drawn(chart: &Chart) -> bool {
+    chart.empty.is_none() && chart.end_s > 0.0
+}
+
 /// Draws the chart; `None` when it has nothing to draw.
 pub(super) fn draw(chart: &Chart) -> Option<String> {
-    if chart.empty.is_some() || chart.end_s <= 0.0 {
+    if !is_drawn(chart) {
         return None;
     }
     let mut drawn = String::new();
@@ -42,7 +47,7 @@ pub(super) fn draw(chart: &Chart) -> Option<String> {
 }
 
 fn plot<'a>(chart: &Chart, values: &Scale, root: &Area<'a>) -> Result<(), Failure<'a>> {
-    let (times, format) = Scale::of_time(chart);
+    let (times, format) = Scale::across(chart);
     let longest = values
         .ticks
         .iter()
@@ -99,7 +104,7 @@ fn plot<'a>(chart: &Chart, values: &Scale, root: &Area<'a>) -> Result<(), Failur
         let ends = vec![(0.0, limit.value), (chart.end_s, limit.value)];
         area.draw(&PathElement::new(ends, Role::Limit.colour()))?;
     }
-    let (times, _) = Scale::of_time(chart);
+    let (times, _) = Scale::across(chart);
     base_line(&times, root, left)?;
     annotate(chart, values, root, left, format)
 }

@@ -32,6 +32,7 @@ pub(super) fn render(view: &View, options: TextOptions) -> String {
         &view.mappings,
         &view.dead_letters,
         &view.cost,
+        &view.theory,
     ];
     for table in tables.into_iter().flatten() {
         text.push('\n');

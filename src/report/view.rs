@@ -1,6 +1,7 @@
 //! What a report says, as plain data: renderers only format it.
 
-use super::{asynchronous, charts, cost, numbers, tables, versions};
+use super::detail::{self, Detail};
+use super::{asynchronous, charts, cost, numbers, tables, theory, versions};
 use crate::metrics::{EngineSummary, Finding, FunctionSummary, Series, Summary};
 use std::borrow::Cow;
 
@@ -22,11 +23,14 @@ pub(super) struct View {
     pub(super) throttles: Option<Table>,
     pub(super) account: Option<Table>,
     pub(super) cost: Option<Table>,
+    pub(super) theory: Option<Table>,
     pub(super) asynchronous: Option<Table>,
     pub(super) mappings: Option<Table>,
     pub(super) dead_letters: Option<Table>,
     /// One per function and mapping that has a time series.
     pub(super) subjects: Vec<Subject>,
+    /// Why charts are not as fine as the series, where they are not.
+    pub(super) thinned: Option<String>,
     /// The simulator's speed: the only part that two equal runs do not share.
     pub(super) speed: String,
 }
@@ -97,16 +101,30 @@ impl Cell {
 pub(super) struct Chart {
     pub(super) title: &'static str,
     pub(super) axis: Axis,
+    pub(super) across: Across,
+    /// Seconds that one step of the lines' details covers.
+    pub(super) step_s: f64,
     pub(super) log: bool,
     pub(super) lines: Vec<Line>,
     pub(super) bands: Vec<Band>,
     pub(super) limit: Option<Limit>,
-    /// Length of the time axis, seconds.
+    /// Length of the time axis, seconds; the largest value of any other.
     pub(super) end_s: f64,
     /// What one of the means of its lines covers, seconds.
     pub(super) mean_of_s: Option<f64>,
     /// What to say instead of drawing.
     pub(super) empty: Option<&'static str>,
+}
+
+/// What the horizontal axis measures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Across {
+    /// Seconds since the beginning of the run.
+    Time,
+    /// Percentiles, so that every nine has the same width: `p` is at 1 / (1 - p).
+    Percentile,
+    /// Milliseconds from this one on, logarithmic.
+    Millis(f64),
 }
 
 /// What the vertical axis measures.
@@ -131,6 +149,8 @@ pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
     /// Means over stretches of time, where `points` alone would be a band of noise.
     pub(super) means: Vec<(f64, f64)>,
+    /// What a reader who zooms gets to see; empty where `points` are everything.
+    pub(super) detail: Detail,
 }
 
 /// Colours that remain apart for colour-blind readers (after Okabe and Ito); each theme has its own shades.
@@ -180,16 +200,18 @@ pub(super) fn prepare(summary: &Summary, series: &Series) -> View {
             .then(|| tables::account(&summary.account))
             .flatten(),
         cost: cost::bill(&summary.cost),
+        theory: theory::table(&summary.theory),
         asynchronous: asynchronous::table(&functions),
         mappings: tables::mappings(&summary.mappings),
         dead_letters: tables::dead_letters(&summary.mappings),
         subjects: charts::subjects(series, &functions),
+        thinned: thinned(series),
         speed: speed(&summary.engine),
     }
 }
 
 /// Functions that are shown one by one; a scenario may have thousands.
-const FUNCTIONS_MAX: usize = 40;
+pub(super) const FUNCTIONS_MAX: usize = 40;
 
 /// All functions, or of many those with the most requests, in file order.
 fn most_used(summary: &Summary) -> Cow<'_, [(String, FunctionSummary)]> {
@@ -254,6 +276,7 @@ fn notes(summary: &Summary, series: &Series) -> Vec<String> {
             ));
         }
     }
+    notes.extend(theory::notes(&summary.theory));
     for (name, from, to) in &series.faults {
         notes.push(format!(
             "Fault: {name}, {} to {}.",
@@ -273,6 +296,21 @@ fn notes(summary: &Summary, series: &Series) -> Vec<String> {
         });
     }
     notes
+}
+
+fn thinned(series: &Series) -> Option<String> {
+    let functions = series.functions.iter().map(|one| one.rows.len());
+    let mappings = series.mappings.iter().map(|one| one.rows.len());
+    let rows = functions.chain(mappings).max()?;
+    let bins = detail::bins_each(series, rows);
+    let bin = series.bin.as_secs_f64();
+    (bins > 1).then(|| {
+        format!(
+            "Charts keep the smallest and the largest value of every {}; series.csv and series.parquet have every {}.",
+            numbers::seconds(bin * bins as f64),
+            numbers::seconds(bin)
+        )
+    })
 }
 
 fn verdict(summary: &Summary) -> Option<(String, Tone)> {

@@ -254,6 +254,7 @@ fn read(node: &Node, cx: &mut Cx, name: String) -> Option<Scenario> {
         hash: String::new(),
         duration: length,
         warm_up,
+        bin: None,
         start: clock.start,
         seed,
         profile,

@@ -35,6 +35,8 @@ pub struct Scenario {
     pub duration: Span,
     /// Left out of statistics; shorter than `duration`.
     pub warm_up: Span,
+    /// Length of the bins of the series: a second or a minute. `None` leaves it to the length of the scenario.
+    pub bin: Option<Span>,
     /// When it begins on the calendar, since 1970.
     pub start: Time,
     /// Root of every random stream.

@@ -49,11 +49,9 @@ pub fn run(
     let mut world = World::new(scenario, seed, None)?;
     let subjects = (scenario.functions.len() + scenario.mappings.len()) as u64;
     let rows = scenario.duration.as_nanos() / 1_000_000_000 * subjects;
-    let bin = if scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX {
-        Span::from_secs(1)
-    } else {
-        Span::from_secs(60)
-    };
+    let is_short = scenario.duration <= SECOND_BINS_MAX && rows <= ROWS_MAX;
+    let usual = Span::from_secs(if is_short { 1 } else { 60 });
+    let bin = scenario.bin.unwrap_or(usual);
     let bins = scenario.duration.as_nanos().div_ceil(bin.as_nanos());
     for recorder in &mut world.inner.recorders {
         recorder.expect_bins(bins as usize);
@@ -162,6 +160,7 @@ fn gather(
             rows: recorder.take_rows(),
             minutes: recorder.take_minutes(),
             asynchronous: rows,
+            latencies: recorder.latencies(),
         });
     }
     let mut versions = Vec::new();
@@ -200,6 +199,7 @@ fn gather(
         versions,
         mappings,
         account: inner.account.summary(),
+        theory: Vec::new(),
         gates: Vec::new(),
         findings: Vec::new(),
         engine: EngineSummary {

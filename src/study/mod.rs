@@ -23,6 +23,7 @@ mod pool;
 mod precision;
 mod range;
 mod replicate;
+mod theory;
 pub mod tune;
 mod unit;
 
@@ -50,4 +51,5 @@ pub use replicate::{replicate, summarise};
 pub use shard::{Shard, ShardError};
 pub use sheet::{Checked, Facts, Finding, Found, Sheet};
 pub use sweep::{Heard, Results, Run, SweepError, run_one, sweep};
+pub use theory::{erlang_b, erlang_c};
 pub(crate) use unit::Unit;

@@ -47,5 +47,6 @@ pub fn summarise(scenario: &Scenario, runs: &[Outcome]) -> Summary {
     });
     summary.gates = judged.collect();
     summary.findings = findings(scenario, &summary, &runs[0].series);
+    summary.theory = super::theory::theory(scenario, &summary);
     summary
 }

@@ -13,6 +13,7 @@ pub(crate) fn scenario(duration: Span, function: Function) -> Scenario {
         hash: "0".repeat(32),
         duration,
         warm_up: Span::ZERO,
+        bin: None,
         start: Time::ZERO,
         seed: 1,
         profile: Profile::Current,

@@ -1,6 +1,7 @@
 //! A comparison as a page that needs nothing beside itself.
 
 use super::super::html::{STYLE, escape, groups, subject};
+use super::super::palette;
 use super::super::view::Table;
 use super::{Compare, charts, matter, tables};
 use std::fmt::Write as _;
@@ -10,8 +11,9 @@ pub(super) fn render(compare: &Compare) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<div class=\"title\"><h1>{title}</h1>"
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n\
+         <header>\n<div class=\"title\"><h1>{title}</h1>",
+        palette::rules()
     );
     let failed = compare.gates.iter().filter(|gate| !gate.pass).count();
     if !compare.gates.is_empty() {

@@ -3,8 +3,8 @@
 use super::cells::read_real;
 use super::{FORMAT, FORMAT_KEY, StoredError, StoredResult, check, series};
 use crate::metrics::{
-    CostLine, CostSummary, EngineSummary, Finding, GateResult, KafkaFigures, MappingSummary,
-    Summary, combine, for_each_figure,
+    CostLine, CostSummary, EngineSummary, Figure, Finding, GateResult, KafkaFigures,
+    MappingSummary, Summary, Theory, combine, for_each_figure,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -272,6 +272,7 @@ fn read(part: &Part<'_>) -> Reading<StoredResult> {
     }
     let mut summary = combine(replications.clone());
     summary.gates = part.get("gates")?.list(gate)?;
+    summary.theory = theory(&part)?;
     summary.findings = findings(&part)?;
     summary.engine = work(&part.get("engine")?)?;
     Ok(StoredResult {
@@ -336,9 +337,42 @@ fn skeleton(part: &Part<'_>) -> Reading<Summary> {
         mappings,
         account: Default::default(),
         cost: bill(&part.get("cost")?)?,
+        theory: Vec::new(),
         gates: Vec::new(),
         findings: Vec::new(),
         engine: EngineSummary::default(),
+    })
+}
+
+/// What formulas said; a result of a version that knew none has none.
+fn theory(part: &Part<'_>) -> Reading<Vec<Theory>> {
+    let Some(part) = part.find("theory")? else {
+        return Ok(Vec::new());
+    };
+    part.list(|part| {
+        let text = |key| part.get(key)?.text();
+        let figure = |key| {
+            let part = part.get(key)?;
+            let numbers = part.list(Part::real)?;
+            let (value, interval) = match numbers[..] {
+                [_, value] => (value, None),
+                [_, value, low, high] => (value, Some((low, high))),
+                _ => return part.refuse("the number of digits, a value and its interval"),
+            };
+            Ok(Figure {
+                value,
+                decimals: numbers[0] as u8,
+                interval,
+            })
+        };
+        Ok(Theory {
+            function: text("function")?,
+            formula: text("formula")?,
+            assumptions: text("assumptions")?,
+            figure: text("figure")?,
+            exact: figure("exact")?,
+            simulated: figure("simulated")?,
+        })
     })
 }
 

@@ -4,7 +4,9 @@ use super::cells::{Cell, Flat, read_column};
 use super::read::{Part, Reading};
 use super::write::Document;
 use crate::engine::Span;
-use crate::metrics::{FunctionSeries, MappingSeries, Series, ShardSeries, VersionSeries};
+use crate::metrics::{
+    FunctionSeries, Histogram, MappingSeries, Series, ShardSeries, VersionSeries,
+};
 
 /// The key of a table's number of rows, beside its columns.
 pub(super) const ROWS: &str = "rows";
@@ -90,6 +92,7 @@ fn function(document: &mut Document, function: &FunctionSeries) {
         rows,
         asynchronous,
         minutes,
+        latencies,
     } = function;
     document.open('{');
     document.key("name");
@@ -102,6 +105,14 @@ fn function(document: &mut Document, function: &FunctionSeries) {
     document.table(asynchronous);
     document.key("minutes");
     document.table(minutes);
+    document.key("latencies");
+    let counts: Vec<String> = latencies
+        .counts()
+        .map(|(value, times)| format!("[{value}, {times}]"))
+        .collect();
+    document.plain(format_args!("[{}]", counts.join(", ")));
+    document.key("latency_max");
+    document.plain(latencies.max());
     document.close('}');
 }
 
@@ -187,6 +198,7 @@ pub(super) fn read(part: &Part<'_>) -> Reading<Series> {
                 rows: table(&part.get("bins")?)?,
                 asynchronous: table(&part.get("asynchronous")?)?,
                 minutes: table(&part.get("minutes")?)?,
+                latencies: latencies(part)?,
             })
         })?,
         versions: part.get("versions")?.list(|part| {
@@ -199,6 +211,22 @@ pub(super) fn read(part: &Part<'_>) -> Reading<Series> {
         faults: stretches("faults")?,
         events: stretches("events")?,
     })
+}
+
+/// Middles of buckets in nanoseconds with how many latencies each holds; none in a result that knew none.
+fn latencies(part: &Part<'_>) -> Reading<Histogram> {
+    let Some(counts) = part.find("latencies")? else {
+        return Ok(Histogram::default());
+    };
+    let counts = counts.list(|part| {
+        let pair = part.list(Part::whole)?;
+        match pair[..] {
+            [value, times] => Ok((value, times)),
+            _ => part.refuse("a value and how often it came"),
+        }
+    })?;
+    let max = part.get("latency_max")?.whole()?;
+    Ok(Histogram::restored(counts, max))
 }
 
 fn read_mapping(part: &Part<'_>) -> Reading<MappingSeries> {

@@ -3,7 +3,8 @@
 use super::cells::{Cell, Flat, real, write_column};
 use super::{FORMAT, FORMAT_KEY, StoredResult, check, series};
 use crate::metrics::{
-    CostLine, CostSummary, EngineSummary, GateResult, MappingSummary, Summary, for_each_figure,
+    CostLine, CostSummary, EngineSummary, GateResult, MappingSummary, Summary, Theory,
+    for_each_figure,
 };
 use std::fmt::Write as _;
 
@@ -131,6 +132,7 @@ fn summary(document: &mut Document, result: &StoredResult) {
         mappings,
         account: _,
         cost,
+        theory,
         gates,
         findings,
         engine,
@@ -165,11 +167,51 @@ fn summary(document: &mut Document, result: &StoredResult) {
     bill(document, cost);
     document.key("gates");
     list(document, gates, gate);
+    document.key("theory");
+    list(document, theory, formula);
     document.key("findings");
     // Texts and a few numbers: serialising them cannot fail.
     document.plain(serde_json::to_string(findings).unwrap_or_default());
     document.key("engine");
     work(document, engine);
+}
+
+/// What a formula says beside what was simulated: digits after the point, value, and the interval if there is one.
+fn formula(document: &mut Document, theory: &Theory) {
+    let Theory {
+        function,
+        formula,
+        assumptions,
+        figure,
+        exact,
+        simulated,
+    } = theory;
+    document.open('{');
+    for (key, text) in [
+        ("function", function),
+        ("formula", formula),
+        ("assumptions", assumptions),
+        ("figure", figure),
+    ] {
+        document.key(key);
+        document.string(text);
+    }
+    for (key, figure) in [("exact", exact), ("simulated", simulated)] {
+        document.key(key);
+        document.open('[');
+        document.item();
+        document.plain(figure.decimals);
+        let bounds = figure.interval.map(|(low, high)| [low, high]);
+        for value in [figure.value]
+            .into_iter()
+            .chain(bounds.into_iter().flatten())
+        {
+            document.item();
+            document.real(value);
+        }
+        document.close(']');
+    }
+    document.close('}');
 }
 
 fn list<T>(document: &mut Document, all: &[T], write: impl Fn(&mut Document, &T)) {

@@ -3,9 +3,10 @@
 use super::{heat, pareto, points, words};
 use crate::metrics::{SweepPoint, SweepSummary, SweepUnit};
 use crate::report::html::escape;
+use crate::report::palette;
 use std::fmt::Write as _;
 
-const STYLE: &str = include_str!("../page.css");
+const STYLE: &str = include_str!("../assets/page.css");
 const MORE_STYLE: &str = include_str!("page.css");
 
 /// Figures that are drawn; all are in the table.
@@ -20,8 +21,9 @@ pub(in crate::report) fn render(sweep: &SweepSummary) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}: sweep</title>\n\
-         <style>\n{STYLE}{MORE_STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n"
+         <style>\n{}{STYLE}{MORE_STYLE}</style>\n</head>\n<body>\n\
+         <header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n",
+        palette::rules()
     );
     for (label, value) in words::facts(sweep) {
         let value = escape(&value);

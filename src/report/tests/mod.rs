@@ -14,7 +14,10 @@ fn reports_are_written_whole_and_leave_nothing_beside() {
     let (summary, series) = fixture::flash_sale();
     prepare(&nested).expect("a folder to write to");
     for _ in 0..2 {
-        let [one, two, points, three] = write_all(&nested, &summary, &series).expect("four files");
+        let written = write_all(&nested, &summary, &series, &Part::USUAL).expect("four files");
+        let [one, two, points, three] = written.as_slice() else {
+            panic!("{written:?}");
+        };
         assert_eq!(fs::read_to_string(one).expect("json"), json(&summary));
         assert_eq!(fs::read_to_string(two).expect("csv"), csv(&series));
         let points = fs::read_to_string(points).expect("csv");
@@ -33,7 +36,7 @@ fn a_folder_that_is_a_file_is_named_in_the_error() {
     let file = dir.path().join("taken");
     fs::write(&file, b"").expect("a file");
     let (summary, series) = fixture::empty();
-    let error = write_all(&file, &summary, &series).expect_err("a file is no folder");
+    let error = write_all(&file, &summary, &series, &Part::USUAL).expect_err("a file is no folder");
     assert!(error.to_string().contains("taken"), "{error}");
     assert!(prepare(&file).is_err());
 }

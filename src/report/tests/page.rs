@@ -8,14 +8,40 @@ fn the_page_needs_nothing_beside_itself() {
     let (summary, series) = fixture::flash_sale();
     let page = html(&summary, &series);
     if let Some(dir) = std::env::var_os("TIDEGATE_REPORT") {
-        write_all(Path::new(&dir), &summary, &series).expect("a folder to write to");
+        write_all(Path::new(&dir), &summary, &series, &Part::ALL).expect("a folder to write to");
     }
+    // The chart library names its home in a comment.
+    let page = page.replacen("/*! https://github.com/leeoniya/uPlot", "/*!", 1);
     for outside in [
-        "http:", "https:", "src=", "href=", "<script", "@import", "url(", "<link",
+        "http:",
+        "https:",
+        " src=",
+        "href=",
+        "@import",
+        "url(",
+        "<link",
+        "fetch(",
+        "import(",
+        "WebSocket",
+        "<!--",
+        "XMLHttpRequest",
     ] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert!(page.len() < 400_000, "{} bytes", page.len());
+    assert!(page.contains("default-src 'none'; script-src 'sha256-"));
+    assert_eq!(
+        page.matches("<script").count(),
+        2,
+        "the data and what shows it"
+    );
+    assert_eq!(page.matches("</script").count(), 2);
+    assert!(page.len() < 750_000, "{} bytes", page.len());
+}
+
+/// The page up to the script, which is last and the same in every page: the data included.
+fn without_script(page: &str) -> String {
+    let (before, _) = page.rsplit_once("<script>").unwrap_or((page, ""));
+    before.to_owned()
 }
 
 #[test]
@@ -30,8 +56,12 @@ fn names_never_become_markup() {
     series.mappings[0].name = evil.to_owned();
     series.faults[0] = (evil.to_owned(), Span::from_secs(2), Span::from_secs(19));
     let page = html(&summary, &series);
-    assert!(!page.contains("<script"));
-    assert!(!page.contains("alert(\""));
+    assert_eq!(page.matches("<script").count(), 2);
+    assert!(
+        page.contains("\\u003cscript>alert(\\\"1\\\")"),
+        "the data has it, too"
+    );
+    assert!(!page.contains("alert(\"1"));
     assert!(page.contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;"));
 }
 
@@ -100,6 +130,7 @@ fn tags_are_balanced_and_charts_are_described() {
     );
     assert!(page.contains("No throttles in this run"));
     assert!(page.contains("limit 2,200, above this scale"));
+    let page = without_script(&page);
     assert!(!page.contains("NaN"));
     assert!(!page.contains("class=\"\""));
     assert!(
@@ -136,7 +167,7 @@ fn charts_of_any_length_and_size_are_drawn() {
                     row.concurrency_mean = 1e-9;
                 }
             }
-            let page = html(&summary, &series);
+            let page = without_script(&html(&summary, &series));
             assert!(
                 !page.contains("NaN") && !page.contains("inf"),
                 "{bin} {rows}"
@@ -158,4 +189,75 @@ fn events_are_shaded_and_noted() {
     let without = bands(&html(&summary, &series));
     // Both events in every chart, the one that lasts no time too.
     assert_eq!(with - without, 2 * page.matches("<svg ").count());
+}
+
+/// The data that the script reads.
+fn data(page: &str) -> serde_json::Value {
+    let (_, rest) = page.split_once("id=\"data\">").expect("data");
+    let (json, _) = rest.split_once("</script>").expect("its end");
+    serde_json::from_str(json).expect("a JSON document")
+}
+
+#[test]
+fn the_data_has_every_drawn_chart_in_order() {
+    let (summary, mut series) = fixture::flash_sale();
+    for value in 1..=5_000_u64 {
+        series.functions[0].latencies.record(value * value * 1_000);
+    }
+    let page = html(&summary, &series);
+    let charts = data(&page);
+    let charts = charts.as_array().expect("a list");
+    assert_eq!(charts.len(), page.matches("<svg ").count());
+    let titles: Vec<&str> = page
+        .split("<figcaption>")
+        .skip(1)
+        .filter(|figure| figure.contains("<svg "))
+        .filter_map(|figure| figure.split(['<', '\n']).next())
+        .collect();
+    for (chart, title) in charts.iter().zip(titles) {
+        assert_eq!(chart["t"], title);
+        let lines = chart["lines"].as_array().expect("lines");
+        assert!(!lines.is_empty());
+        if let Some(places) = chart["xs"].as_array() {
+            assert_eq!(
+                lines[0]["v"].as_array().expect("values").len(),
+                places.len()
+            );
+        } else {
+            assert_eq!((&chart["x"], &chart["dx"]), (&"time".into(), &1.into()));
+            assert_eq!(lines[0]["v"].as_array().expect("values").len(), 1_800);
+        }
+    }
+    assert!(page.contains("Latency by percentile") && page.contains(">99.9%<"));
+    assert_eq!(
+        charts[0]["lines"][0]["v"][700],
+        series.functions[0].rows[700].invocations
+    );
+    assert_eq!(charts[0]["w"][0][0], "warm-up");
+}
+
+/// What the readme promises of a day at one second.
+#[test]
+fn a_day_of_seconds_is_a_small_page_that_keeps_its_peaks() {
+    let (summary, mut series) = fixture::flash_sale();
+    let bins = 86_400;
+    for function in &mut series.functions {
+        function.rows = function.rows.iter().copied().cycle().take(bins).collect();
+        let events = function.asynchronous.iter().copied().cycle();
+        function.asynchronous = events.take(bins).collect();
+    }
+    for mapping in &mut series.mappings {
+        mapping.rows = mapping.rows.iter().copied().cycle().take(bins).collect();
+        mapping.shards.iter_mut().for_each(|shard| {
+            shard.levels = shard.levels.iter().copied().cycle().take(bins).collect();
+        });
+    }
+    series.functions[0].rows[54_321].invocations = 77_777;
+    let page = html(&summary, &series);
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert!(page.contains("Charts keep the smallest and the largest value of every"));
+    let values = data(&page)[0]["lines"][0]["v"].clone();
+    let values = values.as_array().expect("values");
+    assert!(values.contains(&77_777.into()));
+    assert!((2_000..=4_000).contains(&values.len()), "{}", values.len());
 }

@@ -2,11 +2,17 @@
 
 mod exit;
 #[cfg(feature = "poller")]
+mod logging;
+#[cfg(feature = "poller")]
 mod poll;
 mod progress;
 #[cfg(feature = "poller")]
+mod reload;
+#[cfg(feature = "poller")]
 mod replay;
 mod simulate;
+#[cfg(feature = "poller")]
+mod status;
 mod validate;
 
 use crate::scenario::{self, FileKind};
@@ -39,6 +45,8 @@ enum Command {
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
     Replay(replay::Replay),
+    #[cfg(feature = "poller")]
+    Status(status::Show),
     Validate(validate::Validate),
 }
 
@@ -52,6 +60,8 @@ pub fn main() -> Exit {
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]
         Command::Replay(replay) => replay.run(),
+        #[cfg(feature = "poller")]
+        Command::Status(status) => status.run(),
         Command::Validate(validate) => validate.run(),
     };
     result.unwrap_or_else(|error| {

@@ -42,7 +42,7 @@ pub(super) fn file(targets: &[scenario::Target]) -> PollerFile {
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::ZERO,
-            seed: 1,
+            seed: 1, listen: None,
         },
         sources: Vec::new(),
         targets: targets.to_vec(),

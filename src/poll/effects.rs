@@ -5,6 +5,7 @@ use crate::engine::{
     Action, BatchId, Delivery, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome,
     Position, Shard, ShardId, Span, Time, Token, WindowCall, mix,
 };
+use crate::poll::board::Panel;
 use crate::poll::brokers;
 use crate::poll::counters::{Counters, add};
 use crate::poll::divert::Outlet;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// What a finished task hands to its mapping.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub(crate) struct Io {
     pub(crate) target: Arc<Target>,
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
+    /// Shows what the mapping is doing.
+    pub(crate) panel: Arc<Panel>,
     pub(crate) observer: Option<Observer>,
     pub(crate) log: Option<MappingLog>,
     /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
@@ -64,6 +68,8 @@ pub(crate) struct Io {
     pub(crate) events: Option<Events>,
     /// A shard came to its end, so that there may be new ones.
     pub(crate) shard_ended: bool,
+    /// Streams: the shards of invocations that are about to start.
+    pub(crate) sending: Vec<(Token, ShardId)>,
     /// Mixed into request ids, so that those of two runs differ.
     pub(crate) salt: u64,
 }
@@ -148,6 +154,14 @@ impl Effects<Payload> for Io {
     }
 
     fn observe(&mut self, now: Time, fact: Fact) {
+        self.count(now, fact);
+        let (book, in_hand) = (&self.book, self.tally.outstanding);
+        self.panel.observe(now, &fact, in_hand, |shard| book.name(shard));
+    }
+}
+
+impl Io {
+    fn count(&mut self, now: Time, fact: Fact) {
         if let Some(observer) = &self.observer {
             observer.see(Observed {
                 mapping: self.name.clone(),
@@ -174,7 +188,13 @@ impl Effects<Payload> for Io {
                     self.finished(filtered);
                 }
             }
-            Fact::InvokeSent { records, .. } => {
+            Fact::InvokeSent {
+                token,
+                shard,
+                records,
+                ..
+            } => {
+                self.sending.extend(shard.map(|shard| (token, shard)));
                 add(&counters.invoked, u64::from(records));
                 add(&counters.invocations, 1);
             }
@@ -259,9 +279,7 @@ impl Effects<Payload> for Io {
             | Fact::WindowClosed { .. } => {}
         }
     }
-}
 
-impl Io {
     fn finished(&mut self, records: u32) {
         self.tally.outstanding -= u64::from(records);
         add(&self.counters.finished, u64::from(records));
@@ -272,6 +290,7 @@ impl Io {
         let shards = self.book.admit(listed);
         for shard in &shards {
             let name = self.book.name(shard.id).clone();
+            self.panel.begins(shard.id, &name, shard.from);
             if let Some(state) = self.book.take_state(shard.id) {
                 self.windows.restore(shard.id, state);
             }
@@ -409,15 +428,19 @@ impl Io {
             _ => encode::event(records, frame.as_ref()),
         };
         let (target, name) = (self.target.clone(), self.function_name.clone());
-        self.tasks.spawn(async move {
+        let span = self.span(token, records, batch, request);
+        let call = async move {
+            tracing::debug!(bytes = event.len(), "invoked");
             let reply = target.invoke(&name, request, event).await;
+            tracing::debug!(outcome = ?reply.outcome, "ended");
             Input::Answered {
                 token,
                 batch,
                 window,
                 reply,
             }
-        });
+        };
+        self.tasks.spawn(call.instrument(span));
         None
     }
 

@@ -7,11 +7,13 @@ use crate::engine::lambda::LimitError;
 use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::invoke::{BindError, Callees, InvokeApi};
 use crate::poll::advice;
+use crate::poll::board::State;
 use crate::poll::divert::Outlet;
-use crate::poll::driver::{Driver, Ends, Phase};
+use crate::poll::driver::{Change, Driver, Ends, Phase};
 use crate::poll::effects::{Io, Tally};
 use crate::poll::feed::Feed;
 use crate::poll::record::Recorder;
+use crate::poll::reload::shown;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
 use crate::poll::windows::Windows;
@@ -25,8 +27,10 @@ use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
 use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Region, Surroundings, Target, TargetError};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -56,6 +60,14 @@ pub enum OpenError {
     /// The Invoke API.
     #[error(transparent)]
     InvokeApi(#[from] BindError),
+    /// Metrics, health and status.
+    #[error("metrics and status cannot be served on {address}: {source}")]
+    Monitor {
+        /// As asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The source of a mapping.
     #[error("mapping `{mapping}`: {cause}")]
     Source {
@@ -106,39 +118,44 @@ impl From<PatternError> for SourceCause {
 
 pub(crate) struct Opened {
     pub(crate) drivers: Vec<Driver>,
-    pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) api: Option<InvokeApi>,
 }
 
 /// Local sources, shared by the mappings that read them.
+#[derive(Clone)]
 enum Local {
     Stream(Arc<Stream>),
     Queue(Arc<Queue>),
 }
 
-/// What all mappings share.
-struct Shared<'a> {
-    file: &'a PollerFile,
-    options: &'a RunOptions,
+/// What all mappings share. A changed file has a new one, with the same store, sources and clock.
+pub(crate) struct Shared {
+    pub(crate) file: Arc<PollerFile>,
+    options: RunOptions,
     clock: Clock,
     store: Arc<Store>,
-    targets: Vec<Arc<Target>>,
+    /// In the order of the file.
+    pub(crate) targets: Vec<Arc<Target>>,
     service: Arc<Region>,
     locals: Vec<Local>,
-    recorder: Option<Recorder>,
-    phase: &'a Arc<watch::Sender<Phase>>,
+    recorder: Option<Arc<Recorder>>,
+    /// Of mappings in the record of the run; one that is opened again is another one there.
+    numbers: Arc<AtomicU32>,
+    phase: Arc<watch::Sender<Phase>>,
     phases: watch::Receiver<Phase>,
 }
 
 pub(crate) async fn open(
-    file: &PollerFile,
+    file: PollerFile,
     options: &RunOptions,
     clock: Clock,
     phase: &Arc<watch::Sender<Phase>>,
     phases: watch::Receiver<Phase>,
 ) -> Result<Opened, OpenError> {
     let recorder = options.record.as_ref().map(|path| {
-        Recorder::create(path).map_err(|source| OpenError::Log {
+        let created = Recorder::create(path).map(Arc::new);
+        created.map_err(|source| OpenError::Log {
             path: path.clone(),
             source,
         })
@@ -147,61 +164,115 @@ pub(crate) async fn open(
         Some(path) => Store::open(path)?,
         None => Store::in_memory(),
     };
-    let surroundings = Surroundings {
-        aws: file.aws.clone(),
-        clock,
-        seed: file.poller.seed,
-        region: Arc::new(Region::open(file, clock)?),
-    };
+    let service = Arc::new(Region::open(&file, clock)?);
     let mut targets = Vec::new();
     for target in &file.targets {
+        let surroundings = surroundings(&file, clock, service.clone());
         targets.push(Arc::new(Target::open(target, &surroundings).await?));
     }
-    let mut shared = Shared {
-        file,
-        options,
-        clock,
-        store: Arc::new(store),
-        targets,
-        service: surroundings.region,
-        locals: Vec::new(),
-        recorder: recorder.transpose()?,
-        phase,
-        phases,
-    };
+    let mut locals = Vec::new();
     for source in &file.sources {
         let now = clock.now();
-        shared.locals.push(match source.kind {
+        locals.push(match source.kind {
             SourceKind::Kinesis => Local::Stream(Arc::new(Stream::open(source, now)?)),
             _ => Local::Queue(Arc::new(Queue::open(source, now)?)),
         });
     }
-    let enabled = file.mappings.iter().filter(|mapping| mapping.enabled);
+    let shared = Arc::new(Shared {
+        file: Arc::new(file),
+        options: options.clone(),
+        clock,
+        store: Arc::new(store),
+        targets,
+        service,
+        locals,
+        recorder: recorder.transpose()?,
+        numbers: Arc::default(),
+        phase: phase.clone(),
+        phases,
+    });
     let mut drivers = Vec::new();
-    for (index, mapping) in (0..).zip(enabled) {
-        let driver = shared.mapping(index, mapping).await;
-        drivers.push(driver.map_err(|cause| match cause {
-            Cause::Source(cause) => OpenError::Source {
-                mapping: mapping.config.name.clone(),
-                cause,
-            },
-            Cause::Store(error) => OpenError::Store(error),
-        })?);
+    for mapping in &shared.file.mappings {
+        if mapping.enabled {
+            drivers.push(shared.mapping(mapping).await?);
+        } else {
+            let source = shown(&shared.file, mapping);
+            options.board.panel(&mapping.config, source, State::Disabled);
+        }
     }
     Ok(Opened {
         drivers,
         api: shared.invoke_api().await?,
-        targets: shared.targets,
+        shared,
     })
 }
 
-impl Shared<'_> {
+fn surroundings(file: &PollerFile, clock: Clock, region: Arc<Region>) -> Surroundings {
+    Surroundings {
+        aws: file.aws.clone(),
+        clock,
+        seed: file.poller.seed,
+        region,
+    }
+}
+
+impl Shared {
+    /// The same for a changed file, with the targets of `opened` opened anew.
+    pub(crate) async fn with(
+        &self,
+        file: PollerFile,
+        opened: &[String],
+    ) -> Result<Self, OpenError> {
+        let mut targets = Vec::new();
+        for target in &file.targets {
+            let kept = self.targets.iter();
+            let kept = kept.filter(|it| !opened.iter().any(|name| name == it.function()));
+            let kept = kept.filter(|it| it.function() == target.function).next();
+            targets.push(match kept {
+                Some(kept) => kept.clone(),
+                None => {
+                    // Without limits on the account nothing is shared with other processes.
+                    let service = Arc::new(Region::open(&file, self.clock)?);
+                    let surroundings = surroundings(&file, self.clock, service);
+                    Arc::new(Target::open(target, &surroundings).await?)
+                }
+            });
+        }
+        Ok(Self {
+            file: Arc::new(file),
+            options: self.options.clone(),
+            clock: self.clock,
+            store: self.store.clone(),
+            targets,
+            service: self.service.clone(),
+            locals: self.locals.clone(),
+            recorder: self.recorder.clone(),
+            numbers: self.numbers.clone(),
+            phase: self.phase.clone(),
+            phases: self.phases.clone(),
+        })
+    }
+
+    /// What a mapping that runs needs to go on as the file says.
+    pub(crate) async fn change(&self, mapping: &PollerMapping) -> Result<Change, OpenError> {
+        let outlet = self.outlet(mapping).await;
+        let outlet = outlet.map_err(|cause| OpenError::Source {
+            mapping: mapping.config.name.clone(),
+            cause,
+        })?;
+        Ok(Change {
+            config: mapping.config.clone(),
+            target: self.targets[mapping.target].clone(),
+            outlet,
+        })
+    }
+
     async fn invoke_api(&self) -> Result<Option<InvokeApi>, OpenError> {
         let Some(address) = self.file.invoke_api else {
             return Ok(None);
         };
         let callees = Callees {
-            file: self.file,
+            file: &self.file,
             targets: self.targets.clone(),
             service: self.service.clone(),
             clock: self.clock,
@@ -223,8 +294,20 @@ impl<E: Into<SourceCause>> From<E> for Cause {
     }
 }
 
-impl Shared<'_> {
-    async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
+impl Shared {
+    /// Opens a mapping: it goes on from what is stored of it.
+    pub(crate) async fn mapping(&self, mapping: &PollerMapping) -> Result<Driver, OpenError> {
+        let index = self.numbers.fetch_add(1, Relaxed);
+        self.driver(index, mapping).await.map_err(|cause| match cause {
+            Cause::Source(cause) => OpenError::Source {
+                mapping: mapping.config.name.clone(),
+                cause,
+            },
+            Cause::Store(error) => OpenError::Store(error),
+        })
+    }
+
+    async fn driver(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
         let keep = Arc::new(Keep::matching(config.source, &config.filters)?);
         let (feed, tuning, events) = self.feed(mapping, &keep).await?;
@@ -240,7 +323,10 @@ impl Shared<'_> {
         let seed = self.file.poller.seed;
         let rng = Rng::stream(seed, &rng_label(&name));
         let recorder = self.recorder.as_ref();
+        let source = shown(&self.file, mapping);
+        let panel = self.options.board.panel(config, source, State::Enabling);
         let mut io = Io {
+            panel,
             name: name.clone(),
             function_name: Arc::from(config.function_name.as_str()),
             executed_version: Arc::from("$LATEST"),
@@ -263,10 +349,15 @@ impl Shared<'_> {
             },
             events,
             shard_ended: false,
+            sending: Vec::new(),
             salt: mix(now.as_nanos() ^ u64::from(index)),
             feed,
         };
         let shards = io.admit(&listed);
+        if shards.is_empty() && io.feed.has_shards() {
+            // It has answered: there is nothing to read as yet.
+            io.panel.reaches();
+        }
         let first_list = io.feed.reshards().then_some(now);
         let driver = Driver {
             mapping: Mapping::new(config.clone(), tuning, rng, now)?,
@@ -284,6 +375,7 @@ impl Shared<'_> {
             is_draining: false,
             lists_for_children: 0,
             first_shards: shards,
+            orders: None,
         };
         Ok(driver)
     }

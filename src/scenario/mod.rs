@@ -29,6 +29,7 @@ mod gates;
 mod inside;
 mod kafka;
 mod lineage;
+mod listen;
 mod load;
 mod local;
 mod managed;

@@ -8,6 +8,7 @@ use super::destination::DestinationName;
 use super::diagnostic::{Diagnostic, Report};
 use super::functions::{self, resolve};
 use super::kafka;
+use super::listen::listen;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
 use super::mapping_keys::{Clock, parameters};
@@ -155,20 +156,12 @@ fn invoke_api(root: &mut Table<'_>, cx: &mut Cx) -> Option<Option<SocketAddr>> {
     let mut table = root.opt(cx, "invoke_api", |at, cx| {
         Table::open(at, "[invoke_api]", cx)
     })?;
-    let listen = table.req(cx, "listen", "\"127.0.0.1:9001\"", |at, cx| {
-        let found = text(at, cx)?;
-        let address = found.parse::<SocketAddr>().ok();
-        if address.is_none() {
-            cx.push(
-                Diagnostic::new("bad-name", "`listen` is not an address with a port")
-                    .at(&at.node.span)
-                    .label("cannot be understood")
-                    .allowed("\"127.0.0.1:9001\", \"[::1]:9001\", or port 0 for any that is free")
-                    .help("write numbers: names are not looked up"),
-            );
-        }
-        address
-    });
+    let example = "\"127.0.0.1:9001\"";
+    if table.entry("listen").is_none() {
+        table.missing(cx, "listen", example);
+    }
+    let danger = "everybody who reaches it can invoke every function of this file";
+    let listen = listen(&mut table, cx, example, danger);
     table.finish(cx);
     Some(listen)
 }
@@ -178,6 +171,7 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
         store: None,
         drain_timeout: Span::from_secs(30),
         seed: 1,
+        listen: None,
     };
     let Some(mut table) = root.opt(cx, "poller", |at, cx| Table::open(at, "[poller]", cx)) else {
         return settings;
@@ -190,6 +184,8 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
     let drain = table.opt(cx, "drain_timeout", duration_in(range));
     settings.drain_timeout = drain.unwrap_or(settings.drain_timeout);
     settings.seed = seed(&mut table, cx).unwrap_or(settings.seed);
+    let danger = "everybody who reaches it can read metrics, names and positions";
+    settings.listen = listen(&mut table, cx, "\"127.0.0.1:9090\"", danger);
     table.finish(cx);
     settings
 }

@@ -19,7 +19,7 @@ pub(super) fn target(words: &[&str], timeout: Span, concurrency: u32) -> scenari
         function: "f".to_owned(),
         kind: TargetKind::Process {
             command,
-            env: Vec::new(),
+            env: scenario::Variables::default(),
         },
         concurrency: Some(concurrency),
         timeout,
@@ -65,7 +65,7 @@ fn region(
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::ZERO,
-            seed: 1,
+            seed: 1, listen: None,
         },
         sources: Vec::new(),
         targets: vec![target.clone()],

@@ -5,9 +5,12 @@ mod asynchronous;
 mod brokers;
 mod callers;
 mod cli;
+mod dependencies;
 mod diagnostics;
 mod kafka;
 mod mappings;
+#[cfg(feature = "poller")]
+mod operations;
 #[cfg(feature = "poller")]
 mod parity;
 mod queues;

@@ -153,7 +153,8 @@ fn poll(script: &Script) -> Vec<String> {
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::ZERO,
-            seed: 1, listen: None,
+            seed: 1,
+            listen: None,
         },
         sources: vec![LocalSource {
             name: "records".to_owned(),

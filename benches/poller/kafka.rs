@@ -175,7 +175,8 @@ async fn poller(
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(30),
-            seed: 1, listen: None,
+            seed: 1,
+            listen: None,
         },
         sources: Vec::new(),
         targets: vec![Target {

@@ -252,7 +252,8 @@ impl World {
             poller: PollerSettings {
                 store: None,
                 drain_timeout: Span::from_secs(30),
-                seed: 1, listen: None,
+                seed: 1,
+                listen: None,
             },
             sources: Vec::new(),
             targets: vec![Target {

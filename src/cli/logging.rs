@@ -79,7 +79,11 @@ where
         let level = event.metadata().level().to_string();
         line.0.insert("timestamp".to_owned(), Value::String(time));
         line.0.insert("level".to_owned(), Value::String(level));
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context
+            .event_scope()
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<N>>();
             let fields = fields.and_then(|it| serde_json::from_str::<Map<_, _>>(&it.fields).ok());
@@ -170,9 +174,15 @@ mod tests {
         assert_eq!(line["level"], "WARN");
         assert_eq!(line["message"], "it failed");
         assert_eq!(line["mapping"], "other", "the event itself says so");
-        assert_eq!((&line["batch"], &line["records"]), (&Value::from(7), &Value::from(3)));
+        assert_eq!(
+            (&line["batch"], &line["records"]),
+            (&Value::from(7), &Value::from(3))
+        );
         assert_eq!(line["error"], "a \"bad\"\nday");
         let timestamp = line["timestamp"].as_str().expect("a time");
-        assert!(timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
+        assert!(
+            timestamp.ends_with('Z') && timestamp.contains('T'),
+            "{timestamp}"
+        );
     }
 }

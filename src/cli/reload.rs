@@ -91,7 +91,10 @@ impl Watcher {
                 tracing::error!("nothing was changed; the run goes on with the file before");
             }
             Reloaded::Failed(error) => {
-                tracing::error!(error, "nothing was changed; the run goes on with the file before");
+                tracing::error!(
+                    error,
+                    "nothing was changed; the run goes on with the file before"
+                );
             }
             Reloaded::Superseded => tracing::info!("a later file came before this one was open"),
             Reloaded::Ended => tracing::info!("the run comes to its end; the file is left alone"),

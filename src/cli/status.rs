@@ -42,9 +42,8 @@ impl Show {
             .enable_all()
             .build()
             .context("the runtime did not start")?;
-        let asked = runtime.block_on(async {
-            tokio::time::timeout(PATIENCE, fetch(&self.address)).await
-        });
+        let asked =
+            runtime.block_on(async { tokio::time::timeout(PATIENCE, fetch(&self.address)).await });
         let address = &self.address;
         let body = asked
             .unwrap_or_else(|_| bail!("no answer within {PATIENCE:?}"))
@@ -66,7 +65,8 @@ impl Show {
 
 async fn fetch(address: &str) -> anyhow::Result<Bytes> {
     let socket = tokio::net::TcpStream::connect(address).await?;
-    let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
+    let (mut client, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
     let connection = tokio::spawn(connection);
     let request = Request::get("/status")
         .header(HOST, address)
@@ -91,11 +91,27 @@ fn text(status: &Status) -> String {
         reloads.refused,
         reloads.invalid,
     );
-    let heads = ["MAPPING", "STATE", "FUNCTION", "POLLED", "INVOCATIONS", "ERRORS", "THROTTLES", "IN HAND", "AGE", "LAG"];
+    let heads = [
+        "MAPPING",
+        "STATE",
+        "FUNCTION",
+        "POLLED",
+        "INVOCATIONS",
+        "ERRORS",
+        "THROTTLES",
+        "IN HAND",
+        "AGE",
+        "LAG",
+    ];
     let mut rows = vec![heads.map(str::to_owned)];
     rows.extend(status.mappings.iter().map(row));
     let widths: Vec<usize> = (0..heads.len())
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     for row in &rows {
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
@@ -131,7 +147,12 @@ fn row(mapping: &MappingStatus) -> [String; 10] {
 }
 
 fn details(out: &mut String, mapping: &MappingStatus) {
-    let _ = writeln!(out, "\n{} reads {}", plain(&mapping.name), plain(&mapping.source));
+    let _ = writeln!(
+        out,
+        "\n{} reads {}",
+        plain(&mapping.name),
+        plain(&mapping.source)
+    );
     if let Some(reason) = &mapping.state_transition_reason {
         let _ = writeln!(out, "  StateTransitionReason: {}", plain(reason));
     }

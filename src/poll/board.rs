@@ -218,7 +218,9 @@ impl Board {
     pub(crate) fn faces(&self) -> Vec<(Arc<str>, Face)> {
         let panels = lock(&self.panels);
         let faces = panels.iter();
-        faces.map(|(name, panel)| (name.clone(), panel.face())).collect()
+        faces
+            .map(|(name, panel)| (name.clone(), panel.face()))
+            .collect()
     }
 
     /// The mappings whose loops do not do what is due, and for how long.
@@ -248,8 +250,9 @@ impl Board {
         let left = panels.iter().filter_map(|(name, panel)| {
             let face = lock(&panel.face);
             let (records, calls) = (face.in_hand, face.in_flight.len());
-            (records > 0 || calls > 0)
-                .then(|| format!("{name}: {records} records in hand, {calls} invocations in flight"))
+            (records > 0 || calls > 0).then(|| {
+                format!("{name}: {records} records in hand, {calls} invocations in flight")
+            })
         });
         left.collect()
     }

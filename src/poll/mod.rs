@@ -36,6 +36,7 @@ mod signals;
 mod spans;
 mod states;
 mod store;
+mod tally;
 mod windows;
 
 pub use board::Board;
@@ -230,14 +231,14 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
     let clock = Clock::start();
     let (phase, phases) = watch::channel(Phase::Run);
     let phase = Arc::new(phase);
-    let listen = file.poller.listen;
+    // Before anything else, which may have to wait for services that are out of reach.
+    let monitor = monitor(file.poller.listen, &options, clock).await?;
     let Opened {
         drivers,
         shared,
         api,
     } = open::open(file, &options, clock, &phase, phases).await?;
     let signals = signals::Signals::listen(options.signals).map_err(PollError::Signals)?;
-    let monitor = monitor(listen, &options, clock).await?;
     tracing::info!(mappings = drivers.len(), "polling");
 
     let mut mappings = JoinSet::new();

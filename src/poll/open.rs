@@ -10,12 +10,13 @@ use crate::poll::advice;
 use crate::poll::board::State;
 use crate::poll::divert::Outlet;
 use crate::poll::driver::{Change, Driver, Ends, Phase};
-use crate::poll::effects::{Io, Tally};
+use crate::poll::effects::Io;
 use crate::poll::feed::Feed;
 use crate::poll::record::Recorder;
 use crate::poll::reload::shown;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
+use crate::poll::tally::Tally;
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
 use crate::scenario::{Arn, KafkaSource, MappingSource, PollerFile, PollerMapping};
@@ -197,7 +198,9 @@ pub(crate) async fn open(
             drivers.push(shared.mapping(mapping).await?);
         } else {
             let source = shown(&shared.file, mapping);
-            options.board.panel(&mapping.config, source, State::Disabled);
+            options
+                .board
+                .panel(&mapping.config, source, State::Disabled);
         }
     }
     Ok(Opened {
@@ -298,13 +301,15 @@ impl Shared {
     /// Opens a mapping: it goes on from what is stored of it.
     pub(crate) async fn mapping(&self, mapping: &PollerMapping) -> Result<Driver, OpenError> {
         let index = self.numbers.fetch_add(1, Relaxed);
-        self.driver(index, mapping).await.map_err(|cause| match cause {
-            Cause::Source(cause) => OpenError::Source {
-                mapping: mapping.config.name.clone(),
-                cause,
-            },
-            Cause::Store(error) => OpenError::Store(error),
-        })
+        self.driver(index, mapping)
+            .await
+            .map_err(|cause| match cause {
+                Cause::Source(cause) => OpenError::Source {
+                    mapping: mapping.config.name.clone(),
+                    cause,
+                },
+                Cause::Store(error) => OpenError::Store(error),
+            })
     }
 
     async fn driver(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {

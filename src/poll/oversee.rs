@@ -98,7 +98,9 @@ impl<'a> Overseer<'a> {
                     self.fleet.reopened(&name, *driver, tasks);
                 }
                 Woken::Signal if is_draining => {
-                    self.tell_what_is_left("stopping at once; what is in flight will be delivered again");
+                    self.tell_what_is_left(
+                        "stopping at once; what is in flight will be delivered again",
+                    );
                     return Ok(false);
                 }
                 Woken::Signal => {
@@ -115,7 +117,9 @@ impl<'a> Overseer<'a> {
                     self.deadline = Some(Instant::now() + timeout.to_std());
                 }
                 Woken::DrainOver => {
-                    let text = format!("the drain timeout of {timeout} is over; what is in flight will be delivered again");
+                    let text = format!(
+                        "the drain timeout of {timeout} is over; what is in flight will be delivered again"
+                    );
                     self.tell_what_is_left(&text);
                     return Ok(false);
                 }

@@ -27,7 +27,9 @@ impl Io {
             // The partition of the first record stands for the batch.
             (Feed::Kafka(_), None) => {
                 let first = records.first().map(|record| record.meta.group);
-                first.and_then(|group| u32::try_from(group).ok()).map(ShardId)
+                first
+                    .and_then(|group| u32::try_from(group).ok())
+                    .map(ShardId)
             }
             _ => None,
         };

@@ -32,7 +32,8 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
         poller: PollerSettings {
             store: None,
             drain_timeout: Span::from_secs(20),
-            seed: 1, listen: None,
+            seed: 1,
+            listen: None,
         },
         sources: vec![LocalSource {
             name: "orders".to_owned(),

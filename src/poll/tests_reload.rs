@@ -70,8 +70,10 @@ impl Running {
 fn slow(count: u64) -> PollerFile {
     let mut file = file(SourceKind::Kinesis, content(count));
     file.mappings[0].config.batch_size = 10;
+    // Little is read ahead of what is worked on.
+    file.mappings[0].tuning.page_records_max = 20;
     file.targets[0].kind = TargetKind::Mock {
-        duration: Dist::Constant(1e6),
+        duration: Dist::Constant(2e6),
         error_rate: Ratio::ZERO,
     };
     file
@@ -124,7 +126,7 @@ async fn a_mapping_that_is_opened_again_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disabled_mapping_keeps_its_place_and_one_that_was_never_enabled_is_opened() {
-    let mut file = slow(1_200);
+    let mut file = slow(3_000);
     let mut second = another(&file, "second");
     second.enabled = false;
     file.mappings.push(second);
@@ -141,14 +143,20 @@ async fn a_disabled_mapping_keeps_its_place_and_one_that_was_never_enabled_is_op
         let polled = panel.face().count(board::Count::Polled);
         polled
     };
-    until("the second mapping to read all", || polled("second") == 1_200).await;
-    until("the first to be quiet", || running.state("orders") == Some("Disabled")).await;
-    assert!(polled("orders") < 1_200, "it was disabled before its end");
+    until("the second mapping to read all", || {
+        polled("second") == 3_000
+    })
+    .await;
+    until("the first to be quiet", || {
+        running.state("orders") == Some("Disabled")
+    })
+    .await;
+    assert!(polled("orders") < 3_000, "it was disabled before its end");
     let applied = running.reload.apply(file).await;
     assert!(matches!(applied, Reloaded::Applied(_)), "{applied:?}");
-    until("the first to read the rest", || polled("orders") == 1_200).await;
-    running.finishes(2_400).await;
-    assert_eq!(running.ends().await.records, 2_400);
+    until("the first to read the rest", || polled("orders") == 3_000).await;
+    running.finishes(6_000).await;
+    assert_eq!(running.ends().await.records, 6_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,18 +171,24 @@ async fn mappings_come_and_go_while_the_others_run() {
     assert_eq!(applied, Reloaded::Applied(lines));
     running.finishes(400).await;
     let applied = running.reload.apply(none).await;
-    assert_eq!(applied, Reloaded::Applied(vec!["mapping.orders removed".to_owned()]));
+    assert_eq!(
+        applied,
+        Reloaded::Applied(vec!["mapping.orders removed".to_owned()])
+    );
     until("it to be gone", || running.board.find("orders").is_none()).await;
     // What is stored of it is still there.
     let applied = running.reload.apply(file).await;
     assert!(matches!(applied, Reloaded::Applied(_)), "{applied:?}");
-    until("it to be back", || running.state("orders") == Some("Enabled")).await;
+    until("it to be back", || {
+        running.state("orders") == Some("Enabled")
+    })
+    .await;
     assert_eq!(running.ends().await.records, 400);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_target_gets_what_comes_and_filters_apply_from_then_on() {
-    let file = slow(2_000);
+    let file = slow(3_000);
     let running = start(file.clone());
     running.finishes(50).await;
     let mut changed = file.clone();
@@ -189,11 +203,14 @@ async fn a_new_target_gets_what_comes_and_filters_apply_from_then_on() {
         "target.count changed: its address or answers",
         r#"mapping.orders.FilterCriteria [] → [{"data":{"nobody":["has"]}}]"#,
     ];
-    assert_eq!(applied, Reloaded::Applied(lines.map(str::to_owned).to_vec()));
-    running.finishes(2_000).await;
+    assert_eq!(
+        applied,
+        Reloaded::Applied(lines.map(str::to_owned).to_vec())
+    );
+    running.finishes(3_000).await;
     let summary = running.ends().await;
-    assert_eq!(summary.records, 2_000);
-    assert!((1..2_000).contains(&summary.filtered), "{summary:?}");
+    assert_eq!(summary.records, 3_000);
+    assert!((1..3_000).contains(&summary.filtered), "{summary:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,7 +224,10 @@ async fn a_file_that_cannot_be_carried_out_changes_nothing() {
     let Reloaded::Refused { changes, reasons } = running.reload.apply(refused).await else {
         panic!("a seed does not change");
     };
-    assert_eq!(changes, ["poller.seed changed", "mapping.orders.BatchSize 10 → 77"]);
+    assert_eq!(
+        changes,
+        ["poller.seed changed", "mapping.orders.BatchSize 10 → 77"]
+    );
     assert_eq!(reasons, ["poller.seed: takes a restart of tidegate"]);
     let mut impossible = file.clone();
     impossible.targets[0].kind = TargetKind::Process {
@@ -215,7 +235,10 @@ async fn a_file_that_cannot_be_carried_out_changes_nothing() {
         env: crate::scenario::Variables::default(),
     };
     let failed = running.reload.apply(impossible).await;
-    assert_eq!(failed, Reloaded::Failed("target `count`: the command is empty".to_owned()));
+    assert_eq!(
+        failed,
+        Reloaded::Failed("target `count`: the command is empty".to_owned())
+    );
     // The old one is still what later files are compared with.
     assert_eq!(running.reload.apply(file).await, Reloaded::Unchanged);
     running.finishes(1_000).await;

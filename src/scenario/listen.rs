@@ -39,7 +39,11 @@ fn address(at: At<'_>, cx: &mut Cx, example: &str) -> Option<SocketAddr> {
     let found = text(at, cx)?;
     let address = found.parse::<SocketAddr>().ok();
     if address.is_none() {
-        let port = example.trim_matches('"').rsplit(':').next().unwrap_or("9001");
+        let port = example
+            .trim_matches('"')
+            .rsplit(':')
+            .next()
+            .unwrap_or("9001");
         cx.push(
             Diagnostic::new("bad-name", "`listen` is not an address with a port")
                 .at(&at.node.span)

@@ -199,6 +199,18 @@ pub(crate) fn url(at: At<'_>, cx: &mut Cx) -> Option<String> {
     let host = rest
         .and_then(|rest| rest.split('/').next())
         .unwrap_or_default();
+    if host.contains('@') {
+        cx.push(
+            Diagnostic::new(
+                "bad-name",
+                format!("`{}` must not hold a user name or password", at.key),
+            )
+            .at(&at.node.span)
+            .label("addresses are shown in logs and messages")
+            .help("leave out everything up to the @"),
+        );
+        return None;
+    }
     let printable = found.bytes().all(|b| b.is_ascii_graphic());
     if host.is_empty() || host.starts_with(':') || !printable {
         cx.push(

@@ -155,8 +155,12 @@ fn health(view: &View) -> Reply {
     if stuck.is_empty() {
         return plain(StatusCode::OK, "ok\n".to_owned());
     }
-    let line = |(name, late): &(Arc<str>, _)| format!("mapping `{name}` has not moved for {late}\n");
-    plain(StatusCode::SERVICE_UNAVAILABLE, stuck.iter().map(line).collect())
+    let line =
+        |(name, late): &(Arc<str>, _)| format!("mapping `{name}` has not moved for {late}\n");
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        stuck.iter().map(line).collect(),
+    )
 }
 
 fn readiness(view: &View) -> Reply {
@@ -168,7 +172,10 @@ fn readiness(view: &View) -> Reply {
         return plain(StatusCode::OK, "ok\n".to_owned());
     }
     let line = |name: &Arc<str>| format!("mapping `{name}` has not reached its source\n");
-    plain(StatusCode::SERVICE_UNAVAILABLE, waiting.iter().map(line).collect())
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        waiting.iter().map(line).collect(),
+    )
 }
 
 fn plain(status: StatusCode, text: String) -> Reply {
@@ -181,7 +188,10 @@ fn typed(status: StatusCode, kind: &'static str, text: String) -> Reply {
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert("Cache-Control", HeaderValue::from_static("no-store"));
-    headers.insert("X-Content-Type-Options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "X-Content-Type-Options",
+        HeaderValue::from_static("nosniff"),
+    );
     reply
 }
 
@@ -192,10 +202,21 @@ mod tests {
     #[test]
     fn only_numbers_and_localhost_name_a_loopback_address() {
         let names = |text: &'static str| names_this_machine(Some(&HeaderValue::from_static(text)));
-        for good in ["127.0.0.1:9090", "localhost:1", "LocalHost", "[::1]:9090", "10.0.0.7"] {
+        for good in [
+            "127.0.0.1:9090",
+            "localhost:1",
+            "LocalHost",
+            "[::1]:9090",
+            "10.0.0.7",
+        ] {
             assert!(names(good), "{good}");
         }
-        for bad in ["evil.example:9090", "localhost.evil.example", "", "[evil]:1"] {
+        for bad in [
+            "evil.example:9090",
+            "localhost.evil.example",
+            "",
+            "[evil]:1",
+        ] {
             assert!(!names(bad), "{bad}");
         }
         assert!(names_this_machine(None));

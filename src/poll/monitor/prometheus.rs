@@ -12,28 +12,92 @@ use std::sync::Arc;
 
 /// What is counted for each mapping: CloudWatch's name, or one of ours in its manner, and what it means.
 pub(crate) const COUNTERS: [(&str, Count, &str); 18] = [
-    ("PolledEventCount", Count::Polled, "records read or received"),
-    ("FilteredOutEventCount", Count::FilteredOut, "records that the filters left out"),
-    ("InvokedEventCount", Count::Invoked, "records sent to the function, once for each delivery"),
-    ("FailedInvokeEventCount", Count::FailedInvoke, "records of invocations that failed"),
-    ("DeletedEventCount", Count::Deleted, "messages deleted from the queue"),
-    ("DroppedEventCount", Count::Dropped, "records given up of which no destination was told"),
+    (
+        "PolledEventCount",
+        Count::Polled,
+        "records read or received",
+    ),
+    (
+        "FilteredOutEventCount",
+        Count::FilteredOut,
+        "records that the filters left out",
+    ),
+    (
+        "InvokedEventCount",
+        Count::Invoked,
+        "records sent to the function, once for each delivery",
+    ),
+    (
+        "FailedInvokeEventCount",
+        Count::FailedInvoke,
+        "records of invocations that failed",
+    ),
+    (
+        "DeletedEventCount",
+        Count::Deleted,
+        "messages deleted from the queue",
+    ),
+    (
+        "DroppedEventCount",
+        Count::Dropped,
+        "records given up of which no destination was told",
+    ),
     (
         "OnFailureDestinationDeliveredEventCount",
         Count::Diverted,
         "records given up of which the on-failure destination was told",
     ),
-    ("DestinationDeliveryFailures", Count::Refused, "invocation records that the destination did not take"),
-    ("CommittedEventCount", Count::Committed, "records of Kafka that stored offsets are beyond"),
+    (
+        "DestinationDeliveryFailures",
+        Count::Refused,
+        "invocation records that the destination did not take",
+    ),
+    (
+        "CommittedEventCount",
+        Count::Committed,
+        "records of Kafka that stored offsets are beyond",
+    ),
     ("Invocations", Count::Invocations, "invocations started"),
-    ("Errors", Count::Errors, "invocations that ended with the function's error"),
-    ("Throttles", Count::Throttles, "invocations that were refused for lack of concurrency or rate"),
-    ("InvokeErrorCount", Count::InvokeErrors, "invocations for Kafka that failed or were refused"),
-    ("PollingErrorCount", Count::PollingErrors, "failed fetches from Kafka"),
-    ("CommitErrorCount", Count::CommitErrors, "offsets that could not be stored in Kafka"),
-    ("OversizedRecordCount", Count::Oversized, "messages of a broker that no event can hold"),
-    ("ReturnedEventCount", Count::Returned, "messages left to their visibility timeout or given back"),
-    ("CallFailureCount", Count::CallFailures, "failed calls to the source, the store or the destination"),
+    (
+        "Errors",
+        Count::Errors,
+        "invocations that ended with the function's error",
+    ),
+    (
+        "Throttles",
+        Count::Throttles,
+        "invocations that were refused for lack of concurrency or rate",
+    ),
+    (
+        "InvokeErrorCount",
+        Count::InvokeErrors,
+        "invocations for Kafka that failed or were refused",
+    ),
+    (
+        "PollingErrorCount",
+        Count::PollingErrors,
+        "failed fetches from Kafka",
+    ),
+    (
+        "CommitErrorCount",
+        Count::CommitErrors,
+        "offsets that could not be stored in Kafka",
+    ),
+    (
+        "OversizedRecordCount",
+        Count::Oversized,
+        "messages of a broker that no event can hold",
+    ),
+    (
+        "ReturnedEventCount",
+        Count::Returned,
+        "messages left to their visibility timeout or given back",
+    ),
+    (
+        "CallFailureCount",
+        Count::CallFailures,
+        "failed calls to the source, the store or the destination",
+    ),
 ];
 
 /// `PolledEventCount` as `tidegate_polled_event_count`.
@@ -132,11 +196,19 @@ fn gauges(out: &mut Text, faces: &[(Arc<str>, Face)]) {
         }
     }
     let metric = "tidegate_mapping_state";
-    out.family(metric, "gauge", "State: 1 for the state that the mapping is in.");
+    out.family(
+        metric,
+        "gauge",
+        "State: 1 for the state that the mapping is in.",
+    );
     for (mapping, face) in faces {
         for state in State::ALL {
             let value = u8::from(state == face.state);
-            out.sample(metric, &[("mapping", mapping), ("state", state.name())], value);
+            out.sample(
+                metric,
+                &[("mapping", mapping), ("state", state.name())],
+                value,
+            );
         }
     }
 }
@@ -146,9 +218,21 @@ fn run(out: &mut Text, view: &View) {
     let counters = &view.counters;
     let events = counters.events.totals();
     let totals = [
-        ("AsyncEventsReceived", "events of the Invoke API that were queued", events.received),
-        ("AsyncEventsDropped", "events that ended without success", events.dropped),
-        ("DeadLetterErrors", "events that a dead-letter queue did not take", events.dead_letter_errors),
+        (
+            "AsyncEventsReceived",
+            "events of the Invoke API that were queued",
+            events.received,
+        ),
+        (
+            "AsyncEventsDropped",
+            "events that ended without success",
+            events.dropped,
+        ),
+        (
+            "DeadLetterErrors",
+            "events that a dead-letter queue did not take",
+            events.dead_letter_errors,
+        ),
     ];
     for (metric, help, value) in totals {
         let total = format!("{}_total", name(metric));
@@ -164,7 +248,11 @@ fn run(out: &mut Text, view: &View) {
         out.sample(metric, &[("call", call)], get(counter));
     }
     let metric = "tidegate_reloads_total";
-    out.family(metric, "counter", "Times that the poller file was read again, by what came of it.");
+    out.family(
+        metric,
+        "counter",
+        "Times that the poller file was read again, by what came of it.",
+    );
     let reloads = &view.board.reloads;
     for (result, counter) in [
         ("applied", &reloads.applied),
@@ -177,7 +265,11 @@ fn run(out: &mut Text, view: &View) {
     out.family(metric, "gauge", "Whether the run is coming to its end.");
     out.sample(metric, &[], u8::from(view.board.is_draining()));
     let metric = "tidegate_start_time_seconds";
-    out.family(metric, "gauge", "When the run began, in seconds since the Unix epoch.");
+    out.family(
+        metric,
+        "gauge",
+        "When the run began, in seconds since the Unix epoch.",
+    );
     out.sample(metric, &[], view.clock.started().as_nanos() as f64 / 1e9);
     let metric = "tidegate_build_info";
     out.family(metric, "gauge", "Which tidegate this is.");

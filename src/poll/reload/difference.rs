@@ -164,8 +164,9 @@ impl Plan {
                 .push(format!("mapping.{name}.{parameter} {was} → {is}"));
             how = how.max(Some(by));
         };
-        for ((parameter, was, by), (_, is, _)) in
-            parameters(&before.config).into_iter().zip(parameters(&after.config))
+        for ((parameter, was, by), (_, is, _)) in parameters(&before.config)
+            .into_iter()
+            .zip(parameters(&after.config))
         {
             if was != is {
                 let by = match parameter == "MaximumBatchingWindowInSeconds" {
@@ -181,12 +182,22 @@ impl Plan {
             }
         }
         if before.access != after.access {
-            note(self, "SourceAccessConfigurations", How::Restart, "before", "after");
+            note(
+                self,
+                "SourceAccessConfigurations",
+                How::Restart,
+                "before",
+                "after",
+            );
         }
         if before.source != after.source || before.config.source != after.config.source {
             let by = source(&before.source, &after.source);
             let (was, is) = (shown(old, before), shown(new, after));
-            let what = if by == How::Restart { "endpoint_url" } else { "EventSourceArn" };
+            let what = if by == How::Restart {
+                "endpoint_url"
+            } else {
+                "EventSourceArn"
+            };
             note(self, what, by, &was, &is);
         }
         if how == Some(How::Refused) {
@@ -237,8 +248,12 @@ fn source(before: &MappingSource, after: &MappingSource) -> How {
     let is_same = match (before, after) {
         (MappingSource::Service { arn: a, .. }, MappingSource::Service { arn: b, .. }) => a == b,
         (
-            MappingSource::Broker { arn: a, queue: p, .. },
-            MappingSource::Broker { arn: b, queue: q, .. },
+            MappingSource::Broker {
+                arn: a, queue: p, ..
+            },
+            MappingSource::Broker {
+                arn: b, queue: q, ..
+            },
         ) => (a, p) == (b, q),
         (MappingSource::Kafka(a), MappingSource::Kafka(b)) => {
             (&a.arn, &a.topic, &a.group) == (&b.arn, &b.topic, &b.group)
@@ -272,11 +287,27 @@ fn parameters(config: &MappingConfig) -> Vec<(&'static str, String, How)> {
     vec![
         ("FunctionName", config.function_name.clone(), How::Live),
         ("BatchSize", config.batch_size.to_string(), How::Live),
-        ("MaximumBatchingWindowInSeconds", secs(config.window), How::Live),
+        (
+            "MaximumBatchingWindowInSeconds",
+            secs(config.window),
+            How::Live,
+        ),
         ("StartingPosition", position, How::Refused),
-        ("ParallelizationFactor", config.parallelization_factor.to_string(), How::Live),
-        ("MaximumRecordAgeInSeconds", or(config.maximum_record_age.map(secs), "-1"), How::Live),
-        ("MaximumRetryAttempts", or(config.maximum_retry_attempts, "-1"), How::Live),
+        (
+            "ParallelizationFactor",
+            config.parallelization_factor.to_string(),
+            How::Live,
+        ),
+        (
+            "MaximumRecordAgeInSeconds",
+            or(config.maximum_record_age.map(secs), "-1"),
+            How::Live,
+        ),
+        (
+            "MaximumRetryAttempts",
+            or(config.maximum_retry_attempts, "-1"),
+            How::Live,
+        ),
         (
             "BisectBatchOnFunctionError",
             config.bisect_batch_on_function_error.to_string(),
@@ -290,8 +321,16 @@ fn parameters(config: &MappingConfig) -> Vec<(&'static str, String, How)> {
             },
             How::Live,
         ),
-        ("TumblingWindowInSeconds", or(config.tumbling_window.map(secs), "0"), How::Restart),
-        ("ScalingConfig.MaximumConcurrency", or(config.maximum_concurrency, "none"), How::Live),
+        (
+            "TumblingWindowInSeconds",
+            or(config.tumbling_window.map(secs), "0"),
+            How::Restart,
+        ),
+        (
+            "ScalingConfig.MaximumConcurrency",
+            or(config.maximum_concurrency, "none"),
+            How::Live,
+        ),
         (
             "ProvisionedPollerConfig",
             or(pollers.map(|(min, max)| format!("{min} to {max}")), "none"),
@@ -302,7 +341,11 @@ fn parameters(config: &MappingConfig) -> Vec<(&'static str, String, How)> {
             or(config.on_failure.clone(), "none"),
             How::Live,
         ),
-        ("FilterCriteria", format!("[{}]", config.filters.join(", ")), How::Live),
+        (
+            "FilterCriteria",
+            format!("[{}]", config.filters.join(", ")),
+            How::Live,
+        ),
     ]
 }
 
@@ -320,8 +363,14 @@ fn pace(tuning: &Tuning) -> [(&'static str, String); 8] {
         ("backoff_first", tuning.backoff_first.to_string()),
         ("backoff_max", tuning.backoff_max.to_string()),
         ("poll_interval", tuning.poll_interval.to_string()),
-        ("shard_reads_per_second", tuning.reads_per_sec_max.to_string()),
-        ("shard_read_bytes_per_second", tuning.read_bytes_per_sec_max.to_string()),
+        (
+            "shard_reads_per_second",
+            tuning.reads_per_sec_max.to_string(),
+        ),
+        (
+            "shard_read_bytes_per_second",
+            tuning.read_bytes_per_sec_max.to_string(),
+        ),
         ("page_records", tuning.page_records_max.to_string()),
         ("long_poll", tuning.long_poll.to_string()),
         ("consumers", tuning.consumers.to_string()),
@@ -343,7 +392,12 @@ fn parts(before: &Target, after: &Target) -> String {
                 let other = x.0.iter().chain(&y.0).filter(|(it, _)| it == name);
                 other.clone().count() != 2 || other.clone().any(|(_, it)| it != value)
             };
-            let mut names: Vec<&str> = x.0.iter().chain(&y.0).filter(differs).map(|(name, _)| name.as_str()).collect();
+            let mut names: Vec<&str> =
+                x.0.iter()
+                    .chain(&y.0)
+                    .filter(differs)
+                    .map(|(name, _)| name.as_str())
+                    .collect();
             names.sort_unstable();
             names.dedup();
             parts.extend(names.iter().map(|name| format!("env.{name}")));

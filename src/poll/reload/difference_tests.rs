@@ -37,7 +37,9 @@ FunctionName = "audit"
 
 fn parsed(text: &str) -> PollerFile {
     let source = SourceText::new("poller.toml", text);
-    parse_poller(source).unwrap_or_else(|report| panic!("{report}")).file
+    parse_poller(source)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .file
 }
 
 /// What leads from `FILE` to itself with these replacements.
@@ -56,13 +58,19 @@ fn name(mapping: &str) -> String {
 
 #[test]
 fn the_same_file_changes_nothing() {
-    assert_eq!(plan(&[("BatchSize = 100", "BatchSize  =  100 # the same")]), Plan::default());
+    assert_eq!(
+        plan(&[("BatchSize = 100", "BatchSize  =  100 # the same")]),
+        Plan::default()
+    );
 }
 
 #[test]
 fn parameters_change_while_the_mapping_runs() {
     let found = plan(&[
-        ("BatchSize = 100", "BatchSize = 500\nMaximumRetryAttempts = 3\nParallelizationFactor = 2"),
+        (
+            "BatchSize = 100",
+            "BatchSize = 500\nMaximumRetryAttempts = 3\nParallelizationFactor = 2",
+        ),
         ("\"30s\"", "\"1m\""),
     ]);
     assert_eq!(
@@ -81,7 +89,10 @@ fn parameters_change_while_the_mapping_runs() {
 #[test]
 fn mappings_come_and_go_and_are_switched() {
     let found = plan(&[
-        ("name = \"orders\"\nEventSource", "name = \"again\"\nEventSource"),
+        (
+            "name = \"orders\"\nEventSource",
+            "name = \"again\"\nEventSource",
+        ),
         ("BatchSize = 100", "Enabled = false"),
     ]);
     assert_eq!(
@@ -103,10 +114,16 @@ fn mappings_come_and_go_and_are_switched() {
 #[test]
 fn what_a_mapping_reads_is_fixed() {
     let found = plan(&[("\"LATEST\"", "\"TRIM_HORIZON\"")]);
-    assert_eq!(found.changes, ["mapping.clicks.StartingPosition LATEST → TRIM_HORIZON"]);
+    assert_eq!(
+        found.changes,
+        ["mapping.clicks.StartingPosition LATEST → TRIM_HORIZON"]
+    );
     assert_eq!(found.refusals.len(), 1);
     assert!(found.steps.is_empty());
-    let found = plan(&[("rate = 10", "rate = 20"), ("[poller]", "[poller]\nseed = 7")]);
+    let found = plan(&[
+        ("rate = 10", "rate = 20"),
+        ("[poller]", "[poller]\nseed = 7"),
+    ]);
     assert_eq!(
         found.refusals,
         [
@@ -119,7 +136,10 @@ fn what_a_mapping_reads_is_fixed() {
 #[test]
 fn what_cannot_change_live_drains_and_opens_again_unless_records_would_be_left_out() {
     let found = plan(&[("BatchSize = 100", "TumblingWindowInSeconds = 60")]);
-    assert_eq!(found.changes, ["mapping.clicks.TumblingWindowInSeconds 0 → 60"]);
+    assert_eq!(
+        found.changes,
+        ["mapping.clicks.TumblingWindowInSeconds 0 → 60"]
+    );
     assert_eq!(found.steps, [Step::Restart(name("clicks"))]);
     let text = FILE.replacen("BatchSize = 100", "TumblingWindowInSeconds = 60", 1);
     let refused = Plan::new(&parsed(FILE), &parsed(&text), |_| true);
@@ -129,8 +149,14 @@ fn what_cannot_change_live_drains_and_opens_again_unless_records_would_be_left_o
 
 #[test]
 fn a_target_is_opened_anew_and_its_secrets_are_not_shown() {
-    let found = plan(&[("hunter2", "hunter3"), ("\"./checkout\"", "\"./checkout\", \"-v\"")]);
-    assert_eq!(found.changes, ["target.checkout changed: command, env.DB_PASSWORD"]);
+    let found = plan(&[
+        ("hunter2", "hunter3"),
+        ("\"./checkout\"", "\"./checkout\", \"-v\""),
+    ]);
+    assert_eq!(
+        found.changes,
+        ["target.checkout changed: command, env.DB_PASSWORD"]
+    );
     assert_eq!(found.targets, ["checkout"]);
     assert_eq!(found.steps, [Step::Update(name("clicks"))]);
     let region = "[region]\naccount_concurrency = 10\n[poller]";
@@ -139,6 +165,8 @@ fn a_target_is_opened_anew_and_its_secrets_are_not_shown() {
     let refused = Plan::new(&parsed(&with_region), &parsed(&changed), |_| false);
     assert_eq!(
         refused.refusals,
-        ["target.checkout: processes share the limits of [region], which takes a restart of tidegate"]
+        [
+            "target.checkout: processes share the limits of [region], which takes a restart of tidegate"
+        ]
     );
 }

@@ -162,8 +162,11 @@ impl Fleet {
         } else if plan.changes.is_empty() {
             let _ = answer.send(Reloaded::Unchanged);
         } else {
-            let (shared, steps, targets) =
-                (self.shared.clone(), plan.steps.clone(), plan.targets.clone());
+            let (shared, steps, targets) = (
+                self.shared.clone(),
+                plan.steps.clone(),
+                plan.targets.clone(),
+            );
             let running: BTreeSet<String> = self.orders.keys().map(|it| it.to_string()).collect();
             self.request = Some(Waiting { plan, answer });
             self.preparing
@@ -183,7 +186,9 @@ impl Fleet {
         let panel = self.board.find(&config.name);
         panel.is_some_and(|panel| {
             let places = panel.face().shards;
-            places.values().any(|place| place.position == Some(Position::Latest))
+            places
+                .values()
+                .any(|place| place.position == Some(Position::Latest))
         })
     }
 

@@ -325,7 +325,9 @@ async fn a_page_in_a_browser_cannot_invoke() {
     let headers = "origin: https://somewhere.example\r\nx-amz-invocation-type: Event\r\n";
     let (status, head, body) = raw(&api, &path("fine"), headers, "{}").await;
     assert_eq!(status, 403, "{body}");
-    assert!(head.contains("x-amzn-errortype: accessdeniedexception"), "{head}");
+    assert!(
+        head.contains("x-amzn-errortype: accessdeniedexception"),
+        "{head}"
+    );
     assert_eq!(api.counters.events.totals().received, 0);
-
 }

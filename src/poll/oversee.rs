@@ -94,9 +94,7 @@ impl<'a> Overseer<'a> {
                 ),
                 Woken::Request(request) => self.fleet.request(request),
                 Woken::News(News::Prepared(prepared)) => self.fleet.carry_out(*prepared, tasks),
-                Woken::News(News::Reopened(name, driver)) => {
-                    self.fleet.reopened(&name, *driver, tasks);
-                }
+                Woken::News(News::Reopened(reopened)) => self.fleet.reopened(*reopened, tasks),
                 Woken::Signal if is_draining => {
                     self.tell_what_is_left(
                         "stopping at once; what is in flight will be delivered again",

@@ -162,3 +162,14 @@ fn no_process_outlives_a_poller_that_is_killed() {
     }
     assert_eq!(running.wait().status.code(), None);
 }
+
+#[test]
+fn a_line_of_output_without_end_is_logged_in_bounded_parts() {
+    let script = "head -c 100000 /dev/zero | tr '\\0' x; echo; echo done; exec sleep 600";
+    let running = poller(script, "");
+    running.says("done");
+    let said = running.said();
+    let longest = said.lines().map(str::len).max().unwrap_or_default();
+    assert!((16_000..17_000).contains(&longest), "{longest} bytes");
+    assert!(said.matches('x').count() >= 100_000, "nothing is left out");
+}

@@ -32,7 +32,14 @@ pub(crate) struct Fleet {
     preparing: JoinSet<Result<Prepared, OpenError>>,
     request: Option<Waiting>,
     /// Of mappings that have drained.
-    reopening: JoinSet<(Arc<str>, Result<Driver, OpenError>)>,
+    reopening: JoinSet<Reopened>,
+}
+
+/// A mapping that drained is open again, or cannot be opened, by the file of that moment.
+pub(crate) struct Reopened {
+    name: Arc<str>,
+    shared: Arc<Shared>,
+    driver: Result<Driver, OpenError>,
 }
 
 struct Waiting {
@@ -50,7 +57,7 @@ struct Prepared {
 /// Something new is open, or could not be opened.
 pub(crate) enum News {
     Prepared(Box<Result<PreparedFile, OpenError>>),
-    Reopened(Arc<str>, Box<Result<Driver, OpenError>>),
+    Reopened(Box<Reopened>),
 }
 
 pub(crate) struct PreparedFile(Prepared);
@@ -117,10 +124,19 @@ impl Fleet {
         if let Some(panel) = panel {
             panel.set(State::Updating);
         }
-        let (shared, mapping) = (self.shared.clone(), mapping.clone());
+        let mapping = mapping.clone();
+        self.reopen(name, mapping);
+    }
+
+    fn reopen(&mut self, name: Arc<str>, mapping: PollerMapping) {
+        let shared = self.shared.clone();
         self.reopening.spawn(async move {
             let driver = shared.mapping(&mapping).await;
-            (name, driver)
+            Reopened {
+                name,
+                shared,
+                driver,
+            }
         });
     }
 
@@ -135,7 +151,7 @@ impl Fleet {
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 Some(reopened) = self.reopening.join_next() => match reopened {
-                    Ok((name, driver)) => return News::Reopened(name, Box::new(driver)),
+                    Ok(reopened) => return News::Reopened(Box::new(reopened)),
                     Err(error) if error.is_cancelled() => {}
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
@@ -147,7 +163,8 @@ impl Fleet {
     /// Compares a new file with the one that the run goes by, and begins to open what is new in it.
     pub(crate) fn request(&mut self, request: Request) {
         let Request { file, answer } = request;
-        self.preparing.abort_all();
+        // What an earlier file had opened is closed with its task, done or not.
+        self.preparing = JoinSet::new();
         if let Some(earlier) = self.request.take() {
             let _ = earlier.answer.send(Reloaded::Superseded);
         }
@@ -160,6 +177,7 @@ impl Fleet {
                 reasons: plan.refusals,
             });
         } else if plan.changes.is_empty() {
+            self.try_again();
             let _ = answer.send(Reloaded::Unchanged);
         } else {
             let (shared, steps, targets) = (
@@ -218,7 +236,9 @@ impl Fleet {
         self.shared = shared;
         for driver in drivers {
             self.again.remove(&driver.io.name);
-            self.start(driver, tasks);
+            if !self.orders.contains_key(&driver.io.name) {
+                self.start(driver, tasks);
+            }
         }
         for step in plan.steps {
             self.step(step, &mut changes);
@@ -229,6 +249,7 @@ impl Fleet {
                 self.board.panel(&mapping.config, source, State::Disabled);
             }
         }
+        self.try_again();
         counters::add(&self.board.reloads.applied, 1);
         let _ = answer.send(Reloaded::Applied(plan.changes));
     }
@@ -267,26 +288,60 @@ impl Fleet {
         }
     }
 
-    /// A mapping that drained is open again, or cannot be opened.
+    /// A mapping that drained goes on, unless a later file has something else in mind.
     pub(crate) fn reopened(
         &mut self,
-        name: &Arc<str>,
-        driver: Result<Driver, OpenError>,
+        reopened: Reopened,
         tasks: &mut JoinSet<Result<Ended, MappingFailed>>,
     ) {
-        let is_wanted = find(self.file(), name).is_some_and(|mapping| mapping.enabled);
+        let Reopened {
+            name,
+            shared,
+            driver,
+        } = reopened;
+        if self.orders.contains_key(&name) {
+            return;
+        }
+        let Some(mapping) = find(self.file(), &name).filter(|mapping| mapping.enabled) else {
+            self.forget_strangers();
+            return;
+        };
+        if !Arc::ptr_eq(&shared, &self.shared) {
+            let mapping = mapping.clone();
+            self.reopen(name, mapping);
+            return;
+        }
         match driver {
-            Ok(driver) if is_wanted => self.start(driver, tasks),
-            Ok(_) => self.forget_strangers(),
+            Ok(driver) => self.start(driver, tasks),
             Err(error) => {
                 tracing::error!(mapping = %name, %error, "the mapping could not be opened again; change the file, or restart");
-                if let Some(panel) = self.board.find(name) {
+                if let Some(panel) = self.board.find(&name) {
                     panel.change(|face| {
                         face.state = State::Disabled;
                         face.trouble = Some(error.to_string());
                     });
                 }
             }
+        }
+    }
+
+    /// Opens the mappings that could not be opened again before: whoever brings a file may have mended their sources.
+    fn try_again(&mut self) {
+        let troubled = self.board.faces().into_iter();
+        let troubled = troubled.filter(|(_, face)| face.trouble.is_some());
+        let names: Vec<Arc<str>> = troubled.map(|(name, _)| name).collect();
+        for name in names {
+            let mapping = find(self.file(), &name).filter(|mapping| mapping.enabled);
+            let Some(mapping) = mapping.cloned() else {
+                continue;
+            };
+            if let Some(panel) = self.board.find(&name) {
+                panel.change(|face| {
+                    face.state = State::Updating;
+                    face.trouble = None;
+                });
+            }
+            self.reopen(name, mapping);
         }
     }
 

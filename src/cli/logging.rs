@@ -1,6 +1,7 @@
 //! Logs on standard error: lines for people, or one JSON object per line.
 
-use super::colour_on_stderr;
+use super::{colour_on_stderr, say};
+use crate::scenario::Report;
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -39,6 +40,20 @@ pub(super) fn log_to_stderr(format: LogFormat, level: &str) {
             .fmt_fields(JsonFields)
             .event_format(JsonLines)
             .init(),
+    }
+}
+
+/// Shows findings about a file in the form of the log.
+pub(super) fn show_findings(format: LogFormat, report: &Report) {
+    match format {
+        LogFormat::Text => {
+            let rendered = report.render(colour_on_stderr());
+            say(format_args!("{}", rendered.trim_end()));
+        }
+        LogFormat::Json => {
+            let diagnostics = report.render(false);
+            tracing::warn!(diagnostics = diagnostics.trim_end(), "findings in the file");
+        }
     }
 }
 
@@ -86,8 +101,10 @@ where
         {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<N>>();
-            let fields = fields.and_then(|it| serde_json::from_str::<Map<_, _>>(&it.fields).ok());
-            line.0.extend(fields.unwrap_or_default());
+            // What is recorded later stands behind the first object.
+            let objects = fields.map_or("", |it| it.fields.as_str());
+            let objects = serde_json::Deserializer::from_str(objects).into_iter::<Map<_, _>>();
+            line.0.extend(objects.flatten().flatten());
         }
         event.record(&mut line);
         writeln!(writer, "{}", Value::Object(line.0))
@@ -163,7 +180,9 @@ mod tests {
             .event_format(JsonLines)
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            let span = tracing::error_span!("invocation", mapping = "clicks", batch = 7_u64);
+            let shard = tracing::field::Empty;
+            let span = tracing::error_span!("invocation", mapping = "clicks", shard, batch = 7_u64);
+            span.record("shard", "shard-0");
             let _in = span.enter();
             tracing::warn!(mapping = "other", error = %"a \"bad\"\nday", records = 3, ?span, "it failed");
         });
@@ -178,6 +197,7 @@ mod tests {
             (&line["batch"], &line["records"]),
             (&Value::from(7), &Value::from(3))
         );
+        assert_eq!(line["shard"], "shard-0");
         assert_eq!(line["error"], "a \"bad\"\nday");
         let timestamp = line["timestamp"].as_str().expect("a time");
         assert!(

@@ -1,7 +1,7 @@
 //! `tidegate poll`: runs the mappings of a poller file against real services.
 
 use super::exit::Exit;
-use super::logging::{LogFormat, log_to_stderr};
+use super::logging::{LogFormat, log_to_stderr, show_findings};
 use super::reload::Watcher;
 use super::{colour_on_stderr, is_other_kind, print, say};
 use crate::engine::Span;
@@ -58,11 +58,10 @@ impl Poll {
                 return Ok(Exit::BadInput);
             }
         };
-        if !loaded.warnings.is_empty() {
-            let rendered = loaded.warnings.render(colour_on_stderr());
-            say(format_args!("{}", rendered.trim_end()));
-        }
         log_to_stderr(self.log_format, if self.quiet { "warn" } else { "info" });
+        if !loaded.warnings.is_empty() {
+            show_findings(self.log_format, &loaded.warnings);
+        }
         let last_results = LastResults::of(&loaded.file);
         let (observer, facts) = Observer::new();
         let reload = Reload::default();

@@ -1,9 +1,8 @@
 //! Reading the poller file again while its mappings run: on SIGHUP, and with `--watch` whenever it changes.
 
-use super::logging::LogFormat;
-use super::{colour_on_stderr, say};
+use super::logging::{LogFormat, show_findings};
 use crate::poll::{Board, Reload, Reloaded};
-use crate::scenario::{self, Report};
+use crate::scenario;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,13 +63,13 @@ impl Watcher {
             Ok(loaded) => loaded,
             Err(report) => {
                 self.board.note_invalid_file();
-                self.show(&report);
+                show_findings(self.format, &report);
                 tracing::error!("the file has errors; the run goes on with the one before");
                 return;
             }
         };
         if !loaded.warnings.is_empty() {
-            self.show(&loaded.warnings);
+            show_findings(self.format, &loaded.warnings);
         }
         let list = |changes: &[String]| {
             for change in changes {
@@ -98,19 +97,6 @@ impl Watcher {
             }
             Reloaded::Superseded => tracing::info!("a later file came before this one was open"),
             Reloaded::Ended => tracing::info!("the run comes to its end; the file is left alone"),
-        }
-    }
-
-    fn show(&self, report: &Report) {
-        match self.format {
-            LogFormat::Text => {
-                let rendered = report.render(colour_on_stderr());
-                say(format_args!("{}", rendered.trim_end()));
-            }
-            LogFormat::Json => {
-                let diagnostics = report.render(false);
-                tracing::error!(diagnostics = diagnostics.trim_end(), "findings in the file");
-            }
         }
     }
 }

@@ -5,13 +5,13 @@ use super::diagnostic::Diagnostic;
 use super::read::{At, Cx, Table};
 use std::net::SocketAddr;
 
-/// The `listen` and `allow_remote` of a table, if `listen` is there and right. `example` shows how to write it, `danger` says
+/// The `listen` and `allow_remote` of a table, if `listen` is there and right. `example` shows how to write it, `risk` says
 /// what everybody could do who reaches it.
 pub(super) fn listen(
     table: &mut Table<'_>,
     cx: &mut Cx,
     example: &str,
-    danger: &str,
+    risk: &str,
 ) -> Option<SocketAddr> {
     let may_be_remote = table.opt(cx, "allow_remote", boolean).unwrap_or(false);
     let entry = table.entry("listen")?;
@@ -24,7 +24,7 @@ pub(super) fn listen(
         "`listen` can be reached from other machines",
     )
     .at(&entry.node.span)
-    .label(danger.to_owned());
+    .label(risk.to_owned());
     if may_be_remote {
         cx.push(finding.warning());
         return Some(address);

@@ -160,8 +160,8 @@ fn invoke_api(root: &mut Table<'_>, cx: &mut Cx) -> Option<Option<SocketAddr>> {
     if table.entry("listen").is_none() {
         table.missing(cx, "listen", example);
     }
-    let danger = "everybody who reaches it can invoke every function of this file";
-    let listen = listen(&mut table, cx, example, danger);
+    let risk = "everybody who reaches it can invoke every function of this file";
+    let listen = listen(&mut table, cx, example, risk);
     table.finish(cx);
     Some(listen)
 }
@@ -184,8 +184,8 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
     let drain = table.opt(cx, "drain_timeout", duration_in(range));
     settings.drain_timeout = drain.unwrap_or(settings.drain_timeout);
     settings.seed = seed(&mut table, cx).unwrap_or(settings.seed);
-    let danger = "everybody who reaches it can read metrics, names and positions";
-    settings.listen = listen(&mut table, cx, "\"127.0.0.1:9090\"", danger);
+    let risk = "everybody who reaches it can read metrics, names and positions";
+    settings.listen = listen(&mut table, cx, "\"127.0.0.1:9090\"", risk);
     table.finish(cx);
     settings
 }

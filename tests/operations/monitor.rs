@@ -213,8 +213,13 @@ fn logs_are_json_with_mapping_shard_batch_and_request() {
         &["--log-format", "json"],
         &[("RUST_LOG", "tidegate=debug")],
     );
-    wait_until("an invocation", || {
-        running.said().contains("\"outcome\":").then_some(())
+    wait_until("an invocation of each mapping", || {
+        let said = running.said();
+        let ends = |mapping: &str| {
+            let mut lines = said.lines();
+            lines.any(|line| line.contains("\"outcome\":") && line.contains(mapping))
+        };
+        (ends("\"clicks\"") && ends("\"orders\"")).then_some(())
     });
     let ended = running.terminate();
     let lines = ended.output.lines().filter(|line| line.starts_with('{'));

@@ -133,7 +133,7 @@ fn an_open_runtime_api_is_warned_of() {
 fn a_function_that_holds_more_than_its_memory_is_ended() {
     // tail keeps the line, which has no end, in memory.
     let script = "(head -c 200000000 /dev/zero; sleep 600) | tail";
-    let running = poller(script, "memory_mb = 128\ntimeout = \"10m\"");
+    let running = poller(script, "memory_mb = 128");
     running.says("more than its memory_mb");
     wait_until("the function's error", || {
         running.mapping("clicks")?["errors"]

@@ -10,12 +10,12 @@ fn sighup_reads_the_file_again_and_prints_what_changes() {
             .as_u64()
             .filter(|n| *n > 100)
     });
-    let third = "[[mapping]]\nname = \"third\"\nEventSource = \"clicks\"\nFunctionName = \"checkout\"\nStartingPosition = \"LATEST\"\nEnabled = false\n";
+    let third = "[[target]]\nfunction = \"audit\"\ntype = \"mock\"\n[[mapping]]\nname = \"third\"\nEventSource = \"clicks\"\nFunctionName = \"audit\"\nStartingPosition = \"LATEST\"\nEnabled = false\n";
     let changed = FILE.replace("BatchSize = 100", "BatchSize = 500") + third;
     running.write(&changed);
     running.signal("-HUP");
     running.says("mapping.clicks.BatchSize 100 → 500");
-    running.says("mapping.third added: clicks to checkout, disabled");
+    running.says("mapping.third added: clicks to audit, disabled");
     running.says("the run goes on with the new file");
     let third_state = running.mapping("third").expect("it is listed");
     assert_eq!(third_state["State"], "Disabled");

@@ -265,6 +265,13 @@ impl Running {
         self.wait()
     }
 
+    /// Has it read its file again (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     fn said(&self) -> String {
         self.output.lock().expect("nobody panicked over it").clone()
     }

@@ -228,9 +228,9 @@ impl Shared {
     ) -> Result<Self, OpenError> {
         let mut targets = Vec::new();
         for target in &file.targets {
-            let kept = self.targets.iter();
-            let kept = kept.filter(|it| !opened.iter().any(|name| name == it.function()));
-            let kept = kept.filter(|it| it.function() == target.function).next();
+            let is_new = opened.contains(&target.function);
+            let mut kept = self.targets.iter().filter(|_| !is_new);
+            let kept = kept.find(|it| it.function() == target.function);
             targets.push(match kept {
                 Some(kept) => kept.clone(),
                 None => {

@@ -25,7 +25,7 @@ pub(super) struct Overseer<'a> {
 
 enum Woken {
     Ended(Option<Result<Result<Ended, MappingFailed>, JoinError>>),
-    Request(Request),
+    Request(Box<Request>),
     News(News),
     Signal,
     Stop,
@@ -71,7 +71,7 @@ impl<'a> Overseer<'a> {
             let deadline = self.deadline;
             let woken = tokio::select! {
                 ended = tasks.join_next(), if !tasks.is_empty() => Woken::Ended(ended),
-                Some(request) = next_request(&mut self.requests), if !is_draining => Woken::Request(request),
+                Some(request) = next_request(&mut self.requests), if !is_draining => Woken::Request(Box::new(request)),
                 news = self.fleet.news(), if !is_draining => Woken::News(news),
                 () = self.signals.next() => Woken::Signal,
                 () = stopped(&mut stop), if !is_draining => Woken::Stop,
@@ -92,7 +92,7 @@ impl<'a> Overseer<'a> {
                         .try_into_panic()
                         .unwrap_or_else(|_| Box::new("a mapping was cancelled")),
                 ),
-                Woken::Request(request) => self.fleet.request(request),
+                Woken::Request(request) => self.fleet.request(*request),
                 Woken::News(News::Prepared(prepared)) => self.fleet.carry_out(*prepared, tasks),
                 Woken::News(News::Reopened(reopened)) => self.fleet.reopened(*reopened, tasks),
                 Woken::Signal if is_draining => {

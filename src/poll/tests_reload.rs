@@ -140,8 +140,7 @@ async fn a_disabled_mapping_keeps_its_place_and_one_that_was_never_enabled_is_op
     assert_eq!(applied, Reloaded::Applied(lines.to_vec()));
     let polled = |name: &str| {
         let panel = running.board.find(name).expect("a mapping");
-        let polled = panel.face().count(board::Count::Polled);
-        polled
+        panel.face().count(board::Count::Polled)
     };
     until("the second mapping to read all", || {
         polled("second") == 3_000

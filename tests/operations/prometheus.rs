@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+type Labels = Vec<(String, String)>;
+
 /// A sample: its name, its labels in order, and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
     pub(crate) name: String,
-    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) labels: Labels,
     pub(crate) value: f64,
 }
 
@@ -96,7 +98,7 @@ fn is_name(name: &str, may_have_colon: bool) -> bool {
 fn sample(line: &str) -> Option<Sample> {
     let end = line.find(['{', ' '])?;
     let (name, mut rest) = line.split_at(end);
-    let mut labels: Vec<(String, String)> = Vec::new();
+    let mut labels = Labels::new();
     if let Some(inside) = rest.strip_prefix('{') {
         rest = inside;
         loop {
@@ -145,7 +147,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 
 /// Buckets grow and end at all, and sum and count are there, for each series.
 fn histogram(name: &str, family: &Family) -> Result<(), String> {
-    let mut buckets: BTreeMap<Vec<(String, String)>, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut buckets: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
     for sample in family
         .samples
         .iter()

@@ -142,8 +142,10 @@ async fn a_disabled_mapping_keeps_its_place_and_one_that_was_never_enabled_is_op
         let panel = running.board.find(name).expect("a mapping");
         panel.face().count(board::Count::Polled)
     };
-    until("the second mapping to read all", || {
-        polled("second") == 3_000
+    // What it has in hand when it is disabled would stay there.
+    until("the second mapping to finish all", || {
+        let second = running.board.find("second").expect("a mapping").face();
+        second.count(board::Count::Polled) == 3_000 && second.in_hand == 0
     })
     .await;
     until("the first to be quiet", || {

@@ -7,11 +7,14 @@ mod callers;
 mod cli;
 mod clusters;
 mod compare;
+mod dependencies;
 mod diagnostics;
 mod findings;
 mod gates_formats;
 mod kafka;
 mod mappings;
+#[cfg(feature = "poller")]
+mod operations;
 #[cfg(feature = "poller")]
 mod parity;
 mod queues;

@@ -155,6 +155,7 @@ fn poll(script: &Script) -> Vec<String> {
             drain_timeout: Span::ZERO,
             seed: 1,
             leases: None,
+            listen: None,
         },
         sources: vec![LocalSource {
             name: "records".to_owned(),

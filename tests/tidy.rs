@@ -32,6 +32,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "destination",
             "engine",
             "invoke",
+            // Whoever shows a run while it goes on folds facts as reports do.
+            "metrics",
             "scenario",
             "source",
             "target",

@@ -253,6 +253,8 @@ impl World {
                 store: None,
                 drain_timeout: Span::from_secs(30),
                 seed: 1,
+                listen: None,
+                leases: None,
             },
             sources: Vec::new(),
             targets: vec![Target {

@@ -2,17 +2,23 @@
 
 mod compare;
 mod exit;
+#[cfg(feature = "poller")]
+mod logging;
 mod merge;
 mod output;
 #[cfg(feature = "poller")]
 mod poll;
 mod progress;
 #[cfg(feature = "poller")]
+mod reload;
+#[cfg(feature = "poller")]
 mod replay;
 mod report;
 mod schema;
 mod shell;
 mod simulate;
+#[cfg(feature = "poller")]
+mod status;
 mod sweep;
 mod tune;
 mod validate;
@@ -53,6 +59,8 @@ enum Command {
     Replay(replay::Replay),
     Report(report::Report),
     Compare(Box<compare::Compare>),
+    #[cfg(feature = "poller")]
+    Status(status::Show),
     Validate(validate::Validate),
     Schema(schema::Schema),
     Completions(shell::Completions),
@@ -74,6 +82,8 @@ pub fn main() -> Exit {
         Command::Replay(replay) => replay.run(),
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
+        #[cfg(feature = "poller")]
+        Command::Status(status) => status.run(),
         Command::Validate(validate) => validate.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),

@@ -1,16 +1,18 @@
 //! `tidegate poll`: runs the mappings of a poller file against real services.
 
 use super::exit::Exit;
+use super::logging::{LogFormat, log_to_stderr, show_findings};
+use super::reload::Watcher;
 use super::{colour_on_stderr, is_other_kind, print, say};
 use crate::engine::Span;
 use crate::metrics::LastResult;
-use crate::poll::{self, EventTotals, Observed, Observer, RunOptions, RunSummary};
+use crate::poll::{self, Board, EventTotals, Observed, Observer, Reload, RunOptions, RunSummary};
 use crate::scenario::{self, FileKind, PollerFile};
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tracing_subscriber::EnvFilter;
 
 /// Run the mappings of a poller file until a signal drains them.
 #[derive(Debug, Args)]
@@ -27,6 +29,15 @@ pub(super) struct Poll {
     /// End after this many records; those in flight are finished too.
     #[arg(long, value_name = "N")]
     max_records: Option<u64>,
+    /// How long a stop waits for batches in flight, instead of the file's drain_timeout.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    drain_timeout: Option<Span>,
+    /// Read the file again whenever it changes, as SIGHUP does at any time.
+    #[arg(long)]
+    watch: bool,
+    /// The form of the log.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
     /// Log only warnings and errors. RUST_LOG says it in detail.
     #[arg(long, short)]
     quiet: bool,
@@ -34,6 +45,8 @@ pub(super) struct Poll {
 
 impl Poll {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        // Before the file, which may name secrets.
+        poll::harden().context("the process could not be hardened")?;
         if is_other_kind(&self.file, FileKind::Poller) {
             return Ok(Exit::BadInput);
         }
@@ -45,14 +58,25 @@ impl Poll {
                 return Ok(Exit::BadInput);
             }
         };
+        log_to_stderr(self.log_format, if self.quiet { "warn" } else { "info" });
         if !loaded.warnings.is_empty() {
-            let rendered = loaded.warnings.render(colour_on_stderr());
-            say(format_args!("{}", rendered.trim_end()));
+            show_findings(self.log_format, &loaded.warnings);
         }
-        self.log_to_stderr();
         let last_results = LastResults::of(&loaded.file);
         let (observer, facts) = Observer::new();
+        let reload = Reload::default();
+        let board = Arc::new(Board::default());
+        let watcher = Watcher {
+            path: self.file,
+            is_watching: self.watch,
+            format: self.log_format,
+            reload: reload.clone(),
+            board: board.clone(),
+        };
         let options = RunOptions {
+            board,
+            reload: Some(reload),
+            drain_timeout: self.drain_timeout,
             // Queues have no last result, so nobody would listen.
             observer: (!last_results.0.is_empty()).then_some(observer),
             record: self.record,
@@ -67,7 +91,10 @@ impl Poll {
         let summary = runtime.block_on(async {
             // Ends with the run, which holds the other end.
             let watching = tokio::spawn(last_results.follow(facts));
+            let hangups = Watcher::listen().context("SIGHUP cannot be listened to")?;
+            let watcher = tokio::spawn(watcher.run(hangups));
             let summary = poll::run(loaded.file, options).await?;
+            watcher.abort();
             let last_results = watching.await.context("the facts were not followed")?;
             anyhow::Ok((summary, last_results))
         });
@@ -78,17 +105,6 @@ impl Poll {
         } else {
             Exit::Failure
         })
-    }
-
-    fn log_to_stderr(&self) {
-        let level = if self.quiet { "warn" } else { "info" };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(colour_on_stderr())
-            .with_target(false)
-            .init();
     }
 }
 

@@ -15,6 +15,8 @@ use hyper::{Response, StatusCode};
 pub(super) enum Refusal {
     /// No such path or method.
     NoSuchOperation,
+    /// A page in a browser sends it, of whatever site: clients of Lambda do not run there.
+    FromPage,
     /// No such function, version or alias: its ARN.
     NotFound(String),
     InvalidParameter(String),
@@ -37,6 +39,11 @@ impl Refusal {
                 404,
                 "UnknownOperationException",
                 "only POST /2015-03-31/functions/NAME/invocations is served here".to_owned(),
+            ),
+            Self::FromPage => (
+                403,
+                "AccessDeniedException",
+                "pages in browsers may not invoke functions: the request has an Origin".to_owned(),
             ),
             Self::NotFound(arn) => (
                 404,

@@ -176,7 +176,7 @@ async fn a_function_with_a_reservation_of_zero_gets_no_events() {
     target.limits.reserved_concurrency = Some(0);
     target.kind = TargetKind::Process {
         command: vec!["true".to_owned()],
-        env: Vec::new(),
+        env: scenario::Variables::default(),
     };
     let rig = rig(target, |_| failure()).await;
     rig.accept("{}");

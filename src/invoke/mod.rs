@@ -21,6 +21,7 @@ use bytes::Bytes;
 use events::{Inlet, Reader};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::ORIGIN;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -176,6 +177,10 @@ impl Endpoint {
         id: RequestId,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Refusal> {
+        // Any page can have a browser send a request to this machine; the browser says that it was a page.
+        if request.headers().contains_key(ORIGIN) {
+            return Err(Refusal::FromPage);
+        }
         let invocation = Invocation::read(request.method(), request.uri(), request.headers())?;
         let target = self.target(&invocation)?;
         let limit = invocation.kind.payload_max(self.profile);

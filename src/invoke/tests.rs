@@ -44,6 +44,7 @@ pub(super) fn file(targets: &[scenario::Target]) -> PollerFile {
             drain_timeout: Span::ZERO,
             seed: 1,
             leases: None,
+            listen: None,
         },
         sources: Vec::new(),
         targets: targets.to_vec(),
@@ -340,4 +341,17 @@ async fn events_are_accepted_at_once_and_invoked_behind_their_callers_back() {
         (totals.received, totals.dropped, totals.unfinished),
         (3, 0, 0)
     );
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_cannot_invoke() {
+    let api = api().await;
+    let headers = "origin: https://somewhere.example\r\nx-amz-invocation-type: Event\r\n";
+    let (status, head, body) = raw(&api, &path("fine"), headers, "{}").await;
+    assert_eq!(status, 403, "{body}");
+    assert!(
+        head.contains("x-amzn-errortype: accessdeniedexception"),
+        "{head}"
+    );
+    assert_eq!(api.counters.events.totals().received, 0);
 }

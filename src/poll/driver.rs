@@ -1,15 +1,18 @@
 //! The loop of one mapping: wait, feed one input, drain, again.
 
 use crate::engine::lease::LeaseEvent;
-use crate::engine::{Control, Event, Mapping, Shard, Span, Time, WakeReason, pump};
+use crate::engine::{Control, Event, Mapping, MappingConfig, Shard, Span, Time, WakeReason, pump};
 use crate::poll::Clock;
+use crate::poll::board::State;
 use crate::poll::counters::get;
+use crate::poll::divert::Outlet;
 use crate::poll::effects::{Input, Io};
 use crate::poll::kafka;
 use crate::poll::leases::Keeper;
 use crate::source::Payload;
+use crate::target::Target;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 
 /// Inputs that are taken in one wake, so that one busy mapping cannot keep a thread for itself.
@@ -47,6 +50,24 @@ pub struct MappingFailed {
     text: String,
 }
 
+/// What a run asks of one mapping.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Change(Box<Change>),
+    Disable,
+    Enable,
+    /// Finish what is in hand and end; what it is called meanwhile.
+    Drain(State),
+}
+
+/// New settings of a mapping that runs.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) config: MappingConfig,
+    pub(crate) target: Arc<Target>,
+    pub(crate) outlet: Option<Arc<Outlet>>,
+}
+
 /// One mapping with its outside world.
 pub(crate) struct Driver {
     pub(crate) mapping: Mapping<Payload>,
@@ -67,10 +88,13 @@ pub(crate) struct Driver {
     pub(crate) first_shards: Vec<Shard>,
     /// Shards are shared with other processes.
     pub(crate) keeper: Option<Keeper>,
+    /// What the run asks for; nothing comes any more once it is `None`.
+    pub(crate) orders: Option<mpsc::UnboundedReceiver<Order>>,
 }
 
 enum Woken {
     Phase(Phase),
+    Order(Order),
     Input(Result<Input, JoinError>),
     Deadline,
 }
@@ -104,9 +128,11 @@ impl Driver {
             let now = self.clock.now();
             // Leases first: after a long pause they are lost, and nothing of them may be gone on with.
             self.lease_deadline(now);
+            self.io.panel.works(now);
             match woken {
                 Woken::Phase(Phase::Drain) if !self.is_draining => self.begin_drain(now),
                 Woken::Phase(_) => {}
+                Woken::Order(order) => self.obey(now, order),
                 Woken::Deadline => self.deadline(now),
                 Woken::Input(input) => {
                     self.take(now, input)?;
@@ -125,7 +151,9 @@ impl Driver {
     }
 
     async fn wait(&mut self) -> Woken {
-        let wake = self.next_deadline().map(|at| self.clock.instant(at));
+        let deadline = self.next_deadline();
+        self.io.panel.waits(deadline);
+        let wake = deadline.map(|at| self.clock.instant(at));
         let timer = async {
             match wake {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -139,6 +167,7 @@ impl Driver {
                 // Whoever started the run is gone: come to an end in good order.
                 Err(_) => Phase::Drain,
             }),
+            Some(order) = next_order(&mut self.orders) => Woken::Order(order),
             Some(input) = self.io.tasks.join_next() => Woken::Input(input),
             event = kafka::next(&mut self.io.events) => Woken::Input(Ok(Input::Event(event))),
             () = timer => Woken::Deadline,
@@ -262,6 +291,51 @@ impl Driver {
         self.follow_leases(now);
     }
 
+    /// Carries out what the run asks for while the mapping runs.
+    fn obey(&mut self, now: Time, order: Order) {
+        if self.is_draining {
+            return;
+        }
+        let panel = &self.io.panel;
+        match order {
+            Order::Drain(state) => {
+                panel.set(state);
+                self.begin_drain(now);
+            }
+            Order::Disable => {
+                panel.change(|face| {
+                    face.state = match face.in_flight.is_empty() {
+                        true => State::Disabled,
+                        false => State::Disabling,
+                    };
+                });
+                self.handle(now, Event::Control(Control::Disable));
+            }
+            Order::Enable => {
+                panel.set(State::Enabling);
+                self.handle(now, Event::Control(Control::Enable));
+            }
+            Order::Change(change) => {
+                let Change {
+                    config,
+                    target,
+                    outlet,
+                } = *change;
+                panel.change(|face| config.function_name.clone_into(&mut face.function_name));
+                if let Err(error) = self.io.keep.replace(config.source, &config.filters) {
+                    unreachable!("a checked file has patterns that are none: {error}");
+                }
+                self.io.function_name = Arc::from(config.function_name.as_str());
+                self.io.target = target;
+                // A destination that is given up still hears of what it is being told.
+                if outlet.is_some() {
+                    self.io.outlet = outlet;
+                }
+                self.handle(now, Event::Control(Control::Update(Box::new(config))));
+            }
+        }
+    }
+
     fn is_at_its_end(&self, now: Time) -> bool {
         let finished = get(&self.io.counters.finished);
         if self.ends.records_max.is_some_and(|max| finished >= max) {
@@ -273,5 +347,19 @@ impl Driver {
             tally.outstanding == 0
                 && (tally.last_records + span <= now || self.io.feed.is_exhausted(&self.io.readers))
         })
+    }
+}
+
+/// What the run asks for next; never comes where nobody asks.
+async fn next_order(orders: &mut Option<mpsc::UnboundedReceiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(arrivals) => {
+            let order = arrivals.recv().await;
+            if order.is_none() {
+                *orders = None;
+            }
+            order
+        }
+        None => std::future::pending().await,
     }
 }

@@ -2,18 +2,20 @@
 
 use crate::engine::response::{QueueAnswer, read_queue};
 use crate::engine::{
-    Action, BatchId, Delivery, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome,
-    Position, Shard, ShardId, Span, Time, Token, WindowCall, mix,
+    Action, BatchId, Effects, Event, Fact, FailureClass, Mapping, Meta, Outcome, Position, Shard,
+    ShardId, Span, Time, Token, WindowCall, mix,
 };
+use crate::poll::board::Panel;
 use crate::poll::brokers;
-use crate::poll::counters::{Counters, add};
+use crate::poll::counters::Counters;
 use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
 use crate::poll::leases::{self, LeaseTable, News};
-use crate::poll::observer::{Observed, Observer};
+use crate::poll::observer::Observer;
 use crate::poll::record::MappingLog;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{OpenWindow, Saving, Store};
+use crate::poll::tally::Tally;
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, encode};
 use crate::source::kafka::Events;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// What a finished task hands to its mapping.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ pub(crate) struct Io {
     pub(crate) target: Arc<Target>,
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
+    /// Shows what the mapping is doing.
+    pub(crate) panel: Arc<Panel>,
     pub(crate) observer: Option<Observer>,
     pub(crate) log: Option<MappingLog>,
     /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
@@ -76,21 +81,10 @@ pub(crate) struct Io {
     pub(crate) leases: Option<Arc<LeaseTable>>,
     /// What became of shards since the driver last looked.
     pub(crate) lease_news: Vec<News>,
+    /// Streams: the shards of invocations that are about to start.
+    pub(crate) sending: Vec<(Token, ShardId)>,
     /// Mixed into request ids, so that those of two runs differ.
     pub(crate) salt: u64,
-}
-
-/// What the mapping has in hand.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    /// Records that were read and are not finished or returned.
-    pub(crate) outstanding: u64,
-    /// When records last came.
-    pub(crate) last_records: Time,
-    /// Unanswered listings of shards.
-    pub(crate) listings: u32,
-    /// Kafka: this mapping's part of the lag of all.
-    pub(crate) lag: u64,
 }
 
 impl Effects<Payload> for Io {
@@ -174,134 +168,20 @@ impl Effects<Payload> for Io {
     }
 
     fn observe(&mut self, now: Time, fact: Fact) {
-        if let Some(observer) = &self.observer {
-            observer.see(Observed {
-                mapping: self.name.clone(),
-                started: self.clock.started(),
-                at: now,
-                fact,
-            });
-        }
-        self.count_kafka(&fact);
-        let counters = &self.counters;
-        match fact {
-            Fact::Polled {
-                shard,
-                records,
-                filtered,
-                ..
-            } if records > 0 => {
-                add(&counters.polled, u64::from(records));
-                add(&counters.filtered, u64::from(filtered));
-                self.tally.outstanding += u64::from(records);
-                self.tally.last_records = now;
-                // A stream is done with what its filters left out; a queue when that is deleted.
-                if shard.is_some() || matches!(self.feed, Feed::Kafka(_)) {
-                    self.finished(filtered);
-                }
-            }
-            Fact::InvokeSent { records, .. } => {
-                add(&counters.invoked, u64::from(records));
-                add(&counters.invocations, 1);
-            }
-            Fact::InvokeEnded {
-                records,
-                succeeded,
-                outcome,
-                ..
-            } => {
-                match outcome {
-                    Outcome::Success | Outcome::StateTooLarge | Outcome::ServiceError => {}
-                    // The function returned: it reported failures, and had none itself.
-                    Outcome::Partial { .. } | Outcome::Rejected => {
-                        add(&counters.failed, u64::from(records));
-                    }
-                    Outcome::FunctionError | Outcome::TooLarge => {
-                        add(&counters.errors, 1);
-                        add(&counters.failed, u64::from(records));
-                    }
-                    Outcome::Throttled { .. } => add(&counters.throttles, 1),
-                }
-                // A queue's messages are finished when they are deleted or returned.
-                if self.feed.has_shards() || matches!(self.feed, Feed::Kafka(_)) {
-                    self.finished(succeeded);
-                }
-            }
-            Fact::Deleted { records } => {
-                add(&counters.deleted, u64::from(records));
-                self.finished(records);
-            }
-            Fact::Returned { records, cause } => {
-                add(&counters.returned, u64::from(records));
-                self.tally.outstanding -= u64::from(records);
-                tracing::debug!(mapping = %self.name, records, ?cause, "messages are left to their visibility timeout");
-            }
-            Fact::Discarded {
-                shard,
-                records,
-                condition,
-                invoke_count,
-                first,
-                last,
-                destination,
-            } => {
-                tracing::warn!(
-                    mapping = %self.name, shard = %self.book.name(shard), records, invoke_count, ?destination,
-                    condition = condition.name(), first = %first.seq, last = %last.seq, "records were given up"
-                );
-                add(&counters.discarded, u64::from(records));
-                match destination {
-                    Delivery::NoDestination => {}
-                    Delivery::Delivered => add(&counters.diverted, u64::from(records)),
-                    Delivery::Refused => add(&counters.destination_failures, 1),
-                }
-                self.finished(records);
-            }
-            Fact::Oversized { records } => {
-                add(&counters.discarded, u64::from(records));
-                self.finished(records);
-                tracing::warn!(mapping = %self.name, records, "messages that no event can hold were dropped");
-            }
-            Fact::CallFailed { .. } => add(&counters.call_failures, 1),
-            Fact::ConcurrencyChanged { limit } => {
-                tracing::debug!(mapping = %self.name, limit, "concurrency changed");
-            }
-            Fact::ShardStarted { shard } => {
-                tracing::debug!(mapping = %self.name, shard = %self.book.name(shard), "shard started");
-            }
-            Fact::ShardEnded { shard } => {
-                tracing::info!(mapping = %self.name, shard = %self.book.name(shard), "shard ended");
-                if self.leases.is_some() {
-                    let name = self.book.name(shard).clone();
-                    self.lease_news.push(News::Ended(name));
-                }
-            }
-            Fact::ConsumersChanged { consumers } => {
-                tracing::debug!(mapping = %self.name, consumers, "consumers wanted");
-            }
-            Fact::Polled { .. }
-            | Fact::Checkpointed { .. }
-            | Fact::Committed { .. }
-            | Fact::PollFailed
-            | Fact::CommitFailed { .. }
-            | Fact::PartitionLag { .. }
-            | Fact::Lag { .. }
-            | Fact::WindowClosed { .. } => {}
-        }
+        self.count(now, fact);
+        let (book, in_hand) = (&self.book, self.tally.outstanding);
+        self.panel
+            .observe(now, &fact, in_hand, |shard| book.name(shard));
     }
 }
 
 impl Io {
-    fn finished(&mut self, records: u32) {
-        self.tally.outstanding -= u64::from(records);
-        add(&self.counters.finished, u64::from(records));
-    }
-
     /// Takes in a list of shards and returns what is new in it.
     pub(crate) fn admit(&mut self, listed: &[ListedShard]) -> Vec<Shard> {
         let shards = self.book.admit(listed);
         for shard in &shards {
             let name = self.book.name(shard.id).clone();
+            self.panel.begins(shard.id, &name, shard.from);
             if let Some(state) = self.book.take_state(shard.id) {
                 self.windows.restore(shard.id, state);
             }
@@ -439,15 +319,19 @@ impl Io {
             _ => encode::event(records, frame.as_ref()),
         };
         let (target, name) = (self.target.clone(), self.function_name.clone());
-        self.tasks.spawn(async move {
+        let span = self.span(token, records, batch, request);
+        let call = async move {
+            tracing::debug!(bytes = event.len(), "invoked");
             let reply = target.invoke(&name, request, event).await;
+            tracing::debug!(outcome = ?reply.outcome, "ended");
             Input::Answered {
                 token,
                 batch,
                 window,
                 reply,
             }
-        });
+        };
+        self.tasks.spawn(call.instrument(span));
         None
     }
 

@@ -11,6 +11,7 @@
 //! with a drain after each.
 
 mod advice;
+mod board;
 mod brokers;
 mod clock;
 mod counters;
@@ -20,26 +21,35 @@ mod effects;
 pub mod encode;
 mod events;
 mod feed;
+mod harden;
 mod kafka;
 mod leases;
 mod log;
+pub mod monitor;
 mod observer;
 mod open;
+mod oversee;
 mod record;
+mod reload;
 mod replay;
 mod shards;
 mod shared_shards;
 mod signals;
+mod spans;
 mod states;
 mod store;
+mod tally;
 mod windows;
 
+pub use board::Board;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use driver::MappingFailed;
 pub use events::{EventCounters, EventTotals};
+pub use harden::harden;
 pub use observer::{Observed, Observer};
 pub use open::OpenError;
+pub use reload::{Reload, Reloaded};
 pub use replay::{Difference, Replay, ReplayError, replay};
 pub use states::{States, Witness};
 pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
@@ -47,10 +57,14 @@ pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
 use crate::engine::Span;
 use crate::scenario::PollerFile;
 use driver::Phase;
+use monitor::{Monitor, View};
 use open::Opened;
+use oversee::Overseer;
+use reload::{Ended, Fleet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(test)]
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -77,6 +91,12 @@ pub struct RunOptions {
     pub listening: Option<watch::Sender<Option<SocketAddr>>>,
     /// How often a line of totals is logged; zero for never.
     pub status_interval: Span,
+    /// Takes precedence over the file's.
+    pub drain_timeout: Option<Span>,
+    /// Where whoever shows the run finds what it is doing.
+    pub board: Arc<Board>,
+    /// Brings new versions of the file. `None` goes by the first one to the end.
+    pub reload: Option<Reload>,
     /// Shown to functions as `invokeIdentityArn` in Kinesis events. `None` makes it
     /// `arn:<partition>:iam::<account of the stream>:role/lambda-role`, since no real role is involved.
     pub role_arn: Option<String>,
@@ -95,6 +115,9 @@ impl Default for RunOptions {
             stop: None,
             listening: None,
             status_interval: Span::from_secs(10),
+            drain_timeout: None,
+            board: Arc::default(),
+            reload: None,
             role_arn: None,
         }
     }
@@ -183,7 +206,7 @@ pub(crate) fn rng_label(mapping: &str) -> String {
 ///     aws: Aws::default(),
 ///     region: None,
 ///     invoke_api: None,
-///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1, leases: None },
+///     poller: PollerSettings { store: None, drain_timeout: Span::from_secs(5), seed: 1, leases: None, listen: None },
 ///     sources: vec![LocalSource {
 ///         name: "clicks".into(), kind: SourceKind::Kinesis, shards: 2, visibility_timeout: Span::ZERO,
 ///         max_receive_count: None, content: LocalContent::Generated(content),
@@ -210,17 +233,20 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
     let clock = Clock::start();
     let (phase, phases) = watch::channel(Phase::Run);
     let phase = Arc::new(phase);
+    // Before anything else, which may have to wait for services that are out of reach.
+    let monitor = monitor(file.poller.listen, &options, clock).await?;
     let Opened {
         drivers,
-        targets,
+        shared,
         api,
-    } = open::open(&file, &options, clock, &phase, phases).await?;
-    let mut signals = signals::Signals::listen(options.signals).map_err(PollError::Signals)?;
+    } = open::open(file, &options, clock, &phase, phases).await?;
+    let signals = signals::Signals::listen(options.signals).map_err(PollError::Signals)?;
     tracing::info!(mappings = drivers.len(), "polling");
 
     let mut mappings = JoinSet::new();
+    let mut fleet = Fleet::new(shared, options.board.clone());
     for driver in drivers {
-        mappings.spawn(driver.run());
+        fleet.start(driver, &mut mappings);
     }
     if let Some(api) = api {
         if let Some(listening) = &options.listening {
@@ -233,15 +259,17 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
                 let _ = phases.wait_for(|phase| *phase == Phase::Drain).await;
             };
             api.serve(drained).await;
-            Ok(())
+            Ok(Ended::InvokeApi)
         });
     }
-    let result = oversee(&mut mappings, &phase, &options, &mut signals, &file).await;
+    let overseer = Overseer::new(fleet, &phase, &options, signals);
+    let (result, fleet) = overseer.run(&mut mappings).await;
     // Whatever is still running ends here: calls are cancelled with the tasks that wait for them.
     mappings.shutdown().await;
-    for target in &targets {
+    for target in fleet.targets() {
         target.close().await;
     }
+    drop(monitor);
     let drained = result?;
     let counters = &options.counters;
     let summary = RunSummary {
@@ -277,82 +305,26 @@ pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, Po
     Ok(summary)
 }
 
-/// Waits for the mappings while signals, stops and deadlines come. Returns whether all of them were drained.
-async fn oversee(
-    mappings: &mut JoinSet<Result<(), MappingFailed>>,
-    phase: &watch::Sender<Phase>,
+/// Serves metrics, health and status for as long as what is returned lives.
+async fn monitor(
+    listen: Option<SocketAddr>,
     options: &RunOptions,
-    signals: &mut signals::Signals,
-    file: &PollerFile,
-) -> Result<bool, PollError> {
-    let mut status = status_timer(options.status_interval);
-    let mut stop = options.stop.clone();
-    let mut phases = phase.subscribe();
-    let mut deadline: Option<tokio::time::Instant> = None;
-    loop {
-        let drain_over = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            ended = mappings.join_next() => match ended {
-                Some(Ok(result)) => result?,
-                Some(Err(error)) => std::panic::resume_unwind(
-                    error.try_into_panic().unwrap_or_else(|_| Box::new("a mapping was cancelled")),
-                ),
-                None => return Ok(true),
-            },
-            () = signals.next() => {
-                if deadline.is_some() {
-                    tracing::warn!("stopping at once; what is in flight will be delivered again");
-                    return Ok(false);
-                }
-                tracing::info!(timeout = %file.poller.drain_timeout, "draining; a second signal stops at once");
-                phase.send_replace(Phase::Drain);
-            }
-            () = stopped(&mut stop), if deadline.is_none() => {
-                phase.send_replace(Phase::Drain);
-            }
-            changed = phases.wait_for(|phase| *phase == Phase::Drain), if deadline.is_none() => {
-                if changed.is_ok() {
-                    deadline = Some(tokio::time::Instant::now() + file.poller.drain_timeout.to_std());
-                }
-            }
-            () = drain_over => {
-                tracing::warn!(timeout = %file.poller.drain_timeout, "the drain timeout is over; what is in flight will be delivered again");
-                return Ok(false);
-            }
-            () = tick(&mut status) => tracing::info!("{}", options.counters.line()),
-        }
-    }
-}
-
-fn status_timer(interval: Span) -> Option<tokio::time::Interval> {
-    if interval == Span::ZERO {
-        return None;
-    }
-    let period = interval.to_std().max(Duration::from_millis(100));
-    let start = tokio::time::Instant::now() + period;
-    Some(tokio::time::interval_at(start, period))
-}
-
-async fn tick(timer: &mut Option<tokio::time::Interval>) {
-    match timer {
-        Some(timer) => drop(timer.tick().await),
-        None => std::future::pending().await,
-    }
-}
-
-async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
-    match stop {
-        Some(stop) => {
-            // Either way the run is to end: it was said so, or nobody is left to say so.
-            let _ = stop.wait_for(|stop| *stop).await;
-        }
-        None => std::future::pending().await,
-    }
+    clock: Clock,
+) -> Result<JoinSet<()>, PollError> {
+    let mut serving = JoinSet::new();
+    let Some(address) = listen else {
+        return Ok(serving);
+    };
+    let view = View {
+        board: options.board.clone(),
+        counters: options.counters.clone(),
+        clock,
+    };
+    let monitor = Monitor::bind(address, view).await;
+    let monitor = monitor.map_err(|source| OpenError::Monitor { address, source })?;
+    tracing::info!(address = %monitor.address(), "metrics, health and status are served");
+    serving.spawn(monitor.serve());
+    Ok(serving)
 }
 
 #[cfg(test)]
@@ -369,6 +341,8 @@ mod tests_filters;
 mod tests_invoke;
 #[cfg(test)]
 mod tests_lineage;
+#[cfg(test)]
+mod tests_reload;
 #[cfg(test)]
 mod tests_reshard;
 #[cfg(test)]

@@ -1,37 +1,39 @@
 //! Opening everything that a run needs, before anything is read.
 
+mod leases;
+
 use crate::destination::{Cluster, Destination, DestinationError, MappingFacts, function_arn};
 use crate::engine::config::ShortVisibility;
 use crate::engine::filter::PatternError;
 use crate::engine::lambda::LimitError;
-use crate::engine::lease::LeaseConfig;
-use crate::engine::{
-    Mapping, MappingConfig, Rng, SourceKind, Span, Time, Tuning, Unsupported, mix,
-};
+use crate::engine::{Mapping, Rng, SourceKind, Span, Tuning, Unsupported, mix};
 use crate::invoke::{BindError, Callees, InvokeApi};
 use crate::poll::advice;
+use crate::poll::board::State;
 use crate::poll::divert::Outlet;
-use crate::poll::driver::{Driver, Ends, Phase};
-use crate::poll::effects::{Io, Tally};
+use crate::poll::driver::{Change, Driver, Ends, Phase};
+use crate::poll::effects::Io;
 use crate::poll::feed::Feed;
-use crate::poll::leases::{Keeper, LeaseTable};
 use crate::poll::record::Recorder;
+use crate::poll::reload::shown;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{Store, StoreError};
+use crate::poll::tally::Tally;
 use crate::poll::windows::Windows;
 use crate::poll::{Clock, RunOptions, rng_label};
-use crate::scenario::{Arn, KafkaSource, Leasing, MappingSource, PollerFile, PollerMapping};
+use crate::scenario::{Arn, KafkaSource, MappingSource, PollerFile, PollerMapping};
 use crate::source::broker::{Broker, BrokerError, BrokerPlace};
 use crate::source::dynamodb::DynamoDb;
 use crate::source::kafka::{Events, Kafka, KafkaError, Subscription};
 use crate::source::kinesis::Kinesis;
 use crate::source::local::{self, ContentError, Queue, Stream};
-use crate::source::patience::patiently;
 use crate::source::sqs::{Sqs, SqsError};
-use crate::source::{AwsError, CallError, Keep, ListedShard};
+use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Region, Surroundings, Target, TargetError};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -61,6 +63,14 @@ pub enum OpenError {
     /// The Invoke API.
     #[error(transparent)]
     InvokeApi(#[from] BindError),
+    /// Metrics, health and status.
+    #[error("metrics and status cannot be served on {address}: {source}")]
+    Monitor {
+        /// As asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The source of a mapping.
     #[error("mapping `{mapping}`: {cause}")]
     Source {
@@ -111,39 +121,44 @@ impl From<PatternError> for SourceCause {
 
 pub(crate) struct Opened {
     pub(crate) drivers: Vec<Driver>,
-    pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) api: Option<InvokeApi>,
 }
 
 /// Local sources, shared by the mappings that read them.
+#[derive(Clone)]
 enum Local {
     Stream(Arc<Stream>),
     Queue(Arc<Queue>),
 }
 
-/// What all mappings share.
-struct Shared<'a> {
-    file: &'a PollerFile,
-    options: &'a RunOptions,
+/// What all mappings share. A changed file has a new one, with the same store, sources and clock.
+pub(crate) struct Shared {
+    pub(crate) file: Arc<PollerFile>,
+    options: RunOptions,
     clock: Clock,
     store: Arc<Store>,
-    targets: Vec<Arc<Target>>,
+    /// In the order of the file.
+    pub(crate) targets: Vec<Arc<Target>>,
     service: Arc<Region>,
     locals: Vec<Local>,
-    recorder: Option<Recorder>,
-    phase: &'a Arc<watch::Sender<Phase>>,
+    recorder: Option<Arc<Recorder>>,
+    /// Of mappings in the record of the run; one that is opened again is another one there.
+    numbers: Arc<AtomicU32>,
+    phase: Arc<watch::Sender<Phase>>,
     phases: watch::Receiver<Phase>,
 }
 
 pub(crate) async fn open(
-    file: &PollerFile,
+    file: PollerFile,
     options: &RunOptions,
     clock: Clock,
     phase: &Arc<watch::Sender<Phase>>,
     phases: watch::Receiver<Phase>,
 ) -> Result<Opened, OpenError> {
     let recorder = options.record.as_ref().map(|path| {
-        Recorder::create(path).map_err(|source| OpenError::Log {
+        let created = Recorder::create(path).map(Arc::new);
+        created.map_err(|source| OpenError::Log {
             path: path.clone(),
             source,
         })
@@ -152,61 +167,117 @@ pub(crate) async fn open(
         Some(path) => Store::open(path)?,
         None => Store::in_memory(),
     };
-    let surroundings = Surroundings {
-        aws: file.aws.clone(),
-        clock,
-        seed: file.poller.seed,
-        region: Arc::new(Region::open(file, clock)?),
-    };
+    let service = Arc::new(Region::open(&file, clock)?);
     let mut targets = Vec::new();
     for target in &file.targets {
+        let surroundings = surroundings(&file, clock, service.clone());
         targets.push(Arc::new(Target::open(target, &surroundings).await?));
     }
-    let mut shared = Shared {
-        file,
-        options,
-        clock,
-        store: Arc::new(store),
-        targets,
-        service: surroundings.region,
-        locals: Vec::new(),
-        recorder: recorder.transpose()?,
-        phase,
-        phases,
-    };
+    let mut locals = Vec::new();
     for source in &file.sources {
         let now = clock.now();
-        shared.locals.push(match source.kind {
+        locals.push(match source.kind {
             SourceKind::Kinesis => Local::Stream(Arc::new(Stream::open(source, now)?)),
             _ => Local::Queue(Arc::new(Queue::open(source, now)?)),
         });
     }
-    let enabled = file.mappings.iter().filter(|mapping| mapping.enabled);
+    let shared = Arc::new(Shared {
+        file: Arc::new(file),
+        options: options.clone(),
+        clock,
+        store: Arc::new(store),
+        targets,
+        service,
+        locals,
+        recorder: recorder.transpose()?,
+        numbers: Arc::default(),
+        phase: phase.clone(),
+        phases,
+    });
     let mut drivers = Vec::new();
-    for (index, mapping) in (0..).zip(enabled) {
-        let driver = shared.mapping(index, mapping).await;
-        drivers.push(driver.map_err(|cause| match cause {
-            Cause::Source(cause) => OpenError::Source {
-                mapping: mapping.config.name.clone(),
-                cause,
-            },
-            Cause::Store(error) => OpenError::Store(error),
-        })?);
+    for mapping in &shared.file.mappings {
+        if mapping.enabled {
+            drivers.push(shared.mapping(mapping).await?);
+        } else {
+            let source = shown(&shared.file, mapping);
+            options
+                .board
+                .panel(&mapping.config, source, State::Disabled);
+        }
     }
     Ok(Opened {
         drivers,
         api: shared.invoke_api().await?,
-        targets: shared.targets,
+        shared,
     })
 }
 
-impl Shared<'_> {
+fn surroundings(file: &PollerFile, clock: Clock, region: Arc<Region>) -> Surroundings {
+    Surroundings {
+        aws: file.aws.clone(),
+        clock,
+        seed: file.poller.seed,
+        region,
+    }
+}
+
+impl Shared {
+    /// The same for a changed file, with the targets of `opened` opened anew.
+    pub(crate) async fn with(
+        &self,
+        file: PollerFile,
+        opened: &[String],
+    ) -> Result<Self, OpenError> {
+        let mut targets = Vec::new();
+        for target in &file.targets {
+            let is_new = opened.contains(&target.function);
+            let mut kept = self.targets.iter().filter(|_| !is_new);
+            let kept = kept.find(|it| it.function() == target.function);
+            targets.push(match kept {
+                Some(kept) => kept.clone(),
+                None => {
+                    // Without limits on the account nothing is shared with other processes.
+                    let service = Arc::new(Region::open(&file, self.clock)?);
+                    let surroundings = surroundings(&file, self.clock, service);
+                    Arc::new(Target::open(target, &surroundings).await?)
+                }
+            });
+        }
+        Ok(Self {
+            file: Arc::new(file),
+            options: self.options.clone(),
+            clock: self.clock,
+            store: self.store.clone(),
+            targets,
+            service: self.service.clone(),
+            locals: self.locals.clone(),
+            recorder: self.recorder.clone(),
+            numbers: self.numbers.clone(),
+            phase: self.phase.clone(),
+            phases: self.phases.clone(),
+        })
+    }
+
+    /// What a mapping that runs needs to go on as the file says.
+    pub(crate) async fn change(&self, mapping: &PollerMapping) -> Result<Change, OpenError> {
+        let outlet = self.outlet(mapping).await;
+        let outlet = outlet.map_err(|cause| OpenError::Source {
+            mapping: mapping.config.name.clone(),
+            cause,
+        })?;
+        Ok(Change {
+            config: mapping.config.clone(),
+            target: self.targets[mapping.target].clone(),
+            outlet,
+        })
+    }
+
     async fn invoke_api(&self) -> Result<Option<InvokeApi>, OpenError> {
         let Some(address) = self.file.invoke_api else {
             return Ok(None);
         };
         let callees = Callees {
-            file: self.file,
+            file: &self.file,
             targets: self.targets.clone(),
             service: self.service.clone(),
             clock: self.clock,
@@ -228,8 +299,22 @@ impl<E: Into<SourceCause>> From<E> for Cause {
     }
 }
 
-impl Shared<'_> {
-    async fn mapping(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
+impl Shared {
+    /// Opens a mapping: it goes on from what is stored of it.
+    pub(crate) async fn mapping(&self, mapping: &PollerMapping) -> Result<Driver, OpenError> {
+        let index = self.numbers.fetch_add(1, Relaxed);
+        self.driver(index, mapping)
+            .await
+            .map_err(|cause| match cause {
+                Cause::Source(cause) => OpenError::Source {
+                    mapping: mapping.config.name.clone(),
+                    cause,
+                },
+                Cause::Store(error) => OpenError::Store(error),
+            })
+    }
+
+    async fn driver(&self, index: u32, mapping: &PollerMapping) -> Result<Driver, Cause> {
         let config = &mapping.config;
         let keep = Arc::new(Keep::matching(config.source, &config.filters)?);
         let (feed, tuning, events) = self.feed(mapping, &keep).await?;
@@ -246,7 +331,10 @@ impl Shared<'_> {
         let seed = self.file.poller.seed;
         let rng = Rng::stream(seed, &rng_label(&name));
         let recorder = self.recorder.as_ref();
+        let source = shown(&self.file, mapping);
+        let panel = self.options.board.panel(config, source, State::Enabling);
         let mut io = Io {
+            panel,
             name: name.clone(),
             function_name: Arc::from(config.function_name.as_str()),
             executed_version: Arc::from("$LATEST"),
@@ -269,6 +357,7 @@ impl Shared<'_> {
             },
             events,
             shard_ended: false,
+            sending: Vec::new(),
             leases: table.clone(),
             lease_news: Vec::new(),
             salt: mix(now.as_nanos() ^ u64::from(index)),
@@ -279,6 +368,10 @@ impl Shared<'_> {
             Some(_) => Vec::new(),
             None => io.admit(&listed),
         };
+        if shards.is_empty() && io.feed.has_shards() {
+            // It has answered: there is nothing to read as yet.
+            io.panel.reaches();
+        }
         let first_list = io.feed.reshards().then_some(now);
         let driver = Driver {
             mapping: Mapping::new(config.clone(), tuning, rng, now)?,
@@ -297,72 +390,9 @@ impl Shared<'_> {
             lists_for_children: 0,
             first_shards: shards,
             keeper,
+            orders: None,
         };
         Ok(driver)
-    }
-
-    /// The mapping's lease table, ready for use; `None` for a mapping that shares nothing.
-    async fn lease_table(&self, mapping: &PollerMapping) -> Result<Option<Arc<LeaseTable>>, Cause> {
-        let (Some(leasing), MappingSource::Service { arn, .. }) =
-            (&self.file.poller.leases, &mapping.source)
-        else {
-            return Ok(None);
-        };
-        let config = &mapping.config;
-        if !config.source.is_stream() {
-            return Ok(None);
-        }
-        if config.tumbling_window.is_some() {
-            return Err(Cause::Source(SourceCause::Unsupported(Unsupported {
-                parameter: "TumblingWindowInSeconds",
-                reason: "the state of a window has no place in a lease table; leave [poller.leases] out for this mapping's file",
-            })));
-        }
-        let worker = self.worker(leasing);
-        let aws = &self.file.aws;
-        let table = LeaseTable::open(leasing, &config.name, &worker, aws, arn);
-        let table = table.await.map_err(SourceCause::Aws)?;
-        patiently(|| table.ensure())
-            .await
-            .map_err(SourceCause::Call)?;
-        tracing::info!(
-            mapping = config.name,
-            table = table.name(),
-            worker,
-            "shards are shared"
-        );
-        Ok(Some(Arc::new(table)))
-    }
-
-    /// This process among those that share shards: the machine, the process, and the moment.
-    fn worker(&self, leasing: &Leasing) -> String {
-        leasing.worker.clone().unwrap_or_else(|| {
-            let host = rustix::system::uname();
-            let host = host.nodename().to_string_lossy();
-            let moment = mix(self.clock.now().as_nanos());
-            format!("{host}:{}:{moment:016x}", std::process::id())
-        })
-    }
-
-    fn keeper(
-        &self,
-        config: &MappingConfig,
-        table: Arc<LeaseTable>,
-        now: Time,
-        listed: &[ListedShard],
-    ) -> Keeper {
-        let leasing = self.file.poller.leases.as_ref();
-        let mut leases = LeaseConfig::new(table.worker());
-        if let Some(leasing) = leasing {
-            leases.failover = leasing.failover;
-            leases.steal_max = leasing.steal_max;
-            leases.leases_max = leasing.leases_max;
-        }
-        // Workers that begin together draw different orders.
-        let rng = Rng::stream(self.file.poller.seed, table.worker());
-        let mut keeper = Keeper::new(leases, rng, now, table, config.starting_position);
-        keeper.listed(now, listed.to_vec());
-        keeper
     }
 
     async fn feed(

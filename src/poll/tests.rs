@@ -34,6 +34,7 @@ pub(super) fn file(kind: SourceKind, content: LocalContent) -> PollerFile {
             drain_timeout: Span::from_secs(20),
             seed: 1,
             leases: None,
+            listen: None,
         },
         sources: vec![LocalSource {
             name: "orders".to_owned(),

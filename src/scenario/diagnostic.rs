@@ -36,7 +36,7 @@ pub struct Diagnostic {
 }
 
 /// Codes that do not come from a rule of mappings, in alphabetical order. The rules' ids are codes too.
-pub const CODES: [&str; 56] = [
+pub const CODES: [&str; 57] = [
     "alias-weights",
     "bad-arn",
     "bad-csv",
@@ -75,6 +75,7 @@ pub const CODES: [&str; 56] = [
     "provisioned-twice",
     "rate-steps-overlap",
     "rate-steps-unordered",
+    "remote-listener",
     "reserved-above-account",
     "reshard-after-end",
     "reshard-unordered",

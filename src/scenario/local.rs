@@ -13,7 +13,7 @@ use super::mapping_keys::pairs;
 use super::model::{Dist, Keys, Region};
 use super::poller::url;
 use super::poller_model::{
-    ErrorSign, Generated, LocalContent, LocalSource, Target, TargetKind, TargetLimits,
+    ErrorSign, Generated, LocalContent, LocalSource, Target, TargetKind, TargetLimits, Variables,
 };
 use super::read::{At, Cx, Table};
 use super::sources::{RECEIVES, SHARDS, VISIBILITY, record};
@@ -281,7 +281,7 @@ fn kind_of(table: &mut Table<'_>, cx: &mut Cx, kind: Kind) -> Option<TargetKind>
             let env = table.opt(cx, "env", pairs).unwrap_or_default();
             Some(TargetKind::Process {
                 command: command?,
-                env,
+                env: Variables(env),
             })
         }
         Kind::Mock => Some(TargetKind::Mock {

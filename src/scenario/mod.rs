@@ -30,6 +30,7 @@ mod inside;
 mod kafka;
 mod leasing;
 mod lineage;
+mod listen;
 mod load;
 mod local;
 mod managed;

@@ -9,6 +9,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::functions::{self, resolve};
 use super::kafka;
 use super::leasing::leasing;
+use super::listen::listen;
 use super::load::{hash, prepare, profile, seed};
 use super::local::{local_sources, targets};
 use super::mapping_keys::{Clock, parameters};
@@ -156,20 +157,12 @@ fn invoke_api(root: &mut Table<'_>, cx: &mut Cx) -> Option<Option<SocketAddr>> {
     let mut table = root.opt(cx, "invoke_api", |at, cx| {
         Table::open(at, "[invoke_api]", cx)
     })?;
-    let listen = table.req(cx, "listen", "\"127.0.0.1:9001\"", |at, cx| {
-        let found = text(at, cx)?;
-        let address = found.parse::<SocketAddr>().ok();
-        if address.is_none() {
-            cx.push(
-                Diagnostic::new("bad-name", "`listen` is not an address with a port")
-                    .at(&at.node.span)
-                    .label("cannot be understood")
-                    .allowed("\"127.0.0.1:9001\", \"[::1]:9001\", or port 0 for any that is free")
-                    .help("write numbers: names are not looked up"),
-            );
-        }
-        address
-    });
+    let example = "\"127.0.0.1:9001\"";
+    if table.entry("listen").is_none() {
+        table.missing(cx, "listen", example);
+    }
+    let risk = "everybody who reaches it can invoke every function of this file";
+    let listen = listen(&mut table, cx, example, risk);
     table.finish(cx);
     Some(listen)
 }
@@ -180,6 +173,7 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
         drain_timeout: Span::from_secs(30),
         seed: 1,
         leases: None,
+        listen: None,
     };
     let Some(mut table) = root.opt(cx, "poller", |at, cx| Table::open(at, "[poller]", cx)) else {
         return settings;
@@ -193,6 +187,8 @@ fn settings(root: &mut Table<'_>, cx: &mut Cx) -> PollerSettings {
     settings.drain_timeout = drain.unwrap_or(settings.drain_timeout);
     settings.leases = leasing(&mut table, cx);
     settings.seed = seed(&mut table, cx).unwrap_or(settings.seed);
+    let risk = "everybody who reaches it can read metrics, names and positions";
+    settings.listen = listen(&mut table, cx, "\"127.0.0.1:9090\"", risk);
     table.finish(cx);
     settings
 }
@@ -206,6 +202,18 @@ pub(crate) fn url(at: At<'_>, cx: &mut Cx) -> Option<String> {
     let host = rest
         .and_then(|rest| rest.split('/').next())
         .unwrap_or_default();
+    if host.contains('@') {
+        cx.push(
+            Diagnostic::new(
+                "bad-name",
+                format!("`{}` must not hold a user name or password", at.key),
+            )
+            .at(&at.node.span)
+            .label("addresses are shown in logs and messages")
+            .help("leave out everything up to the @"),
+        );
+        return None;
+    }
     let printable = found.bytes().all(|b| b.is_ascii_graphic());
     if host.is_empty() || host.starts_with(':') || !printable {
         cx.push(

@@ -2,6 +2,7 @@
 
 use crate::engine::{MappingConfig, Profile, Ratio, SourceKind, Span, Tuning};
 use crate::scenario::{Arn, BrokerUrl, Dist, EventInvoke, Keys, Region, SourceAccess};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -50,6 +51,8 @@ pub struct PollerSettings {
     pub seed: u64,
     /// How shards of Kinesis and DynamoDB streams are shared with other processes; `None` reads all of them here.
     pub leases: Option<Leasing>,
+    /// Where metrics, health and status are served (`listen`); `None` for nowhere.
+    pub listen: Option<SocketAddr>,
 }
 
 /// How several processes share the shards of streams: a lease table in DynamoDB for each mapping.
@@ -70,7 +73,7 @@ pub struct Leasing {
 }
 
 /// A source inside the process, for runs with no server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LocalSource {
     /// Unique in the file; mappings name it as `EventSource`.
     pub name: String,
@@ -88,7 +91,7 @@ pub struct LocalSource {
 }
 
 /// Where the records of a local source come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LocalContent {
     /// Made up.
     Generated(Generated),
@@ -100,7 +103,7 @@ pub enum LocalContent {
 }
 
 /// How records are made up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
     /// Records per second over the whole source, above 0, evenly spaced.
     pub per_sec: f64,
@@ -115,7 +118,7 @@ pub struct Generated {
 }
 
 /// Whoever is invoked for one function name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// The function name that mappings use, without version or alias. Unique in the file.
     pub function: String,
@@ -125,7 +128,7 @@ pub struct Target {
     pub concurrency: Option<u32>,
     /// How long an invocation may take, 1 ms to 900 s.
     pub timeout: Span,
-    /// Told to processes as `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, 128 to 10,240.
+    /// What a process may hold, and is told as `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, 128 to 10,240.
     pub memory_mb: u32,
     /// AWS's limits on a `process`, and what becomes of the asynchronous events of any target.
     pub limits: TargetLimits,
@@ -142,16 +145,23 @@ pub struct TargetLimits {
     pub aliases: Vec<TargetAlias>,
     /// What becomes of its asynchronous events, those that name an alias included.
     pub event_invoke: EventInvoke,
+    /// Whether a process is ended that holds more than its memory (`enforce_memory`).
+    pub enforce_memory: bool,
+    /// Whether any process of this machine may speak to the Runtime API of its environments (`open_runtime_api`), not only
+    /// those that were started for it.
+    pub open_runtime_api: bool,
 }
 
 impl Default for TargetLimits {
-    /// No reservation, no aliases, and the ten minutes that are commonly seen on AWS.
+    /// No reservation, no aliases, the ten minutes that are commonly seen on AWS, and everything enforced.
     fn default() -> Self {
         Self {
             reserved_concurrency: None,
             keep_alive: Span::from_secs(600),
             aliases: Vec::new(),
             event_invoke: EventInvoke::default(),
+            enforce_memory: true,
+            open_runtime_api: false,
         }
     }
 }
@@ -166,7 +176,7 @@ pub struct TargetAlias {
 }
 
 /// The kinds of target.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TargetKind {
     /// A function behind the Invoke interface.
     Lambda {
@@ -187,7 +197,7 @@ pub enum TargetKind {
         /// Program and arguments, at least one word.
         command: Vec<String>,
         /// Further environment variables, in file order.
-        env: Vec<(String, String)>,
+        env: Variables,
     },
     /// Nobody: waits and answers.
     Mock {
@@ -196,6 +206,25 @@ pub enum TargetKind {
         /// Chance that an invocation fails.
         error_rate: Ratio,
     },
+}
+
+/// Environment variables of a process, in file order. Their values may be secrets, so that `Debug` shows names alone.
+///
+/// ```
+/// use tidegate::scenario::Variables;
+///
+/// let variables = Variables(vec![("DB_PASSWORD".into(), "hunter2".into())]);
+/// assert_eq!(format!("{variables:?}"), r#"["DB_PASSWORD"]"#);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Variables(pub Vec<(String, String)>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
 }
 
 /// How the answer to an invocation shows that the function failed.

@@ -1,7 +1,7 @@
 //! What a poller file tells the service model of its `process` targets: reservations and provisioned concurrency.
 
 use super::aliases::{above_reserved, alias_name};
-use super::convert::{Named, duration_in, integer, unique};
+use super::convert::{Named, boolean, duration_in, integer, unique};
 use super::diagnostic::Diagnostic;
 use super::model::Region;
 use super::poller_model::{TargetAlias, TargetLimits};
@@ -13,7 +13,7 @@ const KEEP_ALIVES: std::ops::RangeInclusive<Span> = Span::ZERO..=Span::from_secs
 /// Each one is a process of this machine.
 const PROVISIONED: std::ops::RangeInclusive<i64> = 0..=1_000;
 
-/// `reserved_concurrency`, `keep_alive` and `[[target.alias]]`, with the place of the reservation.
+/// `reserved_concurrency`, `keep_alive`, what is enforced, and `[[target.alias]]`, with the place of the reservation.
 pub(super) fn target_limits(
     table: &mut Table<'_>,
     cx: &mut Cx,
@@ -23,6 +23,8 @@ pub(super) fn target_limits(
     let place = place.map(|entry| entry.node.span.clone());
     let reserved = table.opt(cx, "reserved_concurrency", integer(0..=1_000_000));
     let keep_alive = table.opt(cx, "keep_alive", duration_in(KEEP_ALIVES));
+    let enforce_memory = table.opt(cx, "enforce_memory", boolean);
+    let open_runtime_api = table.opt(cx, "open_runtime_api", boolean);
     let mut names = Vec::new();
     let mut aliases = Vec::new();
     let mut provisioned: u64 = 0;
@@ -43,6 +45,8 @@ pub(super) fn target_limits(
         reserved_concurrency: reserved,
         keep_alive: keep_alive.unwrap_or(usual.keep_alive),
         aliases,
+        enforce_memory: enforce_memory.unwrap_or(usual.enforce_memory),
+        open_runtime_api: open_runtime_api.unwrap_or(usual.open_runtime_api),
         ..usual
     };
     (limits, place)

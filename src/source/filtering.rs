@@ -3,10 +3,16 @@
 use super::PageBuffer;
 use crate::engine::SourceKind;
 use crate::engine::filter::{Filters, PatternError, View};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// The filters of one mapping, or none.
+/// The filters of one mapping, or none. They can be replaced while the mapping runs: what was read before stays as it is.
 #[derive(Debug, Default)]
-pub struct Keep(Option<Filters>);
+pub struct Keep {
+    /// Spares most mappings, which have no filters, the lock.
+    has_filters: AtomicBool,
+    filters: RwLock<Option<Arc<Filters>>>,
+}
 
 impl Keep {
     /// What FilterCriteria lets through; everything if there are no patterns.
@@ -14,27 +20,47 @@ impl Keep {
     /// # Errors
     /// The first mistake of the patterns.
     pub fn matching(source: SourceKind, patterns: &[String]) -> Result<Self, PatternError> {
-        if patterns.is_empty() {
-            return Ok(Self::default());
-        }
+        let keep = Self::default();
+        keep.replace(source, patterns)?;
+        Ok(keep)
+    }
+
+    /// From the next record on, lets through what these patterns say.
+    ///
+    /// # Errors
+    /// The first mistake of the patterns; then the filters stay as they are.
+    pub fn replace(&self, source: SourceKind, patterns: &[String]) -> Result<(), PatternError> {
         let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-        match Filters::compile(source, &patterns) {
-            Ok(filters) => Ok(Self(Some(filters))),
-            Err(mut errors) => Err(errors.swap_remove(0)),
-        }
+        let filters = match patterns.as_slice() {
+            [] => None,
+            patterns => match Filters::compile(source, patterns) {
+                Ok(filters) => Some(Arc::new(filters)),
+                Err(mut errors) => return Err(errors.swap_remove(0)),
+            },
+        };
+        let mut place = self.filters.write().unwrap_or_else(PoisonError::into_inner);
+        self.has_filters.store(filters.is_some(), Relaxed);
+        *place = filters;
+        Ok(())
     }
 
     /// Whether there is nothing to ask.
-    pub const fn is_everything(&self) -> bool {
-        self.0.is_none()
+    pub fn is_everything(&self) -> bool {
+        !self.has_filters.load(Relaxed)
+    }
+
+    fn filters(&self) -> Option<Arc<Filters>> {
+        if self.is_everything() {
+            return None;
+        }
+        let filters = self.filters.read().unwrap_or_else(PoisonError::into_inner);
+        filters.clone()
     }
 
     /// Whether the function gets the record with this JSON and, for sources whose data is given apart, this data.
     /// Nothing is allocated.
     pub fn admits(&self, metadata: &[u8], data: Option<&[u8]>) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|filters| filters.matches(&View { metadata, data }).is_match())
+        admits(self.filters().as_deref(), metadata, data)
     }
 
     /// Lets `encode` append the record to `buffer` unless it is left out, and returns the length of its JSON.
@@ -48,19 +74,24 @@ impl Keep {
         data: Option<&[u8]>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Option<u32> {
-        let Some(filters) = &self.0 else {
+        let Some(filters) = self.filters() else {
             return Some(buffer.push(encode));
         };
-        if !filters.reads_metadata() {
-            return self.admits(&[], data).then(|| buffer.push(encode));
+        let filters = Some(&*filters);
+        if filters.is_some_and(|filters| !filters.reads_metadata()) {
+            return admits(filters, &[], data).then(|| buffer.push(encode));
         }
         let length = buffer.push(encode);
-        if self.admits(buffer.last(), data) {
+        if admits(filters, buffer.last(), data) {
             return Some(length);
         }
         buffer.undo();
         None
     }
+}
+
+fn admits(filters: Option<&Filters>, metadata: &[u8], data: Option<&[u8]>) -> bool {
+    filters.is_none_or(|filters| filters.matches(&View { metadata, data }).is_match())
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl Target {
                 .map(|http| Kind::Http(Box::new(http)))
                 .ok_or_else(|| error(TargetCause::Url(url.clone())))?,
             TargetKind::Process { command, env } => {
-                process::Process::open(target, command, env, surroundings)
+                process::Process::open(target, command, &env.0, surroundings)
                     .await
                     .map(|process| Kind::Process(Box::new(process)))
                     .map_err(|cause| error(cause.into()))?

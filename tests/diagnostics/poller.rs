@@ -317,3 +317,84 @@ fn an_invoke_api_needs_no_mapping() {
     assert_eq!(file.invoke_api, "127.0.0.1:0".parse().ok());
     assert!(file.mappings.is_empty());
 }
+
+/// Everybody who reaches a listener may use it, so that other machines come in only if the file says so.
+#[test]
+fn listeners_stay_on_this_machine_unless_told_otherwise() {
+    let rest = "[[target]]\nfunction = \"f\"\ntype = \"mock\"\n[[source]]\nname = \"s\"\ntype = \"generated\"\nkind = \"sqs\"\nrate = 1\n\
+                [[mapping]]\nname = \"m\"\nEventSource = \"s\"\nFunctionName = \"f\"\n";
+    super::snapshot!(poller_told(&format!(
+        "[poller]\nlisten = \"0.0.0.0:9090\"\n[invoke_api]\nlisten = \"[::]:9001\"\n{rest}"
+    )));
+    for table in ["poller", "invoke_api"] {
+        for (listen, is_remote) in [
+            ("127.0.0.1:0", false),
+            ("[::1]:0", false),
+            ("127.8.8.8:1", false),
+            ("10.0.0.7:9", true),
+        ] {
+            let text = format!("[{table}]\nlisten = \"{listen}\"\n");
+            let parse = |text: String| parse_poller(SourceText::new("poller.toml", text + rest));
+            assert_eq!(parse(text.clone()).is_err(), is_remote, "{table} {listen}");
+            let accepted = parse(text + "allow_remote = true\n").expect("it is accepted");
+            let warned = accepted.warnings.to_string().contains("remote-listener");
+            assert_eq!(warned, is_remote, "{table} {listen}");
+        }
+    }
+}
+
+/// Every key of a poller file that names a file.
+#[test]
+fn paths_of_every_kind_stay_in_their_folder() {
+    let file = |store: &str, records: &str, told: &str, login: &str| {
+        format!(
+            r#"
+[poller]
+store = "{store}"
+[[target]]
+function = "f"
+type = "mock"
+[[source]]
+name = "s"
+type = "jsonl"
+kind = "kinesis"
+file = "{records}"
+[[mapping]]
+name = "m"
+EventSource = "s"
+FunctionName = "f"
+StartingPosition = "TRIM_HORIZON"
+[mapping.DestinationConfig.OnFailure]
+Destination = "file://{told}"
+[[mapping]]
+name = "k"
+FunctionName = "f"
+StartingPosition = "TRIM_HORIZON"
+Topics = ["t"]
+security_protocol = "SASL_PLAINTEXT"
+[mapping.SelfManagedEventSource.Endpoints]
+KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:9"]
+[[mapping.SourceAccessConfigurations]]
+Type = "SASL_SCRAM_512_AUTH"
+URI = "file:{login}"
+"#
+        )
+    };
+    let good = ["x.redb", "Cargo.toml", "told.jsonl", "login.json"];
+    let told = |paths: [&str; 4]| {
+        let text = file(paths[0], paths[1], paths[2], paths[3]);
+        match parse_poller(SourceText::new("poller.toml", text)) {
+            Ok(_) => String::new(),
+            Err(report) => report.to_string(),
+        }
+    };
+    assert!(!told(good).contains("path-escapes"), "{}", told(good));
+    for place in 0..good.len() {
+        for bad in ["../x", "a/../../x", ".."] {
+            let mut paths = good;
+            paths[place] = bad;
+            let told = told(paths);
+            assert!(told.contains("path-escapes"), "{bad} at {place}: {told}");
+        }
+    }
+}

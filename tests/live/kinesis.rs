@@ -4,6 +4,7 @@ mod fanout;
 mod filters;
 mod lanes;
 mod poll;
+mod reload;
 mod windows;
 
 use aws_sdk_kinesis::primitives::DateTime;

@@ -1,6 +1,7 @@
 //! One execution environment: a process, its endpoint, and its output.
 
 use super::guard::Guard;
+use super::peer::memory;
 use super::runtime_api::{Answer, Invocation, RuntimeApi};
 use super::{ProcessError, Spec};
 use crate::engine::Span;
@@ -18,6 +19,10 @@ use tokio::sync::oneshot;
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for provisioned concurrency, where the function's timeout is not longer.
 const PROVISIONED_INIT_TIMEOUT: Duration = Duration::from_secs(130);
+/// How often the memory of a function at work is looked at.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(500);
+/// The megabyte of `memory_mb`, in bytes.
+pub(super) const MB: u64 = 1 << 20;
 /// Longer lines of output are cut, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
 
@@ -53,6 +58,8 @@ pub(super) enum Ended {
     },
     /// The process did not ask for the event in time.
     InitTimedOut,
+    /// It held more memory than its function has: so many bytes.
+    OutOfMemory(u64),
 }
 
 impl Environment {
@@ -88,6 +95,7 @@ impl Environment {
             .map_err(system("cannot start the command"))?;
         let group = child.id().unwrap_or_default();
         guard.add(group).await;
+        api.belongs_to(group);
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(show(stdout, spec.function.clone(), "stdout"));
         }
@@ -149,6 +157,7 @@ impl Environment {
             status = self.child.wait() => return Ended::Exited(status.ok()),
             (kind, message) = self.api.init_error() => return Ended::InitError { kind, message },
             () = tokio::time::sleep(init_limit) => return Ended::InitTimedOut,
+            bytes = outgrown(self.group, spec) => return Ended::OutOfMemory(bytes),
         }
         // An answer counts even when the process ends right behind it.
         tokio::select! {
@@ -159,6 +168,7 @@ impl Environment {
                 Err(_) => Ended::Exited(status.ok()),
             },
             () = tokio::time::sleep(spec.timeout.to_std()) => Ended::TimedOut(spec.timeout),
+            bytes = outgrown(self.group, spec) => Ended::OutOfMemory(bytes),
         }
     }
 
@@ -225,6 +235,11 @@ impl Ended {
                     INIT_TIMEOUT.as_secs_f64()
                 )),
             ),
+            // What AWS says when it ends a function for its memory.
+            Self::OutOfMemory(_) => error(
+                "Runtime.ExitError",
+                &words("Runtime exited with error: signal: killed"),
+            ),
             Self::Exited(Some(status)) if !status.success() => error(
                 "Runtime.ExitError",
                 &words(&format!("Runtime exited with error: {status}")),
@@ -260,6 +275,26 @@ impl fmt::Display for Ended {
                 write!(f, "initialisation failed: {kind}: {message}")
             }
             Self::InitTimedOut => write!(f, "the initialisation took too long"),
+            Self::OutOfMemory(bytes) => write!(
+                f,
+                "Runtime.ExitError: its processes held {} MB, more than its memory_mb",
+                bytes / MB
+            ),
+        }
+    }
+}
+
+/// Waits until a function's processes hold more than its memory; never ends where that is not enforced, or not to be known.
+async fn outgrown(process: u32, spec: &Spec) -> u64 {
+    let Some(limit) = spec.memory else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(MEMORY_INTERVAL).await;
+        match memory(process) {
+            Some(bytes) if bytes > limit => return bytes,
+            Some(_) => {}
+            None => return std::future::pending().await,
         }
     }
 }

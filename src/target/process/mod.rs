@@ -6,6 +6,7 @@
 
 mod environment;
 mod guard;
+mod peer;
 mod runtime_api;
 
 use super::region::Callee;
@@ -15,9 +16,10 @@ use crate::engine::{FunctionName, Outcome, Span};
 use crate::poll::Clock;
 use crate::scenario;
 use bytes::Bytes;
-use environment::{Ended, Environment, Kind};
+use environment::{Ended, Environment, Kind, MB};
 use guard::Guard;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 
@@ -45,8 +47,7 @@ pub enum ProcessError {
     Provisioned(String),
 }
 
-/// What an environment is told at its start.
-#[derive(Debug)]
+/// What an environment is told at its start, and held to.
 pub(super) struct Spec {
     function: String,
     arn: String,
@@ -54,6 +55,19 @@ pub(super) struct Spec {
     variables: Vec<(String, String)>,
     timeout: Span,
     clock: Clock,
+    /// What its processes may hold, in bytes; `None` for anything.
+    memory: Option<u64>,
+    /// Anybody on this machine may speak to its Runtime API.
+    is_api_open: bool,
+}
+
+impl fmt::Debug for Spec {
+    /// Without the values of variables and the words of the command, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spec")
+            .field("function", &self.function)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A function whose environments are processes of this machine.
@@ -102,6 +116,7 @@ impl Process {
         let Some(function) = function else {
             panic!("the Region was opened without `{}`", target.function);
         };
+        warn_of_strangers(target);
         let place = surroundings.aws.region.as_deref().unwrap_or("us-east-1");
         let shared = Arc::new(Shared {
             spec: Spec::new(target, command, env, place, surroundings.clock),
@@ -232,7 +247,7 @@ impl Admitted {
                 environment.end(&shared.guard).await;
                 running.end(Fate::Reset, None);
             }
-            Ended::Exited(_) | Ended::InitError { .. } => {
+            Ended::Exited(_) | Ended::InitError { .. } | Ended::OutOfMemory(_) => {
                 environment.end(&shared.guard).await;
                 running.end(Fate::Destroy, None);
             }
@@ -284,6 +299,22 @@ impl Shared {
             self.idle().insert(place, environment);
         }
         Ok(())
+    }
+}
+
+/// Says so where the Runtime API is not for the function's own processes alone.
+fn warn_of_strangers(target: &scenario::Target) {
+    let function = target.function.as_str();
+    if target.limits.open_runtime_api {
+        tracing::warn!(
+            function,
+            "open_runtime_api: every process of this machine may take and answer the function's events"
+        );
+    } else if cfg!(not(target_os = "linux")) {
+        tracing::warn!(
+            function,
+            "this system does not say who connects: every process of this machine may take and answer the function's events"
+        );
     }
 }
 
@@ -378,6 +409,11 @@ impl Spec {
             variables,
             timeout: target.timeout,
             clock,
+            memory: target
+                .limits
+                .enforce_memory
+                .then(|| u64::from(target.memory_mb) * MB),
+            is_api_open: target.limits.open_runtime_api,
         }
     }
 }

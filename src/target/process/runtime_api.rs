@@ -1,6 +1,7 @@
-//! The Lambda Runtime API, served to one process on a port of its own.
+//! The Lambda Runtime API, served to the processes of one environment on a port of its own.
 
 use super::Spec;
+use super::peer::{Peer, judge};
 use crate::engine::Span;
 use crate::poll::Clock;
 use crate::target::RESPONSE_BYTES_MAX;
@@ -15,7 +16,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The version that runtimes name in their paths.
@@ -61,6 +62,11 @@ struct Endpoint {
     asked: Notify,
     init_error: Mutex<Option<(String, String)>>,
     init_failed: Notify,
+    /// The first process of the environment, once it is started; the only ones that are listened to are it and its descendants.
+    owner: watch::Sender<Option<u32>>,
+    /// Anybody on this machine is listened to.
+    is_open: bool,
+    address: SocketAddr,
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -80,6 +86,9 @@ impl RuntimeApi {
             asked: Notify::new(),
             init_error: Mutex::new(None),
             init_failed: Notify::new(),
+            owner: watch::Sender::new(None),
+            is_open: spec.is_api_open,
+            address,
         });
         let server = tokio::spawn(serve(listener, endpoint.clone()));
         Ok(Self {
@@ -93,6 +102,11 @@ impl RuntimeApi {
     /// What the process finds in `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Says whose endpoint it is. Until then nobody is answered.
+    pub(super) fn belongs_to(&self, process: u32) {
+        self.endpoint.owner.send_replace(Some(process));
     }
 
     /// Makes an event available to the process. Fails when one is waiting already.
@@ -133,8 +147,8 @@ async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>) {
         }
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((socket, _)) => {
-                connections.spawn(connection(socket, endpoint.clone()));
+            Ok((socket, peer)) => {
+                connections.spawn(connection(socket, peer, endpoint.clone()));
             }
             Err(error) => {
                 tracing::warn!(function = endpoint.function, %error, "a connection was not accepted");
@@ -144,7 +158,14 @@ async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>) {
     }
 }
 
-async fn connection(socket: TcpStream, endpoint: Arc<Endpoint>) {
+async fn connection(socket: TcpStream, peer: SocketAddr, endpoint: Arc<Endpoint>) {
+    if !endpoint.knows(peer).await {
+        tracing::warn!(
+            function = endpoint.function, %peer,
+            "a process that does not belong to the environment was turned away from its Runtime API"
+        );
+        return;
+    }
     let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {
         let endpoint = endpoint.clone();
@@ -159,6 +180,24 @@ async fn connection(socket: TcpStream, endpoint: Arc<Endpoint>) {
 }
 
 impl Endpoint {
+    /// Whether the process at the other end may be told events and may answer them. It is asked for once for each connection.
+    async fn knows(&self, peer: SocketAddr) -> bool {
+        if self.is_open {
+            return true;
+        }
+        let mut owner = self.owner.subscribe();
+        let Ok(owner) = owner.wait_for(Option::is_some).await.map(|owner| *owner) else {
+            return false;
+        };
+        let address = self.address;
+        let judged = tokio::task::spawn_blocking(move || match owner {
+            Some(owner) => judge(owner, peer, address),
+            None => Peer::Stranger,
+        });
+        // Where the system does not say, `Process::open` has warned of it.
+        matches!(judged.await, Ok(Peer::Own | Peer::Unknown))
+    }
+
     async fn route(&self, request: Request<Incoming>) -> Reply {
         let path = request.uri().path().to_owned();
         let parts: Vec<&str> = path

@@ -19,12 +19,16 @@ pub(super) fn target(words: &[&str], timeout: Span, concurrency: u32) -> scenari
         function: "f".to_owned(),
         kind: TargetKind::Process {
             command,
-            env: Vec::new(),
+            env: scenario::Variables::default(),
         },
         concurrency: Some(concurrency),
         timeout,
         memory_mb: 256,
-        limits: scenario::TargetLimits::default(),
+        // The test itself plays the runtime.
+        limits: scenario::TargetLimits {
+            open_runtime_api: true,
+            ..scenario::TargetLimits::default()
+        },
     }
 }
 
@@ -67,6 +71,7 @@ fn region(
             drain_timeout: Span::ZERO,
             seed: 1,
             leases: None,
+            listen: None,
         },
         sources: Vec::new(),
         targets: vec![target.clone()],
@@ -300,4 +305,70 @@ async fn the_guard_kills_what_is_on_its_list_when_its_pipe_closes() {
     let status = within(listed.wait()).await.expect("it ended");
     assert!(!status.success());
     assert!(removed.try_wait().expect("a status").is_none());
+}
+
+/// A process under everything that is enforced.
+async fn enforced(script: &str, memory_mb: u32, folder: &Path) -> Process {
+    let mut target = target(&["/bin/sh", "-c", script], Span::from_secs(20), 1);
+    target.memory_mb = memory_mb;
+    target.limits = scenario::TargetLimits::default();
+    limited(target, None, folder).await
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn another_process_is_turned_away_from_the_runtime_api() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = enforced(SHOW, 256, folder.path()).await;
+    let stranger = async {
+        let (id, address) = endpoints(folder.path(), 1).await.remove(0);
+        let mut socket = tokio::net::TcpStream::connect(&address)
+            .await
+            .expect("a port");
+        let request = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: f\r\n\r\n";
+        let _ = socket.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer).await;
+        assert_eq!(answer, b"", "nothing is told to a stranger");
+        id
+    };
+    let invoked = async {
+        tokio::select! {
+            reply = process.invoke("f", RequestId(1), EVENT) => panic!("nobody may answer: {reply:?}"),
+            id = stranger => id,
+        }
+    };
+    let id = within(invoked).await;
+    gone(id).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_function_that_outgrows_its_memory_is_ended_as_aws_ends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // tail keeps the line, which has no end, in memory; it is a child of the first process.
+    let script = "(head -c 40000000 /dev/zero; sleep 600) | tail";
+    let process = enforced(script, 16, folder.path()).await;
+    let reply = within(process.invoke("f", RequestId(1), EVENT)).await;
+    assert_eq!(reply.outcome, Outcome::FunctionError);
+    let body = String::from_utf8_lossy(&reply.body);
+    assert!(
+        body.contains("Runtime exited with error: signal: killed"),
+        "{body}"
+    );
+    assert_eq!(process.shared.region.running(FunctionId(0)), 0);
+}
+
+#[test]
+fn what_an_environment_is_told_is_not_shown() {
+    let env = [("PASSWORD".to_owned(), "hunter2".to_owned())];
+    let words = ["/bin/login".to_owned(), "hunter2".to_owned()];
+    let target = target(&["x"], Span::from_secs(1), 1);
+    let spec = Spec::new(&target, &words, &env, "us-east-1", Clock::start());
+    let shown = format!("{spec:?}");
+    assert!(
+        shown.contains("\"f\"") && !shown.contains("hunter2"),
+        "{shown}"
+    );
 }

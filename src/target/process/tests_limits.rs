@@ -153,6 +153,7 @@ async fn provisioned_processes_are_ready_before_the_first_request() {
             name: "live".to_owned(),
             provisioned_concurrency: 1,
         }],
+        open_runtime_api: true,
         ..TargetLimits::default()
     };
     let kind = |id: u32| {

@@ -234,3 +234,14 @@ async fn a_broker_that_restarts_in_the_middle_of_a_batch_loses_nothing() {
     assert!(again <= 5 * 4, "{again} came again: {seen:?}");
     assert!(is_empty(&mut own.broker.client().await, &queue).await);
 }
+
+#[tokio::test]
+async fn no_password_is_logged_at_any_level() {
+    let broker = Broker::shared();
+    let queue = unique("talkative");
+    let poller = broker.poller(&queue, "").variable("RUST_LOG", "trace");
+    let ended = poller.run(&["--stop-when-idle", "2s"]);
+    assert!(ended.status.success(), "{:?}", ended.status);
+    assert!(ended.output.contains(" TRACE "), "it logs everything");
+    ended.keeps(&broker.password);
+}

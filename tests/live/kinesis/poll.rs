@@ -46,7 +46,7 @@ pub(super) fn poller(stream: &Stream, mapping: &str) -> Poller {
 }
 
 /// What was put, by shard and in order, must be what was delivered: everything, once, in order.
-fn once_and_in_order(put: &[(String, String)], seen: &[(String, String)]) {
+pub(super) fn once_and_in_order(put: &[(String, String)], seen: &[(String, String)]) {
     let by_shard = |list: &[(String, String)]| {
         let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (shard, data) in list {

@@ -119,3 +119,20 @@ async fn a_quorum_queue_dead_letters_what_fails_too_often() {
     rabbit.delete().await;
     dead.delete().await;
 }
+
+#[tokio::test]
+async fn no_password_is_logged_at_any_level() {
+    let _broker = BROKER.read().await;
+    let rabbit = Rabbit::create().await;
+    rabbit.publish(&bodies(20)).await;
+    let poller = rabbit
+        .poller("BatchSize = 10\n")
+        .variable("RUST_LOG", "trace");
+    let ended = poller.run(&["--max-records", "20"]);
+    assert!(ended.status.success(), "{:?}", ended.status);
+    assert!(ended.output.contains(" TRACE "), "it logs everything");
+    ended.keeps(&crate::support::server_url(
+        "TIDEGATE_TEST_RABBITMQ_PASSWORD",
+    ));
+    rabbit.delete().await;
+}

@@ -21,6 +21,8 @@ pub(crate) struct Poller {
     target: String,
     /// Replaces mapping and target.
     whole: Option<String>,
+    /// Of the program itself.
+    variables: Vec<(String, String)>,
 }
 
 /// A running poller. It is killed when it is dropped.
@@ -58,6 +60,7 @@ impl Poller {
             function: "f".to_owned(),
             target: String::new(),
             whole: None,
+            variables: Vec::new(),
             folder,
             endpoint,
         }
@@ -72,6 +75,7 @@ impl Poller {
             function: "f".to_owned(),
             target: String::new(),
             whole: None,
+            variables: Vec::new(),
             folder,
             endpoint: "http://127.0.0.1:9".to_owned(),
         }
@@ -103,6 +107,12 @@ impl Poller {
     /// Another environment variable for the function.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.target.push_str(&format!("{name} = {value:?}\n"));
+        self
+    }
+
+    /// An environment variable for the program itself.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -144,6 +154,7 @@ impl Poller {
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
             .env("NO_COLOR", "1")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -191,6 +202,21 @@ impl Poller {
             let seen = self.invocations();
             enough(&seen).then_some(seen)
         })
+    }
+}
+
+impl Ended {
+    /// Whether nothing that was logged has the secret in it: as it is, in base64, or as a list of its bytes.
+    pub(crate) fn keeps(&self, secret: &str) {
+        use base64::Engine as _;
+        assert!(secret.len() >= 6, "too short to be looked for");
+        let list: Vec<String> = secret.bytes().map(|byte| byte.to_string()).collect();
+        let base64 = base64::engine::general_purpose::STANDARD.encode(secret);
+        for form in [secret, &base64, &list.join(", "), &list.join(",")] {
+            let line = self.output.lines().find(|line| line.contains(form));
+            let start = line.map(|line| line.chars().take(160).collect::<String>());
+            assert_eq!(start, None, "a secret is logged");
+        }
     }
 }
 
@@ -242,6 +268,13 @@ impl Running {
             .status()
             .expect("kill runs");
         assert!(sent.success());
+    }
+
+    /// Has it read its file again (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(sent.expect("kill runs").success());
     }
 
     fn said(&self) -> String {

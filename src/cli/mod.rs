@@ -7,6 +7,7 @@ mod progress;
 #[cfg(feature = "poller")]
 mod replay;
 mod simulate;
+mod swarm;
 mod validate;
 
 use crate::scenario::{self, FileKind};
@@ -39,6 +40,7 @@ enum Command {
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
     Replay(replay::Replay),
+    Swarm(swarm::Swarm),
     Validate(validate::Validate),
 }
 
@@ -52,6 +54,7 @@ pub fn main() -> Exit {
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]
         Command::Replay(replay) => replay.run(),
+        Command::Swarm(swarm) => swarm.run(),
         Command::Validate(validate) => validate.run(),
     };
     result.unwrap_or_else(|error| {

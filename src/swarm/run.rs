@@ -50,7 +50,9 @@ pub struct Verdict {
 #[derive(Debug)]
 struct Run<'w> {
     world: &'w World,
+    #[cfg(feature = "mutations")]
     manner: Manner,
+    events_max: u64,
     calendar: Calendar,
     parts: Vec<State<'w>>,
     shared: Shared<'w>,
@@ -234,6 +236,8 @@ impl<'w> Run<'w> {
             Ok(lambda) => lambda,
             Err(error) => panic!("the swarm drew limits that are refused: {error}"),
         };
+        let records: usize = world.parts.iter().map(|part| part.records.len()).sum();
+        let events_max = 200_000 * world.parts.len() as u64 + 1_000 * records as u64;
         let parts = world.parts.iter().enumerate().map(|(number, part)| State {
             part,
             machine: None,
@@ -248,7 +252,9 @@ impl<'w> Run<'w> {
         });
         Self {
             world,
+            #[cfg(feature = "mutations")]
             manner,
+            events_max,
             calendar: Calendar::default(),
             parts: parts.collect(),
             shared: Shared {
@@ -290,6 +296,10 @@ impl<'w> Run<'w> {
         while let Some((at, due)) = self.calendar.next() {
             self.shared.now = at;
             self.shared.tally.events += 1;
+            let rests = self.shared.tally.events < self.events_max;
+            self.shared.check(Checker::Liveness, rests, || {
+                "so much happens that it cannot come to an end".to_owned()
+            });
             let is_over = self.happen(due);
             if is_over || self.has_failed() {
                 return;

@@ -28,10 +28,7 @@ pub fn shrink(world: &World, failure: &Failure, manner: Manner) -> Shrunk {
             failure: failure.clone(),
             runs: 0,
         },
-        manner: Manner {
-            trace: false,
-            ..manner
-        },
+        manner,
     };
     loop {
         let before = search.best.world.clone();

@@ -405,8 +405,11 @@ impl<P> Queue<P> {
         }
     }
 
+    /// Wakes as many pollers as the limit allows. While nothing is taken they would only lie down again.
     fn wake_pollers(&mut self, core: &mut Core<P>) {
-        while self.pollers.len() - self.resting.len() < self.scaling.limit() as usize {
+        while core.is_taking()
+            && self.pollers.len() - self.resting.len() < self.scaling.limit() as usize
+        {
             let id = self.resting.pop().unwrap_or_else(|| {
                 let id = self.pollers.len() as u32;
                 self.pollers.push(Poller::new(poller_key(id)));

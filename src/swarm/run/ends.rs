@@ -1,10 +1,9 @@
 //! When a world is over, and whether it should be.
 
-use super::{BOUND, Due, Happened, Run, Source, State};
+use super::{BOUND, Due, Run, Source, State};
 use crate::engine::{Control, Event, Mapping, Position, Seq, Span};
 use crate::swarm::model;
 use crate::swarm::services::stream::Stream;
-use crate::swarm::services::{broker, sqs};
 use crate::swarm::tally::{Checker, Failure};
 use crate::swarm::watch::Watch;
 
@@ -52,24 +51,14 @@ impl Run<'_> {
 
     /// Asks the second model what must have become of every record.
     fn judge(&mut self) {
-        let now = self.shared.now;
-        for (index, state) in self.parts.iter_mut().enumerate() {
+        for (index, state) in self.parts.iter().enumerate() {
             let mut given = vec![0; state.part.records.len()];
             for (record, given) in given.iter_mut().enumerate() {
-                let is_dead = match &state.source {
-                    Source::Queue(queue) => {
-                        *given = queue.receives(record);
-                        queue.state(record) == sqs::State::Dead
-                    }
-                    Source::Broker(queue) => {
-                        *given = queue.deliveries(record);
-                        queue.state(record) == broker::State::Dead
-                    }
-                    _ => false,
+                *given = match &state.source {
+                    Source::Queue(queue) => queue.receives(record),
+                    Source::Broker(queue) => queue.deliveries(record),
+                    _ => 0,
                 };
-                if is_dead {
-                    state.watch.log.push(Happened::Dead, now, [record as u32]);
-                }
             }
             let found = model::judge(self.world, index, &state.watch.log, &given);
             self.shared.tally.checks[Checker::Model as usize] += given.len() as u64;

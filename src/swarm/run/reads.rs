@@ -1,6 +1,6 @@
 //! Reads and receives: what the sources hand over.
 
-use super::{Due, Mine, Receive, Run, Source};
+use super::{Due, Happened, Mine, Receive, Run, Source};
 use crate::engine::{
     Event, FailureClass, Meta, Page, PartitionEnd, Position, Record, Seq, ShardId, Span, Token,
 };
@@ -74,12 +74,14 @@ impl Run<'_> {
             Source::Queue(queue) => {
                 let taken = queue.receive(part, now, max, |record| watch.hand(record));
                 give(part, watch, &mut page, &taken);
+                bury(watch, &mut queue.died);
                 queue.next(part, now)
             }
             Source::Broker(broker) => {
                 let poller = receive.poller;
                 let taken = broker.receive(part, now, poller, max, |record| watch.hand(record));
                 give(part, watch, &mut page, &taken);
+                bury(watch, &mut broker.died);
                 Some(broker.next(part, now).map_or(soon, |at| at.min(soon)))
             }
             Source::Kafka(kafka) => {
@@ -168,6 +170,12 @@ fn give(part: &Part, watch: &mut Watch<'_>, page: &mut Page<Tag>, taken: &[Tag])
         } else {
             page.records.push(record);
         }
+    }
+}
+
+fn bury(watch: &mut Watch<'_>, died: &mut Vec<u32>) {
+    for record in died.drain(..) {
+        watch.gone(record, Happened::Dead);
     }
 }
 

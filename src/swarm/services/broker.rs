@@ -7,6 +7,8 @@ use crate::engine::Time;
 #[derive(Debug)]
 pub(in super::super) struct Broker {
     messages: Vec<Message>,
+    /// What went to the dead-letter queue since somebody asked.
+    pub(in super::super) died: Vec<u32>,
     first: usize,
 }
 
@@ -17,7 +19,7 @@ struct Message {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum State {
+enum State {
     Ready,
     /// Delivered to a consumer, with this era.
     Unacknowledged {
@@ -38,10 +40,11 @@ impl Broker {
         Self {
             messages: vec![message; part.records.len()],
             first: 0,
+            died: Vec::new(),
         }
     }
 
-    pub(in super::super) fn state(&self, record: usize) -> State {
+    fn state(&self, record: usize) -> State {
         self.messages[record].state
     }
 
@@ -71,6 +74,7 @@ impl Broker {
             }
             if part.service.receives_max.is_some_and(|max| message.deliveries >= max) {
                 message.state = State::Dead;
+                self.died.push(index as u32);
                 continue;
             }
             message.deliveries += 1;

@@ -59,10 +59,12 @@ impl Lists {
         };
         for (index, record) in part.records.iter().enumerate() {
             let list = &mut lists.of[record.shard as usize];
-            let last = list.last().map(|last| lists.number[*last as usize]);
+            let last = list.last().map(|last| *last as usize);
+            let last = last.map(|last| (part.records[last].at, lists.number[last]));
             let number = match last {
-                Some(last) if record.glued && !is_kafka => last,
-                Some(last) => last + 1,
+                // What one aggregate holds arrives at once.
+                Some((at, last)) if record.glued && !is_kafka && at == record.at => last,
+                Some((_, last)) => last + 1,
                 None => u64::from(!is_kafka),
             };
             lists.place.push(list.len());

@@ -7,6 +7,8 @@ use crate::engine::{SourceKind, Time};
 #[derive(Debug)]
 pub(in super::super) struct Sqs {
     messages: Vec<Message>,
+    /// What went to the dead-letter queue since somebody asked.
+    pub(in super::super) died: Vec<u32>,
     is_fifo: bool,
     /// Everything before it is gone.
     first: usize,
@@ -23,7 +25,7 @@ struct Message {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum State {
+enum State {
     There,
     Deleted,
     /// In the dead-letter queue.
@@ -42,10 +44,11 @@ impl Sqs {
             messages: vec![message; part.records.len()],
             is_fifo: part.kind == SourceKind::SqsFifo,
             first: 0,
+            died: Vec::new(),
         }
     }
 
-    pub(in super::super) fn state(&self, record: usize) -> State {
+    fn state(&self, record: usize) -> State {
         self.messages[record].state
     }
 
@@ -89,6 +92,7 @@ impl Sqs {
             }
             if part.service.receives_max.is_some_and(|max| message.receives >= max) {
                 message.state = State::Dead;
+                self.died.push(index as u32);
                 continue;
             }
             message.receives += 1;

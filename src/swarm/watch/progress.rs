@@ -9,8 +9,6 @@ use crate::swarm::tally::Checker;
 impl Watch<'_> {
     /// A shard is read from `place` on; `is_first` when this mapping had not read it before.
     pub(in crate::swarm) fn reads(&mut self, shard: usize, place: usize, is_first: bool) {
-        let starts = !self.is_disabled;
-        self.check(Checker::Disabled, starts, || "a read while disabled".to_owned());
         if is_first {
             let state = &mut self.shards[shard];
             state.start = place;
@@ -33,6 +31,12 @@ impl Watch<'_> {
     pub(in crate::swarm) fn listed(&mut self, shard: usize, from: Position, state: Option<(Time, u32)>) {
         self.shards[shard].stored = Some(from);
         self.shards[shard].state = state;
+        if let Position::After(seq) = from {
+            let number = |record: &u32| Seq::from(self.lists.number[*record as usize]);
+            let place = self.lists.of[shard].partition_point(|record| number(record) <= seq);
+            self.shards[shard].start = place;
+            self.shards[shard].cursor = place;
+        }
         if from == Position::End {
             let end = self.lists.of[shard].len();
             self.shards[shard].start = end;

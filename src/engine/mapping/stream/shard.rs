@@ -296,6 +296,8 @@ impl<P> Shard<P> {
                     let unfinished = lanes.iter().filter_map(|lane| lane.unfinished(core)).min();
                     self.progress.done_before(unfinished);
                 }
+                // Windows have one lane: one that was stored belongs to options that were changed.
+                self.progress.within(None);
             }
         }
         if self.lanes.iter().all(Lane::is_empty) {

@@ -15,5 +15,6 @@ mod scenarios;
 mod semantics;
 mod streams;
 mod support;
+mod swarm;
 mod tidy;
 mod validation;

@@ -40,7 +40,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study", "swarm", "target",
+            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study", "swarm",
+            "target",
         ],
     ),
     // lib.rs and main.rs

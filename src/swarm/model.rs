@@ -106,7 +106,10 @@ fn is_quiet(world: &World, part: &Part) -> bool {
     let one_poller = pollers.is_none_or(|it| it.maximum_pollers == Some(1));
     let is_queue = matches!(part.kind, SourceKind::Sqs | SourceKind::SqsFifo);
     let is_kafka = matches!(part.kind, SourceKind::Msk | SourceKind::SelfManagedKafka);
-    let plain = part.records.iter().all(|it| it.poison.is_none() && it.bytes < 1_000_000);
+    let plain = part
+        .records
+        .iter()
+        .all(|it| it.poison.is_none() && it.bytes < 1_000_000);
     part.events.is_empty()
         && part.faults.is_empty()
         && function.is_sound()
@@ -131,9 +134,16 @@ impl Case<'_> {
         let size = u64::from(script.bytes) + AROUND;
         let is_broker = matches!(self.part.kind, SourceKind::ActiveMq | SourceKind::RabbitMq);
         let fits_nothing = is_broker && size > EVENT_BYTES;
-        let given_up = story.told.iter().chain(&story.untold).any(|count| *count > 0);
-        let has_ended =
-            story.finished > 0 || given_up || story.dead || story.skipped || (fits_nothing && story.gone);
+        let given_up = story
+            .told
+            .iter()
+            .chain(&story.untold)
+            .any(|count| *count > 0);
+        let has_ended = story.finished > 0
+            || given_up
+            || story.dead
+            || story.skipped
+            || (fits_nothing && story.gone);
         if !has_ended {
             return Some("is lost");
         }
@@ -183,7 +193,9 @@ impl Case<'_> {
         }
         if by(Why::Age) {
             let least = self.promises.iter().filter_map(|it| it.age_ms).min();
-            let age = story.aged_at.map(|at| at.saturating_sub(script.at.as_millis()));
+            let age = story
+                .aged_at
+                .map(|at| at.saturating_sub(script.at.as_millis()));
             if least.is_none() || age <= least {
                 return Some("was given up before it was too old");
             }

@@ -279,8 +279,7 @@ impl<'w> Run<'w> {
             let part = self.parts[index].part;
             self.calendar.plan(START, Due::Begin(index));
             for (number, event) in part.events.iter().enumerate() {
-                self.calendar
-                    .plan(event.at, Due::Incident(index, number));
+                self.calendar.plan(event.at, Due::Incident(index, number));
             }
             for shard in part.shards.iter().filter(|shard| shard.opens > START) {
                 self.calendar.plan(shard.opens, Due::List(index));
@@ -353,7 +352,10 @@ impl<'w> Run<'w> {
     fn build(&mut self, index: usize) {
         let now = self.shared.now;
         let state = &mut self.parts[index];
-        #[cfg_attr(not(feature = "mutations"), expect(unused_mut, reason = "one field more"))]
+        #[cfg_attr(
+            not(feature = "mutations"),
+            expect(unused_mut, reason = "one field more")
+        )]
         let mut tuning = state.part.tuning();
         #[cfg(feature = "mutations")]
         {

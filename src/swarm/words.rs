@@ -98,7 +98,11 @@ fn options(config: &MappingConfig) -> String {
     };
     let c = config;
     add("BatchSize", true, c.batch_size.to_string());
-    add("window", c.window != plain.window, format!("{:?}", c.window));
+    add(
+        "window",
+        c.window != plain.window,
+        format!("{:?}", c.window),
+    );
     add(
         "start",
         c.starting_position != plain.starting_position,
@@ -110,13 +114,33 @@ fn options(config: &MappingConfig) -> String {
         c.parallelization_factor.to_string(),
     );
     let some = |value: &dyn std::fmt::Debug| format!("{value:?}");
-    add("age", c.maximum_record_age.is_some(), some(&c.maximum_record_age));
-    add("retries", c.maximum_retry_attempts.is_some(), some(&c.maximum_retry_attempts));
+    add(
+        "age",
+        c.maximum_record_age.is_some(),
+        some(&c.maximum_record_age),
+    );
+    add(
+        "retries",
+        c.maximum_retry_attempts.is_some(),
+        some(&c.maximum_retry_attempts),
+    );
     add("bisect", c.bisect_batch_on_function_error, "on".to_owned());
     add("reports", c.report_batch_item_failures, "on".to_owned());
-    add("tumbling", c.tumbling_window.is_some(), some(&c.tumbling_window));
-    add("MaximumConcurrency", c.maximum_concurrency.is_some(), some(&c.maximum_concurrency));
-    add("pollers", c.provisioned_pollers.is_some(), some(&c.provisioned_pollers));
+    add(
+        "tumbling",
+        c.tumbling_window.is_some(),
+        some(&c.tumbling_window),
+    );
+    add(
+        "MaximumConcurrency",
+        c.maximum_concurrency.is_some(),
+        some(&c.maximum_concurrency),
+    );
+    add(
+        "pollers",
+        c.provisioned_pollers.is_some(),
+        some(&c.provisioned_pollers),
+    );
     add("destination", c.on_failure.is_some(), "set".to_owned());
     add("filters", !c.filters.is_empty(), "on".to_owned());
     list.join(", ")

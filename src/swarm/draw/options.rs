@@ -127,12 +127,15 @@ fn vary(dice: &mut Dice, kind: SourceKind, parameters: &mut MappingParameters) {
             parameters.bisect_batch_on_function_error = dice.perhaps(40, &[true]);
         }
         parameters.maximum_record_age_in_seconds = dice.perhaps(40, &[60, 61, 75, 120, -1]);
-        parameters.destination_config =
-            dice.perhaps(50, &["sqs:us-east-1:123456789012:failures", "s3:::failures"])
-                .map(|target| DestinationConfig {
-                    on_success: None,
-                    on_failure: Some(format!("arn:aws:{target}")),
-                });
+        parameters.destination_config = dice
+            .perhaps(
+                50,
+                &["sqs:us-east-1:123456789012:failures", "s3:::failures"],
+            )
+            .map(|target| DestinationConfig {
+                on_success: None,
+                on_failure: Some(format!("arn:aws:{target}")),
+            });
     }
     let mut takes_filters = dice.percent(35);
     if kind.is_stream() {
@@ -153,4 +156,3 @@ fn vary(dice: &mut Dice, kind: SourceKind, parameters: &mut MappingParameters) {
         parameters.filter_criteria = Some(vec![pattern.to_owned()]);
     }
 }
-

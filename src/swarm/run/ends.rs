@@ -33,7 +33,10 @@ impl Run<'_> {
             let open = self.parts.iter_mut().find_map(|state| {
                 state.watch.now = now;
                 let what = open(state)?;
-                Some(format!("part {} ({}): {what}", state.watch.number, state.part.kind))
+                Some(format!(
+                    "part {} ({}): {what}",
+                    state.watch.number, state.part.kind
+                ))
             });
             if let Some(what) = open {
                 let in_time = now.since(calm) < BOUND;

@@ -3,7 +3,7 @@
 use super::{Calendar, Due, Fate, Happened, Mine, Receive, Shared, State};
 use crate::engine::lambda::FunctionId;
 use crate::engine::{
-    Action, BatchId, Delta, Effects, Event, Fact, FailureClass, Failure as Parting, Mapping,
+    Action, BatchId, Delta, Effects, Event, Fact, Failure as Parting, FailureClass, Mapping,
     Outcome, Position, Seq, ShardId, Span, Time, Token, WindowCall,
 };
 use crate::swarm::dice::hashed;
@@ -28,12 +28,7 @@ const READS: [(Trouble, bool); 3] = [
 ];
 
 impl Effects<Tag> for Hands<'_, '_> {
-    fn start(
-        &mut self,
-        _: Time,
-        machine: &mut Mapping<Tag>,
-        action: Action,
-    ) -> Option<Event<Tag>> {
+    fn start(&mut self, _: Time, machine: &mut Mapping<Tag>, action: Action) -> Option<Event<Tag>> {
         let index = self.index;
         self.shared
             .say(|| format!("part {index} {}", shown(machine, &action)));
@@ -122,14 +117,19 @@ impl Effects<Tag> for Hands<'_, '_> {
             } => {
                 let index = self.index;
                 self.shared.say(|| {
-                    format!("part {index} gives up {records} records: {condition:?}, {destination:?}")
+                    format!(
+                        "part {index} gives up {records} records: {condition:?}, {destination:?}"
+                    )
                 });
                 watch.discarded(shard, records, condition, invoke_count, &first, destination);
             }
             Fact::WindowClosed { shard, .. } => {
                 let state = watch.shards[shard.0 as usize].state;
                 watch.check(Checker::Tumbling, state.is_none(), || {
-                    format!("the window of shard {} closed with the state {state:?}", shard.0)
+                    format!(
+                        "the window of shard {} closed with the state {state:?}",
+                        shard.0
+                    )
                 });
             }
             _ => {}

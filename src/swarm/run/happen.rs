@@ -58,9 +58,7 @@ impl Run<'_> {
         for shard in &shards {
             let at = shard.id.0 as usize;
             let kept = stream.stored(at).and_then(|mark| mark.window);
-            state
-                .watch
-                .listed(at, shard.from, kept.filter(|_| tumbles));
+            state.watch.listed(at, shard.from, kept.filter(|_| tumbles));
         }
         if shards.is_empty() {
             self.pump(index);

@@ -72,7 +72,11 @@ impl Broker {
             if message.state != State::Ready {
                 continue;
             }
-            if part.service.receives_max.is_some_and(|max| message.deliveries >= max) {
+            if part
+                .service
+                .receives_max
+                .is_some_and(|max| message.deliveries >= max)
+            {
                 message.state = State::Dead;
                 self.died.push(index as u32);
                 continue;

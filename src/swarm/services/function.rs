@@ -96,7 +96,10 @@ pub(in super::super) fn course(
         let answer = Answer::All(Outcome::FunctionError);
         return course(script.timeout, answer, Vec::new());
     }
-    let throws = records.iter().filter_map(ill).any(|way| way == Way::Throws || !takes_reports);
+    let throws = records
+        .iter()
+        .filter_map(ill)
+        .any(|way| way == Way::Throws || !takes_reports);
     if throws || rate(script.throws, 2) {
         let answer = Answer::All(Outcome::FunctionError);
         return course(takes, answer, Vec::new());
@@ -125,4 +128,3 @@ pub(in super::super) fn course(
     };
     course(takes, Answer::All(outcome), all())
 }
-

@@ -89,7 +89,10 @@ impl Kafka {
             self.partitions.iter().filter(mine).count()
         };
         let least = self.members.iter().copied().min_by_key(|it| load(*it))?;
-        let free = self.partitions.iter().position(|it| it.owner == Owner::Nobody);
+        let free = self
+            .partitions
+            .iter()
+            .position(|it| it.owner == Owner::Nobody);
         if let Some(free) = free {
             return Some(Decision::Assign(least, free as u32));
         }
@@ -97,7 +100,10 @@ impl Kafka {
         if load(most) < load(least) + 2 {
             return None;
         }
-        let theirs = self.partitions.iter().position(|it| it.owner == Owner::Holds(most))?;
+        let theirs = self
+            .partitions
+            .iter()
+            .position(|it| it.owner == Owner::Holds(most))?;
         Some(Decision::Revoke(most, theirs as u32))
     }
 

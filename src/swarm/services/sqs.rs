@@ -70,7 +70,11 @@ impl Sqs {
     ) -> Vec<Tag> {
         let mut taken = Vec::new();
         let mut blocked: Vec<u64> = Vec::new();
-        while self.messages.get(self.first).is_some_and(|it| it.state != State::There) {
+        while self
+            .messages
+            .get(self.first)
+            .is_some_and(|it| it.state != State::There)
+        {
             self.first += 1;
         }
         let messages = self.messages.iter_mut().enumerate().skip(self.first);
@@ -90,7 +94,11 @@ impl Sqs {
                 blocked.push(script.key);
                 continue;
             }
-            if part.service.receives_max.is_some_and(|max| message.receives >= max) {
+            if part
+                .service
+                .receives_max
+                .is_some_and(|max| message.receives >= max)
+            {
                 message.state = State::Dead;
                 self.died.push(index as u32);
                 continue;

@@ -105,9 +105,9 @@ impl Stream {
             Position::Horizon => 0,
             Position::Latest => list.partition_point(|record| arrival(record) <= now),
             Position::At(at) => list.partition_point(|record| arrival(record) < at),
-            Position::After(seq) => list.partition_point(|record| {
-                Seq::from(self.lists.number[*record as usize]) <= seq
-            }),
+            Position::After(seq) => {
+                list.partition_point(|record| Seq::from(self.lists.number[*record as usize]) <= seq)
+            }
             Position::End => list.len(),
         }
     }

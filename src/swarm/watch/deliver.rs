@@ -72,7 +72,8 @@ impl Watch<'_> {
             });
             let entry = &self.entries[tag.record as usize];
             // What a queue gave to somebody else meanwhile may be sent twice.
-            let is_stale = entry.era != tag.era && (self.part.kind.is_queue() || self.part.kind.is_broker());
+            let is_stale =
+                entry.era != tag.era && (self.part.kind.is_queue() || self.part.kind.is_broker());
             let holds = is_stale || (entry.era == tag.era && entry.held && !entry.flying);
             let (settled, flying, held) = (entry.settled, entry.flying, entry.held);
             self.check(Checker::Hands, holds, || {
@@ -147,7 +148,11 @@ impl Watch<'_> {
         let tries = if same { tries } else { 0 };
         self.entries[first.record as usize].piece = Some(Piece {
             records: Self::records(tags).collect(),
-            tries: if self.is_rebalanced { attempt - 1 } else { tries },
+            tries: if self.is_rebalanced {
+                attempt - 1
+            } else {
+                tries
+            },
             fate: Fate::Open,
         });
     }
@@ -223,9 +228,9 @@ impl Watch<'_> {
                     format!("shard {shard} has {flying} batches in flight, and one more is sent")
                 });
             }
-            let ends = tags.get(index + 1).is_none_or(|next| {
-                self.part.records[next.record as usize].shard != shard
-            });
+            let ends = tags
+                .get(index + 1)
+                .is_none_or(|next| self.part.records[next.record as usize].shard != shard);
             if ends || lanes > 1 {
                 self.nothing_before(shard as usize, place, record, lanes);
             }
@@ -290,18 +295,18 @@ impl Watch<'_> {
         let (kind, window) = (self.part.kind, config.window);
         let handed = self.entries[first.record as usize].handed;
         let shard = self.shards[self.part.records[first.record as usize].shard as usize].clone();
-        let has_trouble = self
-            .part
-            .faults
-            .iter()
-            .any(|fault| fault.what as usize <= crate::swarm::world::Trouble::ReadAnswerLost as usize);
+        let has_trouble = self.part.faults.iter().any(|fault| {
+            fault.what as usize <= crate::swarm::world::Trouble::ReadAnswerLost as usize
+        });
         let mut from = None;
         let mut most = Span::ZERO;
         if kind.is_stream() && config.parallelization_factor == 1 {
             from = Some(handed.max(shard.ended));
         } else if kind.is_kafka() {
             from = Some(handed.max(self.ended));
-        } else if kind == crate::engine::SourceKind::Sqs && config.provisioned_pollers.is_none() || kind.is_broker() {
+        } else if kind == crate::engine::SourceKind::Sqs && config.provisioned_pollers.is_none()
+            || kind.is_broker()
+        {
             from = (!has_trouble).then_some(handed);
             most = slack(self.part);
         }
@@ -344,7 +349,9 @@ impl Watch<'_> {
 
     fn take_off(&mut self, tags: &[Tag], window_of: Option<usize>) {
         let now = self.now;
-        let is_fresh = tags.iter().all(|tag| !self.entries[tag.record as usize].sent);
+        let is_fresh = tags
+            .iter()
+            .all(|tag| !self.entries[tag.record as usize].sent);
         for &tag in tags {
             let entry = &mut self.entries[tag.record as usize];
             entry.calls += 1;

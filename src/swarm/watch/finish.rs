@@ -50,13 +50,23 @@ impl Watch<'_> {
             *told = [Some(tag.era), told[0]];
             self.settle(tag);
         }
-        if is_queue && !matches!(answer, Answer::All(Outcome::Throttled { .. } | Outcome::ServiceError)) {
+        if is_queue
+            && !matches!(
+                answer,
+                Answer::All(Outcome::Throttled { .. } | Outcome::ServiceError)
+            )
+        {
             for &tag in tags.iter().filter(|tag| !done.contains(tag)) {
                 self.let_go(tag);
             }
         }
         let counts = failed || (is_queue && done.len() < tags.len());
-        if counts && !matches!(answer, Answer::All(Outcome::Throttled { .. } | Outcome::ServiceError)) {
+        if counts
+            && !matches!(
+                answer,
+                Answer::All(Outcome::Throttled { .. } | Outcome::ServiceError)
+            )
+        {
             self.log.push(What::Failed, self.now, Self::records(tags));
         }
         if failed && !is_queue && !kind.is_broker() {
@@ -170,7 +180,8 @@ impl Watch<'_> {
             Condition::RetryAttemptsExhausted => {
                 let piece = self.entries[first.record as usize].piece.as_ref();
                 let same = piece.is_some_and(|piece| {
-                    piece.fate == Fate::Spent && piece.records.iter().copied().eq(Self::records(tags))
+                    piece.fate == Fate::Spent
+                        && piece.records.iter().copied().eq(Self::records(tags))
                 });
                 let tries = piece.map_or(0, |piece| piece.tries);
                 let holds = same || self.is_rebalanced;
@@ -198,7 +209,10 @@ impl Watch<'_> {
                 let bytes = u64::from(self.part.records[first.record as usize].bytes);
                 let alone = tags.len() == 1 && bytes + 200 > limits::EVENT_BYTES_MAX;
                 self.check(Checker::GivingUp, alone, || {
-                    format!("record {} of {bytes} bytes was found too large", first.record)
+                    format!(
+                        "record {} of {bytes} bytes was found too large",
+                        first.record
+                    )
                 });
             }
         }
@@ -224,7 +238,9 @@ impl Watch<'_> {
             Some((tags, taken)) => (Some(tags), taken),
             None => (None, false),
         };
-        let fits = told.as_ref().is_none_or(|tags| tags.len() == count as usize);
+        let fits = told
+            .as_ref()
+            .is_none_or(|tags| tags.len() == count as usize);
         self.check(Checker::GivingUp, fits, || {
             format!("{count} records were given up, and the destination was told otherwise")
         });
@@ -235,7 +251,9 @@ impl Watch<'_> {
             Delivery::Refused => told.is_some() && !taken,
         };
         self.check(Checker::GivingUp, holds, || {
-            format!("{count} records were given up, and their destination is said to be {destination:?}")
+            format!(
+                "{count} records were given up, and their destination is said to be {destination:?}"
+            )
         });
         let tags = match told {
             Some(tags) => tags,
@@ -295,8 +313,17 @@ impl Watch<'_> {
                     })
                 });
                 let piece = match begins {
-                    Some(record) => self.entries[*record as usize].piece.as_ref()?.records.clone(),
-                    None => list[from..].iter().filter(is_open).take(1).copied().collect(),
+                    Some(record) => self.entries[*record as usize]
+                        .piece
+                        .as_ref()?
+                        .records
+                        .clone(),
+                    None => list[from..]
+                        .iter()
+                        .filter(is_open)
+                        .take(1)
+                        .copied()
+                        .collect(),
                 };
                 Some(piece.iter().map(tag).collect())
             }

@@ -28,7 +28,12 @@ impl Watch<'_> {
     }
 
     /// What the mapping was told to be stored when a shard was listed.
-    pub(in crate::swarm) fn listed(&mut self, shard: usize, from: Position, state: Option<(Time, u32)>) {
+    pub(in crate::swarm) fn listed(
+        &mut self,
+        shard: usize,
+        from: Position,
+        state: Option<(Time, u32)>,
+    ) {
         self.shards[shard].stored = Some(from);
         self.shards[shard].state = state;
         if let Position::After(seq) = from {
@@ -63,14 +68,20 @@ impl Watch<'_> {
     pub(in crate::swarm) fn stores(&mut self, shard: usize, delta: Delta, window: Option<Time>) {
         let stored = self.shards[shard].stored;
         self.check(Checker::Checkpoints, stored == Some(delta.from), || {
-            format!("shard {shard}: a checkpoint from {:?}, where {stored:?} is stored", delta.from)
+            format!(
+                "shard {shard}: a checkpoint from {:?}, where {stored:?} is stored",
+                delta.from
+            )
         });
         let moves = delta.from.is_behind(delta.to)
             || window.is_some()
             || delta.from == delta.to
             || matches!(delta.to, Position::At(_));
         self.check(Checker::Checkpoints, moves, || {
-            format!("shard {shard}: a checkpoint goes back from {:?} to {:?}", delta.from, delta.to)
+            format!(
+                "shard {shard}: a checkpoint goes back from {:?} to {:?}",
+                delta.from, delta.to
+            )
         });
         if self.part.kind.is_stream() && delta.to != Position::End {
             let state = self.shards[shard].state.map(|(start, _)| start);
@@ -86,9 +97,11 @@ impl Watch<'_> {
             _ => 0,
         };
         let is_closed = self.shards[shard].is_closed;
-        self.check(Checker::Progress, delta.to != Position::End || is_closed, || {
-            format!("shard {shard} is said to be over before it was read to its end")
-        });
+        self.check(
+            Checker::Progress,
+            delta.to != Position::End || is_closed,
+            || format!("shard {shard} is said to be over before it was read to its end"),
+        );
         let cursor = self.shards[shard].cursor;
         self.check(Checker::Progress, to <= cursor, || {
             format!("shard {shard}: a checkpoint behind record {to}, where {cursor} were read")
@@ -115,11 +128,13 @@ impl Watch<'_> {
             let is_oversized = self.part.kind.is_broker()
                 && u64::from(bytes) + 1_000 > crate::engine::limits::EVENT_BYTES_MAX;
             let told = self.entries[tag.record as usize].told;
-            let is_over = is_oversized
-                || told.contains(&Some(tag.era))
-                || told.contains(&Some(u32::MAX));
+            let is_over =
+                is_oversized || told.contains(&Some(tag.era)) || told.contains(&Some(u32::MAX));
             self.check(Checker::Progress, is_over, || {
-                format!("record {} was deleted though it is not finished", tag.record)
+                format!(
+                    "record {} was deleted though it is not finished",
+                    tag.record
+                )
             });
         }
     }

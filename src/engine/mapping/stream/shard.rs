@@ -143,7 +143,10 @@ impl<P> Shard<P> {
     // ---- reading ----
 
     pub(super) fn next_read(&mut self, core: &mut Core<P>) -> Option<(Position, u32)> {
-        if self.phase != Phase::Open || self.reader.in_flight || !core.is_taking() {
+        if self.phase != Phase::Open || self.reader.in_flight {
+            return None;
+        }
+        if !core.is_taking() && !mutant!(core, DisabledReadsOn) {
             return None;
         }
         if !self.fits_lanes(core) || !self.has_room(core) {
@@ -203,6 +206,9 @@ impl<P> Shard<P> {
         let at_tip = page.behind == Span::ZERO;
         for lane in &mut self.lanes {
             lane.set_at_tip(at_tip);
+        }
+        if mutant!(core, PageReversed) {
+            page.records.reverse();
         }
         let last = page.records.last().map(|record| record.meta.seq);
         match self.lanes.as_mut_slice() {
@@ -294,13 +300,15 @@ impl<P> Shard<P> {
                 let moved = lanes.iter_mut().filter_map(Lane::take_done).count() > 0;
                 if moved {
                     let unfinished = lanes.iter().filter_map(|lane| lane.unfinished(core)).min();
+                    let unfinished =
+                        unfinished.filter(|_| !mutant!(core, LanesCheckpointPastUnfinished));
                     self.progress.done_before(unfinished);
                 }
                 // Windows have one lane: one that was stored belongs to options that were changed.
                 self.progress.within(None);
             }
         }
-        if self.lanes.iter().all(Lane::is_empty) {
+        if self.lanes.iter().all(Lane::is_empty) || mutant!(core, CheckpointFollowsReads) {
             self.follow_page();
         }
     }
@@ -328,6 +336,10 @@ impl<P> Shard<P> {
     }
 
     pub(super) fn store_failed(&mut self, core: &mut Core<P>) {
+        if mutant!(core, FailedStoreForgotten) {
+            self.progress.confirmed();
+            return;
+        }
         let failures = self.progress.failed();
         let at = core.now + retry::after_failures(&core.tuning, failures);
         let key = Timer::Store.key(self.id);

@@ -23,7 +23,7 @@ use std::collections::BinaryHeap;
 
 /// A fault planted in the engine; there is none without the feature `mutations`.
 #[cfg(feature = "mutations")]
-pub type Mutant = crate::engine::mutation::Mutant;
+pub(super) type Mutant = crate::engine::mutation::Mutant;
 
 /// How a world is run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -170,6 +170,8 @@ struct Receive {
     deadline: Time,
     held: Vec<ShardId>,
     answer_is_lost: bool,
+    /// Brokers: the connection that it waits on.
+    connection: u32,
 }
 
 /// What becomes of a call: whether it has its effect, and what the caller hears.
@@ -237,7 +239,7 @@ impl<'w> Run<'w> {
             Err(error) => panic!("the swarm drew limits that are refused: {error}"),
         };
         let records: usize = world.parts.iter().map(|part| part.records.len()).sum();
-        let events_max = 200_000 * world.parts.len() as u64 + 1_000 * records as u64;
+        let events_max = 200_000 * (1 + world.parts.len() as u64) + 1_000 * records as u64;
         let parts = world.parts.iter().enumerate().map(|(number, part)| State {
             part,
             machine: None,

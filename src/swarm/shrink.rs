@@ -75,6 +75,9 @@ impl Search {
 
     fn parts(&mut self) {
         for index in (0..self.best.world.parts.len()).rev() {
+            if self.best.world.parts.len() == 1 {
+                return;
+            }
             self.attempt(|world| {
                 world.parts.remove(index);
             });

@@ -275,6 +275,10 @@ impl Hands<'_, '_> {
             deadline: self.shared.now + wait,
             held,
             answer_is_lost: fate.fails.is_some(),
+            connection: match &self.state.source {
+                Source::Broker(broker) => broker.connection(poller),
+                _ => 0,
+            },
         };
         self.after_latency(Mine::Receive(receive));
     }

@@ -106,6 +106,9 @@ impl Run<'_> {
                 Owner::Leaves(poller)
             };
         }
+        for partition in &chosen {
+            state.watch.leaves(*partition as usize);
+        }
         state.watch.rebalanced();
         let shards = chosen.into_iter().map(ShardId).collect();
         let control = if is_lost {
@@ -160,6 +163,7 @@ impl Run<'_> {
             }
             Decision::Revoke(poller, partition) => {
                 kafka.partitions[partition as usize].owner = Owner::Leaves(poller);
+                state.watch.leaves(partition as usize);
                 state.watch.rebalanced();
                 let shards = vec![ShardId(partition)];
                 Control::Revoked { poller, shards }

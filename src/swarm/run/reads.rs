@@ -67,6 +67,12 @@ impl Run<'_> {
         let now = self.shared.now;
         let max = receive.max as usize;
         let state = &mut self.parts[index];
+        if let Source::Broker(broker) = &state.source
+            && broker.connection(receive.poller) != receive.connection
+        {
+            let (token, class) = (receive.token, FailureClass::Transient);
+            return self.feed(index, Event::Failed { token, class });
+        }
         let (part, watch) = (state.part, &mut state.watch);
         let mut page = Page::default();
         let soon = now + LOOK_AGAIN;

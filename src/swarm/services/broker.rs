@@ -10,6 +10,8 @@ pub(in super::super) struct Broker {
     /// What went to the dead-letter queue since somebody asked.
     pub(in super::super) died: Vec<u32>,
     first: usize,
+    /// Connections that each consumer has had.
+    connections: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,7 @@ impl Broker {
         Self {
             messages: vec![message; part.records.len()],
             first: 0,
+            connections: vec![0; part.service.consumers as usize],
             died: Vec::new(),
         }
     }
@@ -96,6 +99,11 @@ impl Broker {
         part.records.get(at).map(|record| record.at)
     }
 
+    /// Which connection of a consumer this is.
+    pub(in super::super) fn connection(&self, consumer: u32) -> u32 {
+        self.connections[consumer as usize]
+    }
+
     pub(in super::super) fn is_over(&self, record: usize) -> bool {
         matches!(self.state(record), State::Acknowledged | State::Dead)
     }
@@ -127,6 +135,9 @@ impl Broker {
 
     /// The connection of one consumer is lost, or of all.
     pub(in super::super) fn disconnect(&mut self, lost: Option<u32>) {
+        for (consumer, connections) in (0..).zip(&mut self.connections) {
+            *connections += u32::from(lost.is_none_or(|lost| lost == consumer));
+        }
         for message in &mut self.messages {
             if let State::Unacknowledged { consumer, .. } = message.state
                 && lost.is_none_or(|lost| lost == consumer)

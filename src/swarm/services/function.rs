@@ -105,7 +105,8 @@ pub(in super::super) fn course(
         return course(takes, answer, Vec::new());
     }
     if takes_reports && rate(script.rambles, 3) {
-        return course(takes, Answer::All(Outcome::Rejected), all());
+        let done = all().into_iter().filter(|place| !failed.contains(place));
+        return course(takes, Answer::All(Outcome::Rejected), done.collect());
     }
     let mut failed = failed;
     if takes_reports && rate(script.misreports, 4) && !records.is_empty() {

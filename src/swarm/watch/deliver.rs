@@ -237,7 +237,7 @@ impl Watch<'_> {
         }
         if let (None, Some(shard)) = (tags.first(), window_of) {
             let flying = self.shards[shard as usize].flying;
-            self.check(Checker::OneInFlight, flying == 0, || {
+            self.check(Checker::OneInFlight, flying < lanes, || {
                 format!("a final call of shard {shard} beside another one")
             });
         }
@@ -329,7 +329,7 @@ impl Watch<'_> {
         }
         let from: Option<Time> = if kind.is_stream() {
             let one = self.config.parallelization_factor == 1;
-            (one && !shard.is_closed).then_some(shard.ended)
+            (one && !shard.is_closed).then_some(shard.answered)
         } else if kind.is_queue() || kind.is_broker() {
             Some(handed)
         } else {

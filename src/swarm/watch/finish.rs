@@ -86,6 +86,7 @@ impl Watch<'_> {
             let shard = &mut self.shards[shard];
             shard.flying = shard.flying.saturating_sub(1);
             shard.ended = self.now;
+            shard.answered = self.now;
         }
         self.ended = self.now;
         for tag in tags {
@@ -130,6 +131,7 @@ impl Watch<'_> {
         let caps = config.source.is_kafka() && config.on_failure.is_some();
         let cap = caps.then_some(limits::KAFKA_DESTINATION_RETRIES);
         let most = config.maximum_retry_attempts.or(cap);
+        self.failing = tags.to_vec();
         let Some(first) = tags.first() else {
             return;
         };
@@ -305,27 +307,17 @@ impl Watch<'_> {
             era: self.entries[*record as usize].era,
         };
         match condition {
-            Condition::RetryAttemptsExhausted | Condition::MaximumPayloadSizeExceeded => {
-                let begins = list[from..].iter().filter(is_open).find(|record| {
-                    let piece = self.entries[**record as usize].piece.as_ref();
-                    piece.is_some_and(|piece| {
-                        piece.fate == Fate::Spent && piece.records.len() == count as usize
-                    })
-                });
-                let piece = match begins {
-                    Some(record) => self.entries[*record as usize]
-                        .piece
-                        .as_ref()?
-                        .records
-                        .clone(),
-                    None => list[from..]
-                        .iter()
-                        .filter(is_open)
-                        .take(1)
-                        .copied()
-                        .collect(),
+            Condition::RetryAttemptsExhausted => {
+                // What departs leaves the batch before it is given up.
+                let stays = |tag: &&Tag| {
+                    let shard = self.part.records[tag.record as usize].shard;
+                    self.is_current(**tag) && !self.shards[shard as usize].leaving
                 };
-                Some(piece.iter().map(tag).collect())
+                Some(self.failing.iter().filter(stays).copied().collect())
+            }
+            Condition::MaximumPayloadSizeExceeded => {
+                let open = list[from..].iter().filter(is_open);
+                Some(open.take(1).map(tag).collect())
             }
             Condition::RecordAgeExceeded if self.part.kind.is_kafka() => None,
             Condition::RecordAgeExceeded => {

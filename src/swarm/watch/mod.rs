@@ -39,6 +39,8 @@ pub(super) struct Watch<'w> {
     is_rebalanced: bool,
     /// Records that were given up for their age, and not yet said which.
     aged: u32,
+    /// The batch that failed last in a way that counts.
+    failing: Vec<Tag>,
     /// What the destination answers for at this moment, and whether it has taken it.
     pub(super) parting: Option<(Vec<Tag>, bool)>,
     stamp: u32,
@@ -94,8 +96,11 @@ pub(super) struct ShardWatch {
     /// Everything before this place was read.
     pub(super) cursor: usize,
     flying: u32,
-    /// When something of it last came to an end.
+    /// When something of it last came to an end, and when an invocation did.
     ended: Time,
+    answered: Time,
+    /// The partition is on its way out.
+    leaving: bool,
     /// What the mapping knows to be stored.
     stored: Option<Position>,
     /// The state that the driver keeps: the window's start, and how many records it knows of.
@@ -111,6 +116,8 @@ impl ShardWatch {
             cursor: 0,
             flying: 0,
             ended: now,
+            answered: now,
+            leaving: false,
             stored: None,
             state: None,
             is_closed: false,
@@ -141,6 +148,7 @@ impl<'w> Watch<'w> {
             is_disabled: false,
             is_rebalanced: false,
             aged: 0,
+            failing: Vec::new(),
             parting: None,
             stamp: 0,
         }
@@ -180,6 +188,11 @@ impl<'w> Watch<'w> {
         self.config = config.clone();
         self.configs.push(config);
         self.something_changed();
+    }
+
+    /// A partition is taken away.
+    pub(super) fn leaves(&mut self, shard: usize) {
+        self.shards[shard].leaving = true;
     }
 
     pub(super) fn rebalanced(&mut self) {

@@ -61,6 +61,7 @@ impl Watch<'_> {
         state.cursor = from;
         state.lowest = from;
         state.ended = now;
+        state.leaving = false;
         state.stored = Some(Position::at_offset(from as u64));
     }
 

@@ -23,7 +23,7 @@ impl<P> Kafka<P> {
             .filter(|(_, record)| {
                 let shard = shard_of(record);
                 let is_old = (core.now.since(record.meta.arrival) > age_max)
-                    != mutant!(core, KafkaAgeReversed);
+                    ^ mutant!(core, KafkaAgeReversed);
                 if fresh != Some(shard) && !is_old {
                     fresh = Some(shard);
                 }

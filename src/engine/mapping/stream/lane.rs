@@ -397,7 +397,7 @@ impl<P> Lane<P> {
         let (Some(age_max), Some(work)) = (core.config.maximum_record_age, self.work) else {
             return false;
         };
-        let is_old = |at: Time| (core.now.since(at) > age_max) != mutant!(core, AgeReversed);
+        let is_old = |at: Time| (core.now.since(at) > age_max) ^ mutant!(core, AgeReversed);
         let list = &core.batches.all(work.batch)[work.start as usize..work.end as usize];
         let expired = list
             .iter()

@@ -304,8 +304,9 @@ impl<P> Shard<P> {
                         unfinished.filter(|_| !mutant!(core, LanesCheckpointPastUnfinished));
                     self.progress.done_before(unfinished);
                 }
-                // Windows have one lane: one that was stored belongs to options that were changed.
-                self.progress.within(None);
+                // Windows have one lane; one that is open while there are several belongs to options that were changed.
+                let open = lanes.iter().find_map(Lane::stored_window);
+                self.progress.within(open);
             }
         }
         if self.lanes.iter().all(Lane::is_empty) || mutant!(core, CheckpointFollowsReads) {

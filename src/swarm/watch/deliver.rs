@@ -324,7 +324,9 @@ impl Watch<'_> {
             });
         }
         let is_partial = tags.len() < self.config.batch_size as usize;
-        if !is_partial || has_large || in_window || self.is_disabled {
+        // A full batch may have lost the records at its head to their age.
+        let may_be_cut = self.config.maximum_record_age.is_some();
+        if !is_partial || has_large || in_window || self.is_disabled || may_be_cut {
             return;
         }
         let from: Option<Time> = if kind.is_stream() {

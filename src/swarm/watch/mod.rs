@@ -37,7 +37,7 @@ pub(super) struct Watch<'w> {
     pub(super) is_disabled: bool,
     /// Partitions were taken away from this mapping, so that batches may have shrunk.
     is_rebalanced: bool,
-    /// Records that were given up for their age, and not yet said which.
+    /// Records that were given up for their age without saying which.
     aged: u32,
     /// The batch that failed last in a way that counts.
     failing: Vec<Tag>,
@@ -280,7 +280,6 @@ impl<'w> Watch<'w> {
         }
         let may_be_aged = self.aged > 0 && entry.held && !entry.flying;
         if may_be_aged && self.is_too_old(record) {
-            self.aged -= 1;
             let entry = &mut self.entries[record as usize];
             entry.settled = true;
             entry.held = false;

@@ -130,10 +130,10 @@ impl<P> Lane<P> {
             })
     }
 
-    /// What to do now, if anything. `closing` says that the shard has no more records than the buffered ones.
-    pub(super) fn next(&mut self, core: &mut Core<P>, closing: bool) -> Option<Todo> {
+    /// What to do now, if anything. `alone` says that the shard has no other lane, `closing` says that the shard has no more records than the buffered ones.
+    pub(super) fn next(&mut self, core: &mut Core<P>, closing: bool, alone: bool) -> Option<Todo> {
         loop {
-            if !core.is_taking() || (self.work.is_none() && !self.begin(core, closing)) {
+            if !core.is_taking() || (self.work.is_none() && !self.begin(core, closing, alone)) {
                 return None;
             }
             let work = self.work.as_mut()?;
@@ -184,7 +184,7 @@ impl<P> Lane<P> {
 
     /// Takes the next piece of work: the final call of a window that is over, or a batch if one of the triggers of
     /// batching holds.
-    fn begin(&mut self, core: &mut Core<P>, closing: bool) -> bool {
+    fn begin(&mut self, core: &mut Core<P>, closing: bool, alone: bool) -> bool {
         let idle = self.at_tip && self.window.is_some_and(|open| open.idle_end() <= core.now);
         if let Some(open) = self.window {
             let later = match self.buffer.front() {
@@ -194,7 +194,7 @@ impl<P> Lane<P> {
             if later || open.is_too_large() {
                 if mutant!(core, TumblingWithoutFinalCall) {
                     self.window = None;
-                    return self.begin(core, closing);
+                    return self.begin(core, closing, alone);
                 }
                 let list = core.batches.spare();
                 self.take_on(core, list, true);
@@ -208,7 +208,9 @@ impl<P> Lane<P> {
             }
             return false;
         };
+        // An update may ask for windows while there are several lanes still, which are not kept.
         if self.window.is_none()
+            && alone
             && let Some(length) = core.config.tumbling_window
         {
             self.window = Some(OpenWindow::around(first.meta.arrival, length));

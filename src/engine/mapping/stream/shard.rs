@@ -255,8 +255,9 @@ impl<P> Shard<P> {
     /// What the lane wants done now, if anything. A factor that shrank leaves deadlines of lanes behind that are gone.
     pub(super) fn next_todo(&mut self, core: &mut Core<P>, lane: u32) -> Option<Todo> {
         let closing = self.phase == Phase::Closing;
+        let alone = self.lanes.len() == 1;
         let lane = self.lanes.get_mut(lane as usize)?;
-        lane.next(core, closing)
+        lane.next(core, closing, alone)
     }
 
     pub(super) fn report_invoke(&self, core: &mut Core<P>, lane: u32, token: Token, attempt: u32) {

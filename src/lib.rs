@@ -86,5 +86,6 @@ pub mod sim;
 #[cfg(feature = "poller")]
 pub mod source;
 pub mod study;
+pub mod swarm;
 #[cfg(feature = "poller")]
 pub mod target;

@@ -25,6 +25,7 @@ mod semantics;
 mod stored;
 mod streams;
 mod support;
+mod swarm;
 mod sweep;
 mod tidy;
 mod tune;

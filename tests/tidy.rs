@@ -16,6 +16,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("report", &["engine", "metrics", "study"]),
     ("sim", &["cost", "engine", "metrics", "scenario"]),
     ("study", &["engine", "metrics", "scenario", "sim"]),
+    ("swarm", &["engine", "study"]),
     // Sources make the messages that poll::encode knows how to write; targets tell the time by poll::Clock.
     ("source", &["engine", "poll", "scenario"]),
     ("target", &["engine", "poll", "scenario", "source"]),
@@ -42,7 +43,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study", "target",
+            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study", "swarm",
+            "target",
         ],
     ),
     // lib.rs and main.rs

@@ -19,6 +19,7 @@ mod shell;
 mod simulate;
 #[cfg(feature = "poller")]
 mod status;
+mod swarm;
 mod sweep;
 mod tune;
 mod validate;
@@ -61,6 +62,7 @@ enum Command {
     Compare(Box<compare::Compare>),
     #[cfg(feature = "poller")]
     Status(status::Show),
+    Swarm(swarm::Swarm),
     Validate(validate::Validate),
     Schema(schema::Schema),
     Completions(shell::Completions),
@@ -84,6 +86,7 @@ pub fn main() -> Exit {
         Command::Compare(compare) => compare.run(),
         #[cfg(feature = "poller")]
         Command::Status(status) => status.run(),
+        Command::Swarm(swarm) => swarm.run(),
         Command::Validate(validate) => validate.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),

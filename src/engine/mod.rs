@@ -4,6 +4,20 @@
 //! randomness and answers come in as arguments; actions and facts come out. See [`Mapping`] for the
 //! order in which its methods are called.
 
+/// Whether a fault is planted at this place; never without the feature `mutations`.
+#[cfg(feature = "mutations")]
+macro_rules! mutant {
+    ($core:expr, $name:ident) => {
+        $core.tuning.mutant == Some(crate::engine::mutation::Mutant::$name)
+    };
+}
+#[cfg(not(feature = "mutations"))]
+macro_rules! mutant {
+    ($core:expr, $name:ident) => {
+        false
+    };
+}
+
 pub mod config;
 mod contract;
 pub mod filter;
@@ -11,6 +25,8 @@ pub mod lambda;
 pub mod lease;
 pub mod limits;
 mod mapping;
+#[cfg(feature = "mutations")]
+pub mod mutation;
 mod profile;
 mod pump;
 mod record;

@@ -259,3 +259,50 @@ fn provisioned_pollers_share_their_pace() {
     // Two pollers: 20 a second, and a second's worth at once.
     assert_eq!(receives, 221);
 }
+
+/// Rule `disable-keeps-position`: whatever happens to a disabled mapping, its pollers rest.
+#[test]
+fn disable_keeps_position_through_updates_and_minutes() {
+    use tidegate::engine::{
+        Control, Event, Mapping, MappingConfig, Profile, Rng, SourceKind, Time, Tuning,
+    };
+    let config = MappingConfig::new("orders", SourceKind::Sqs);
+    let tuning = Tuning::new(Profile::Current);
+    let rng = Rng::stream(1, "mapping/orders");
+    let mut now = Time::from_secs(1);
+    let mut mapping: Mapping<()> =
+        Mapping::new(config.clone(), tuning, rng, now).expect("a mapping");
+    let mut actions = 0;
+    let mut drain = |mapping: &mut Mapping<()>, now| {
+        while mapping.poll_fact().is_some() {}
+        let mut tokens = Vec::new();
+        while let Some(action) = mapping.poll_action(now) {
+            actions += 1;
+            if let tidegate::engine::Action::Receive { token, .. } = action {
+                tokens.push(token);
+            }
+        }
+        tokens
+    };
+    let receives = drain(&mut mapping, now);
+    assert_eq!(receives.len(), 5);
+    mapping.handle(now, Event::Control(Control::Disable));
+    drain(&mut mapping, now);
+    for token in receives {
+        let page = tidegate::engine::Page::default();
+        mapping.handle(now, Event::Fetched { token, page });
+        assert_eq!(drain(&mut mapping, now), []);
+    }
+    let update = Box::new(MappingConfig {
+        batch_size: 3,
+        ..config
+    });
+    mapping.handle(now, Event::Control(Control::Update(update)));
+    assert_eq!(drain(&mut mapping, now), []);
+    now = Time::from_secs(200);
+    mapping.handle_timeout(now);
+    assert_eq!(drain(&mut mapping, now), []);
+    mapping.handle(now, Event::Control(Control::Enable));
+    assert_eq!(drain(&mut mapping, now).len(), 5);
+    assert_eq!(actions, 10);
+}

@@ -199,6 +199,9 @@ pub struct Tuning {
     pub envelope_len: u32,
     /// Kafka: bytes that a partition's name and list take at most in the event, `"topic-N":[],`.
     pub partition_len: u32,
+    /// A planted fault.
+    #[cfg(feature = "mutations")]
+    pub mutant: Option<crate::engine::mutation::Mutant>,
 }
 
 impl Tuning {
@@ -217,6 +220,8 @@ impl Tuning {
             consumers: limits::RABBITMQ_CONSUMERS,
             envelope_len: wire::RECORDS_ENVELOPE_LEN,
             partition_len: 0,
+            #[cfg(feature = "mutations")]
+            mutant: None,
         }
     }
 

@@ -205,7 +205,7 @@ impl<P> Queue<P> {
 
     /// Rule `sqs-filtered-is-deleted`: what the filters left out is deleted without an invocation.
     fn reject(&mut self, core: &mut Core<P>, rejected: Vec<Record<P>>, lease_end: Time) {
-        if rejected.is_empty() {
+        if rejected.is_empty() || mutant!(core, FilteredIsNotDeleted) {
             return;
         }
         let deletion = self.deleting.insert(Deletion {
@@ -256,7 +256,10 @@ impl<P> Queue<P> {
             succeeded: outcome.succeeded(records),
             outcome,
         });
-        match (outcome, outcome.return_cause()) {
+        let cause = outcome
+            .return_cause()
+            .filter(|_| goes_on || !mutant!(core, FailedIsDeleted));
+        match (outcome, cause) {
             (Outcome::Partial { .. }, _) => {
                 panic!("a queue's partial result is Event::InvokedPartly")
             }
@@ -300,7 +303,8 @@ impl<P> Queue<P> {
             succeeded: records - failed.len() as u32,
             outcome: Outcome::Partial { first_failed },
         });
-        core.batches.remove(batch, failed);
+        let kept = usize::from(mutant!(core, QueuePartialOffByOne));
+        core.batches.remove(batch, &failed[kept..]);
         let cause = ReturnCause::Reported;
         core.fact(Fact::Returned {
             records: failed.len() as u32,
@@ -337,7 +341,7 @@ impl<P> Queue<P> {
     /// Lets a poller do what it can do now, or rest.
     fn step(&mut self, core: &mut Core<P>, id: u32) {
         let poller = &mut self.pollers[id as usize];
-        if poller.must_wait(core, &self.overdue) {
+        if !mutant!(core, FifoGroupReleasedEarly) && poller.must_wait(core, &self.overdue) {
             self.overdue.is_awaited_by(id);
             return;
         }
@@ -366,8 +370,9 @@ impl<P> Queue<P> {
             return;
         }
         let busy = self.pollers.len() - self.resting.len();
+        let is_spare = busy > self.working_max(core);
         let poller = &mut self.pollers[id as usize];
-        if poller.is_empty() && (!core.is_taking() || busy > self.scaling.limit() as usize) {
+        if poller.is_empty() && (!core.is_taking() || is_spare) {
             poller.state = State::Resting;
             self.resting.push(id);
             return;
@@ -405,8 +410,9 @@ impl<P> Queue<P> {
         }
     }
 
+    /// Wakes as many pollers as the limit allows. While nothing is taken they would only lie down again.
     fn wake_pollers(&mut self, core: &mut Core<P>) {
-        while self.pollers.len() - self.resting.len() < self.scaling.limit() as usize {
+        while core.is_taking() && self.pollers.len() - self.resting.len() < self.working_max(core) {
             let id = self.resting.pop().unwrap_or_else(|| {
                 let id = self.pollers.len() as u32;
                 self.pollers.push(Poller::new(poller_key(id)));
@@ -415,6 +421,15 @@ impl<P> Queue<P> {
             self.pollers[id as usize].state = State::Free;
             self.step(core, id);
         }
+    }
+
+    /// How many pollers work at once.
+    #[cfg_attr(
+        not(feature = "mutations"),
+        expect(unused_variables, reason = "for planted faults")
+    )]
+    fn working_max(&self, core: &Core<P>) -> usize {
+        self.scaling.limit() as usize + usize::from(mutant!(core, ConcurrencyPlusOne))
     }
 
     fn delete(&mut self, core: &mut Core<P>, deletion: u32) {

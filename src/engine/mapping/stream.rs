@@ -223,7 +223,7 @@ impl<P> Stream<P> {
                     .get(parent.0 as usize)
                     .is_none_or(Shard::is_finished)
             });
-            if !ready {
+            if !ready && !mutant!(core, ChildBeforeParent) {
                 return;
             }
             self.shard(id).start(core);

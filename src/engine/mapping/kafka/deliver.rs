@@ -274,6 +274,7 @@ impl<P> Kafka<P> {
             let list = core.batches.all(work.batch).iter();
             let mut left = list.filter(|it| shard_of(it) == shard);
             let first_left = left.next().map(|it| it.meta.seq.low_u64());
+            let first_left = first_left.filter(|_| !mutant!(core, KafkaCommitsPastFailed));
             self.finished(core, shard, records, first_left);
         }
         self.runs = runs;

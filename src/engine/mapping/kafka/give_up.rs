@@ -22,7 +22,8 @@ impl<P> Kafka<P> {
             .zip(list)
             .filter(|(_, record)| {
                 let shard = shard_of(record);
-                let is_old = core.now.since(record.meta.arrival) > age_max;
+                let is_old = (core.now.since(record.meta.arrival) > age_max)
+                    ^ mutant!(core, KafkaAgeReversed);
                 if fresh != Some(shard) && !is_old {
                     fresh = Some(shard);
                 }

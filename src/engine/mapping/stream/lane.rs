@@ -136,10 +136,10 @@ impl<P> Lane<P> {
             })
     }
 
-    /// What to do now, if anything. `closing` says that the shard has no more records than the buffered ones.
-    pub(super) fn next(&mut self, core: &mut Core<P>, closing: bool) -> Option<Todo> {
+    /// What to do now, if anything. `alone` says that the shard has no other lane, `closing` says that the shard has no more records than the buffered ones.
+    pub(super) fn next(&mut self, core: &mut Core<P>, closing: bool, alone: bool) -> Option<Todo> {
         loop {
-            if !core.is_taking() || (self.work.is_none() && !self.begin(core, closing)) {
+            if !core.is_taking() || (self.work.is_none() && !self.begin(core, closing, alone)) {
                 return None;
             }
             let work = self.work.as_mut()?;
@@ -190,7 +190,7 @@ impl<P> Lane<P> {
 
     /// Takes the next piece of work: the final call of a window that is over, or a batch if one of the triggers of
     /// batching holds.
-    fn begin(&mut self, core: &mut Core<P>, closing: bool) -> bool {
+    fn begin(&mut self, core: &mut Core<P>, closing: bool, alone: bool) -> bool {
         let idle = self.at_tip && self.window.is_some_and(|open| open.idle_end() <= core.now);
         if let Some(open) = self.window {
             let later = match self.buffer.front() {
@@ -198,6 +198,10 @@ impl<P> Lane<P> {
                 None => closing || idle,
             };
             if later || open.is_too_large() {
+                if mutant!(core, TumblingWithoutFinalCall) {
+                    self.window = None;
+                    return self.begin(core, closing, alone);
+                }
                 let list = core.batches.spare();
                 self.take_on(core, list, true);
                 return true;
@@ -210,13 +214,20 @@ impl<P> Lane<P> {
             }
             return false;
         };
+        // An update may ask for windows while there are several lanes still, which are not kept.
         if self.window.is_none()
+            && alone
             && let Some(length) = core.config.tumbling_window
         {
             self.window = Some(OpenWindow::around(first.meta.arrival, length));
         }
         let window_end = self.window_from + core.config.window;
-        let elapsed = window_end <= core.now || idle; // rule `batch-window-from-previous-invocation`
+        let window_end = if mutant!(core, WindowClosesLate) {
+            window_end + core.config.window
+        } else {
+            window_end
+        };
+        let elapsed = window_end <= core.now || idle || mutant!(core, WindowClosesEarly); // rule `batch-window-from-previous-invocation`
         if !(elapsed || closing || self.is_complete(core)) {
             let at = match self.window.filter(|_| self.at_tip) {
                 Some(open) => window_end.min(open.idle_end()),
@@ -254,9 +265,11 @@ impl<P> Lane<P> {
         let end = self.window.map_or(Time::MAX, |open| open.end());
         let mut bytes = 0;
         let mut count = 0;
-        for record in self.buffer.iter().take(core.config.batch_size as usize) {
+        let most = core.config.batch_size as usize + usize::from(mutant!(core, BatchOneTooLarge));
+        for record in self.buffer.iter().take(most) {
             let with = bytes + u64::from(record.meta.wire_len);
-            if count > 0 && (with > limit || record.meta.arrival >= end) {
+            let is_full = with > limit && !mutant!(core, EventBytesIgnored);
+            if count > 0 && (is_full || record.meta.arrival >= end) {
                 break;
             }
             bytes = with + 1;
@@ -300,7 +313,8 @@ impl<P> Lane<P> {
         work.stage = Stage::Due(core.now);
         match outcome {
             Outcome::Success | Outcome::StateTooLarge => {
-                if let Some(open) = self.window.as_mut().filter(|_| !was_final) {
+                let carries = !was_final && !mutant!(core, TumblingStateLost);
+                if let Some(open) = self.window.as_mut().filter(|_| carries) {
                     open.carried(outcome == Outcome::StateTooLarge);
                 }
                 self.finish(core, records);
@@ -317,7 +331,10 @@ impl<P> Lane<P> {
                     self.failed(core, Some(FailedAnswer::Reported));
                 } else {
                     // Rule `stream-partial-progress-fresh-budget`: what is left is a new batch with all its tries.
-                    self.finish(core, first_failed);
+                    self.finish(
+                        core,
+                        first_failed + u32::from(mutant!(core, PartialOffByOne)),
+                    );
                     self.wait(core.now + core.tuning.backoff_first);
                 }
             }
@@ -342,7 +359,7 @@ impl<P> Lane<P> {
             // Rules `stream-bisect-order`, `stream-bisect-spends-no-retry`: at the first failure, the floor half
             // first; what then fails alone has all its tries.
             self.later.push(work.end);
-            work.end = work.start + count / 2;
+            work.end = work.start + (count + u32::from(mutant!(core, BisectSecondHalfSmaller))) / 2;
             work.tries = 0;
             work.stage = Stage::Due(core.now + core.tuning.backoff_first);
             return;
@@ -350,11 +367,17 @@ impl<P> Lane<P> {
         work.tries += 1;
         let tries = work.tries;
         // Rule `stream-retry-budget`: N retries are N + 1 deliveries.
-        let is_exhausted = |max| tries > max;
+        let is_exhausted = |max: u32| {
+            let spent = tries + u32::from(mutant!(core, OneTryTooFew));
+            spent > max + u32::from(mutant!(core, OneTryTooMany))
+        };
         if core.config.maximum_retry_attempts.is_some_and(is_exhausted) {
             let condition = Condition::RetryAttemptsExhausted;
             self.part_with(core, count, condition, tries, answer);
         } else {
+            if mutant!(core, TriesForgotten) {
+                work.tries = 0;
+            }
             self.wait(core.now + retry::after_failures(&core.tuning, tries));
         }
     }
@@ -365,6 +388,7 @@ impl<P> Lane<P> {
             return;
         };
         work.refusals += 1;
+        work.tries += u32::from(mutant!(core, ThrottleSpendsTry));
         let pause = retry::after_failures(&core.tuning, work.refusals);
         self.wait(core.now + pause.max(at_least));
     }
@@ -381,7 +405,7 @@ impl<P> Lane<P> {
         let (Some(age_max), Some(work)) = (core.config.maximum_record_age, self.work) else {
             return false;
         };
-        let is_old = |at: Time| core.now.since(at) > age_max;
+        let is_old = |at: Time| (core.now.since(at) > age_max) ^ mutant!(core, AgeReversed);
         let list = &core.batches.all(work.batch)[work.start as usize..work.end as usize];
         let expired = list
             .iter()
@@ -413,7 +437,7 @@ impl<P> Lane<P> {
             answer,
             refusals: 0,
         };
-        if core.config.on_failure.is_none() {
+        if core.config.on_failure.is_none() || mutant!(core, DestinationSkipped) {
             self.parted(core, parting, Delivery::NoDestination);
         } else if let Some(work) = &mut self.work {
             work.stage = Stage::Parting(parting, core.now);
@@ -514,6 +538,9 @@ impl<P> Lane<P> {
                 return;
             };
             work.end = end;
+            if mutant!(core, BisectDropsMiddle) && work.start + 1 < end {
+                work.start += 1;
+            }
         }
         work.tries = 0;
         work.refusals = 0;

@@ -153,7 +153,10 @@ impl<P> Shard<P> {
     // ---- reading ----
 
     pub(super) fn next_read(&mut self, core: &mut Core<P>) -> Option<(Position, u32)> {
-        if self.phase != Phase::Open || self.reader.in_flight || !core.is_taking() {
+        if self.phase != Phase::Open || self.reader.in_flight {
+            return None;
+        }
+        if !core.is_taking() && !mutant!(core, DisabledReadsOn) {
             return None;
         }
         if !self.fits_lanes(core) || !self.has_room(core) {
@@ -217,6 +220,9 @@ impl<P> Shard<P> {
         for lane in &mut self.lanes {
             lane.set_at_tip(at_tip);
         }
+        if mutant!(core, PageReversed) {
+            page.records.reverse();
+        }
         let last = page.records.last().map(|record| record.meta.seq);
         match self.lanes.as_mut_slice() {
             [only] => page.records.drain(..).for_each(|record| only.push(record)),
@@ -262,8 +268,9 @@ impl<P> Shard<P> {
     /// What the lane wants done now, if anything. A factor that shrank leaves deadlines of lanes behind that are gone.
     pub(super) fn next_todo(&mut self, core: &mut Core<P>, lane: u32) -> Option<Todo> {
         let closing = self.phase == Phase::Closing;
+        let alone = self.lanes.len() == 1;
         let lane = self.lanes.get_mut(lane as usize)?;
-        lane.next(core, closing)
+        lane.next(core, closing, alone)
     }
 
     pub(super) fn report_invoke(&self, core: &mut Core<P>, lane: u32, token: Token, attempt: u32) {
@@ -308,11 +315,17 @@ impl<P> Shard<P> {
                 if moved {
                     let unfinished = lanes.iter().filter_map(|lane| lane.unfinished(core));
                     let unfinished = unfinished.chain(self.shed_from).min();
+                    let unfinished =
+                        unfinished.filter(|_| !mutant!(core, LanesCheckpointPastUnfinished));
                     self.progress.done_before(unfinished);
                 }
+                // Windows have one lane; one that is open while there are several belongs to options that were changed.
+                let open = lanes.iter().find_map(Lane::stored_window);
+                self.progress.within(open);
             }
         }
-        if !self.is_leaving() && self.lanes.iter().all(Lane::is_empty) {
+        let is_empty = !self.is_leaving() && self.lanes.iter().all(Lane::is_empty);
+        if is_empty || mutant!(core, CheckpointFollowsReads) {
             self.follow_page();
         }
     }
@@ -340,6 +353,10 @@ impl<P> Shard<P> {
     }
 
     pub(super) fn store_failed(&mut self, core: &mut Core<P>) {
+        if mutant!(core, FailedStoreForgotten) {
+            self.progress.confirmed();
+            return;
+        }
         let failures = self.progress.failed();
         let at = core.now + retry::after_failures(&core.tuning, failures);
         let key = Timer::Store.key(self.id);

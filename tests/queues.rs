@@ -62,6 +62,23 @@ fn dead_letters_say_what_brought_them_back() {
 }
 
 #[test]
+fn a_message_takes_its_way_to_a_receive_that_waits() {
+    let latency = |source: &str| {
+        let quiet = format!("{source}\n[[source.producer]]\nrate = 1");
+        let run = outcome(&scenario("init = '0s'", &quiet, "", ""));
+        run.summary.mappings[0].1.record_latency
+    };
+    let at_once = latency("");
+    assert_eq!(at_once.p50.value.round(), 100.0);
+    let later = latency("delivery = '40ms'");
+    // Histograms are exact to 0.4 %.
+    assert!((later.p50.value - 140.0).abs() < 1.0, "{later:?}");
+    // Five pollers wait again 100 ms after they received: nothing is found at once.
+    let receives = latency("delivery = '40ms'\nlatency = '5s'");
+    assert!((receives.p50.value - 140.0).abs() < 1.0, "{receives:?}");
+}
+
+#[test]
 fn the_report_names_the_reasons() {
     let failing = scenario("error_rate = '100%'", TEN_A_SECOND, "", "");
     let outcome = outcome(&failing);

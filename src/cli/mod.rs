@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+#[cfg(feature = "poller")]
+mod bench;
 mod exit;
 #[cfg(feature = "poller")]
 mod poll;
@@ -39,6 +41,8 @@ enum Command {
     Poll(poll::Poll),
     #[cfg(feature = "poller")]
     Replay(replay::Replay),
+    #[cfg(feature = "poller")]
+    Bench(bench::Bench),
     Validate(validate::Validate),
 }
 
@@ -52,6 +56,8 @@ pub fn main() -> Exit {
         Command::Poll(poll) => poll.run(),
         #[cfg(feature = "poller")]
         Command::Replay(replay) => replay.run(),
+        #[cfg(feature = "poller")]
+        Command::Bench(bench) => bench.run(),
         Command::Validate(validate) => validate.run(),
     };
     result.unwrap_or_else(|error| {

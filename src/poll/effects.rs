@@ -14,7 +14,7 @@ use crate::poll::record::MappingLog;
 use crate::poll::shards::ShardBook;
 use crate::poll::store::{OpenWindow, Saving, Store};
 use crate::poll::windows::Windows;
-use crate::poll::{Clock, encode};
+use crate::poll::{Clock, Tap, encode};
 use crate::source::kafka::Events;
 use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
@@ -55,6 +55,7 @@ pub(crate) struct Io {
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) observer: Option<Observer>,
+    pub(crate) tap: Option<Tap>,
     pub(crate) log: Option<MappingLog>,
     /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
     pub(crate) tasks: JoinSet<Input>,
@@ -409,8 +410,15 @@ impl Io {
             _ => encode::event(records, frame.as_ref()),
         };
         let (target, name) = (self.target.clone(), self.function_name.clone());
+        let tap = self.tap.clone();
         self.tasks.spawn(async move {
-            let reply = target.invoke(&name, request, event).await;
+            let reply = match tap {
+                Some(tap) => {
+                    let call = target.invoke(&name, request, event.clone());
+                    tap.around(event, call).await
+                }
+                None => target.invoke(&name, request, event).await,
+            };
             Input::Answered {
                 token,
                 batch,

@@ -306,7 +306,7 @@ fn breakable(text: &str) -> String {
 }
 
 /// Titles and names are input: nothing of them may become markup.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

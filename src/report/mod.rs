@@ -12,6 +12,7 @@ mod csv;
 mod html;
 mod json;
 mod numbers;
+mod points;
 mod restyle;
 mod sample;
 mod scale;
@@ -29,6 +30,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::metrics::{Series, Summary};
+pub use points::{PointChart, PointLine, PointPage, Sheet, points_html, points_text};
 
 /// How the summary for a terminal looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +121,18 @@ pub fn write_all(
 }
 
 /// A reader sees the old file or the new one, never a part: the content goes to a neighbour that is then renamed.
+/// Writes files to `dir`, each whole or not at all.
+///
+/// # Errors
+///
+/// When one of them cannot be written; the error names it.
+pub fn write_files(dir: &Path, files: &[(String, String)]) -> Result<(), ReportError> {
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    files
+        .iter()
+        .try_for_each(|(name, content)| write(dir, name, content).map(drop))
+}
+
 fn write(dir: &Path, name: &str, content: &str) -> Result<PathBuf, ReportError> {
     let path = dir.join(name);
     let part = dir.join(format!(".{name}.{}", std::process::id()));

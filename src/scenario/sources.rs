@@ -95,6 +95,9 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     let latency = table
         .opt(cx, "latency", dist::time)
         .unwrap_or(Dist::Constant(LATENCY_DEFAULT));
+    let is_sqs = matches!(model, SourceModel::Sqs { .. });
+    let delivery = is_sqs.then(|| table.opt(cx, "delivery", dist::time));
+    let delivery = delivery.flatten().unwrap_or(Dist::Constant(0.0));
     let tables = table.tables(cx, "producer", "[[source.producer]]");
     let producers: Vec<Producer> = tables
         .into_iter()
@@ -118,6 +121,7 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
         kind: model,
         producers,
         latency,
+        delivery,
     });
     info
 }

@@ -22,6 +22,8 @@ pub(super) struct SourceState {
     model: Model,
     latency: Sampler,
     latencies: Rng,
+    delivery: Sampler,
+    deliveries: Rng,
     pub(super) throttles: Rng,
     /// Chance that a read is throttled by a fault in force.
     pub(super) fault_throttle_rate: Ratio,
@@ -126,6 +128,8 @@ impl SourceState {
                 model,
                 latency: Sampler::new(&source.latency),
                 latencies: rng("latency"),
+                delivery: Sampler::new(&source.delivery),
+                deliveries: rng("delivery"),
                 throttles: rng("throttles"),
                 fault_throttle_rate: Ratio::ZERO,
                 deletions: rng("deletions"),
@@ -182,6 +186,11 @@ impl SourceState {
     }
 
     /// How long the next read or receive takes.
+    /// How long a message takes to a receive that waits for it.
+    pub(super) fn draw_delivery(&mut self) -> Span {
+        Span::from_nanos(self.delivery.draw(&mut self.deliveries))
+    }
+
     pub(super) fn draw_latency(&mut self) -> Span {
         Span::from_nanos(self.latency.draw(&mut self.latencies))
     }

@@ -57,8 +57,21 @@ impl World<'_> {
         {
             self.inner.records += records.len() as u64;
             let page = self.inner.queue_page(waiter.mapping, records);
-            let token = waiter.token;
-            self.feed(waiter.mapping, Event::Fetched { token, page });
+            let (mapping, token) = (waiter.mapping, waiter.token);
+            let way = match page.records.is_empty() {
+                true => Span::ZERO,
+                false => self.inner.sources[source as usize].draw_delivery(),
+            };
+            if way == Span::ZERO {
+                self.feed(mapping, Event::Fetched { token, page });
+                continue;
+            }
+            let pending = Pending::Fetched {
+                mapping,
+                token,
+                page: Box::new(page),
+            };
+            self.inner.schedule(now + way, pending);
         }
         self.inner.schedule_queue_wake(source);
     }

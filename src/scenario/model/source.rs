@@ -14,6 +14,8 @@ pub struct Source {
     pub producers: Vec<Producer>,
     /// Time of a read or receive call that has something to return.
     pub latency: Dist,
+    /// SQS: from a message's arrival until a receive that waits for it returns.
+    pub delivery: Dist,
 }
 
 /// The modelled services.

@@ -79,6 +79,20 @@ fn a_message_takes_its_way_to_a_receive_that_waits() {
 }
 
 #[test]
+fn what_arrives_while_a_message_is_on_its_way_goes_with_it() {
+    let batches = |source: &str| {
+        let busy = format!("{source}\n[[source.producer]]\narrivals = 'constant'\nrate = 20");
+        let run = outcome(&scenario("init = '0s'", &busy, "", ""));
+        let mapping = &run.summary.mappings[0].1;
+        assert!(mapping.succeeded_event_count.value >= 5_990.0);
+        mapping.batch_records.p50.value
+    };
+    assert_eq!(batches(""), 1.0);
+    // A message every 50 ms: six within 260 ms, the first among them.
+    assert_eq!(batches("delivery = '260ms'"), 6.0);
+}
+
+#[test]
 fn the_report_names_the_reasons() {
     let failing = scenario("error_rate = '100%'", TEN_A_SECOND, "", "");
     let outcome = outcome(&failing);

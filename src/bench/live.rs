@@ -63,7 +63,7 @@ pub(crate) struct Side {
 pub(crate) struct Read {
     pub(crate) begun: Time,
     pub(crate) ended: Time,
-    /// When its newest record was due; `None` for one that only opens the way.
+    /// When its oldest record was due; `None` for one that only opens the way.
     pub(crate) due: Option<Time>,
 }
 
@@ -474,7 +474,7 @@ fn reads(calls: &[Call], maker: &Maker, plan: &Plan<'_>) -> Vec<Read> {
     let read = |call: &Call| Read {
         begun: call.begun,
         ended: call.ended,
-        due: call.newest.and_then(due),
+        due: call.oldest.and_then(due),
     };
     calls.iter().map(read).collect()
 }

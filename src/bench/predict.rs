@@ -37,7 +37,7 @@ pub(crate) struct FunctionFit {
 /// What was measured of a source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SourceFit {
-    /// From when a record was due until a read that waited for it returned, nanoseconds, in order.
+    /// From when the oldest record of a batch was due until the read that waited for it returned, nanoseconds, in order.
     pub(crate) waited: Vec<u64>,
     /// Time of a read that found something, nanoseconds, in order.
     pub(crate) found: Vec<u64>,
@@ -199,14 +199,17 @@ impl Model {
             ([], found) => (found, found),
             both => both,
         };
-        let kafka = config.source.is_kafka();
-        let latency = file("latency", if kafka { waited } else { found });
-        let is_sqs = matches!(config.source, SourceKind::Sqs | SourceKind::SqsFifo);
-        let delivery = is_sqs.then(|| file("delivery", waited));
+        // A consumer of Kafka fetches ahead, so that nothing takes time that waits for it already.
+        let latency = (!config.source.is_kafka()).then(|| file("latency", found));
+        let delivery = (!config.source.is_stream()).then(|| file("delivery", waited));
+        let lines = [("latency", latency), ("delivery", delivery)];
+        let lines = lines
+            .iter()
+            .filter_map(|(key, value)| Some(format!("{key} = {}\n", value.as_ref()?)));
         let text = text(
             point,
             function,
-            (&duration, &latency, delivery.as_deref()),
+            (&duration, &lines.collect::<String>()),
             bytes,
         );
         // The values are put in afterwards, so that nothing needs to be written in order to be simulated.
@@ -229,7 +232,7 @@ impl Model {
             scenario.sources[0].latency = dist;
         }
         if let Some(dist) = values("delivery") {
-            scenario.sources[0].delivery = dist;
+            scenario.sources[0].delivery = Some(dist);
         }
         Ok(Self {
             text,
@@ -249,7 +252,7 @@ impl Model {
 fn text(
     point: &BenchPoint,
     function: &FunctionFit,
-    (duration, latency, delivery): (&str, &str, Option<&str>),
+    (duration, latencies): (&str, &str),
     bytes: f64,
 ) -> String {
     let mapping = point.mapping();
@@ -297,15 +300,12 @@ fn text(
     let kind = mapping.config.source;
     let _ = write!(
         text,
-        "\n[[source]]\nname    = \"source\"\ntype    = \"{}\"\nlatency = {latency}\n",
+        "\n[[source]]\nname    = \"source\"\ntype    = \"{}\"\n{latencies}",
         kind.name()
     );
-    if let Some(delivery) = delivery {
+    if matches!(kind, SourceKind::Sqs | SourceKind::SqsFifo) {
         let visibility = super::place::visibility(point);
-        let _ = writeln!(
-            text,
-            "delivery = {delivery}\nvisibility_timeout = \"{visibility}s\""
-        );
+        let _ = writeln!(text, "visibility_timeout = \"{visibility}s\"");
     }
     if kind == SourceKind::Kinesis {
         // A local server has no quotas of its own.

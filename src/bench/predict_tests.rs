@@ -197,7 +197,8 @@ fn what_is_written_is_what_was_simulated() {
 
 #[test]
 fn a_simulation_that_is_fed_with_itself_is_right() {
-    let (function, source) = fits();
+    let (mut function, source) = fits();
+    function.base = vec![50_000_000];
     let point = point(QUEUE, "rate = 30\nwarm_up = '2s'\nduration = '60s'");
     let model = Model::of(&point, &function, &source, 256.0, "p").expect("a model");
     let summary = model.simulate().expect("a run");

@@ -95,9 +95,10 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     let latency = table
         .opt(cx, "latency", dist::time)
         .unwrap_or(Dist::Constant(LATENCY_DEFAULT));
-    let is_sqs = matches!(model, SourceModel::Sqs { .. });
-    let delivery = is_sqs.then(|| table.opt(cx, "delivery", dist::time));
-    let delivery = delivery.flatten().unwrap_or(Dist::Constant(0.0));
+    let delivery = match model {
+        SourceModel::Sqs { .. } | SourceModel::Kafka(_) => table.opt(cx, "delivery", dist::time),
+        SourceModel::Stream(_) | SourceModel::Broker(_) => None,
+    };
     let tables = table.tables(cx, "producer", "[[source.producer]]");
     let producers: Vec<Producer> = tables
         .into_iter()

@@ -192,8 +192,8 @@ async fn turn(
         .records
         .iter()
         .filter_map(|it| number_of(it.data.as_ref()));
-    if let Some(newest) = numbers.max() {
-        loops.calls.returned(begun, ended, Some(newest));
+    if let Some(oldest) = numbers.min() {
+        loops.calls.returned(begun, ended, Some(oldest));
     }
     for batch in page.records.chunks(loops.batch_size) {
         let list: Vec<Value> = batch.iter().map(|it| record(it, shard, arn)).collect();

@@ -168,8 +168,8 @@ impl Caller {
 pub(crate) struct Call {
     pub(crate) begun: Time,
     pub(crate) ended: Time,
-    /// The largest number in its records.
-    pub(crate) newest: Option<u64>,
+    /// The smallest number in its records; of Kafka that of the first.
+    pub(crate) oldest: Option<u64>,
 }
 
 /// The calls of a bare loop.
@@ -185,11 +185,11 @@ impl Calls {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn returned(&self, begun: Time, ended: Time, newest: Option<u64>) {
+    fn returned(&self, begun: Time, ended: Time, oldest: Option<u64>) {
         let call = Call {
             begun,
             ended,
-            newest,
+            oldest,
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push(call);

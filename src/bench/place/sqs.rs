@@ -168,8 +168,8 @@ async fn turn(
         return Ok(());
     }
     let bodies = messages.iter().filter_map(Message::body);
-    let newest = bodies.filter_map(|body| number_of(body.as_bytes())).max();
-    loops.calls.returned(begun, loops.clock.now(), newest);
+    let oldest = bodies.filter_map(|body| number_of(body.as_bytes())).min();
+    loops.calls.returned(begun, loops.clock.now(), oldest);
     let list: Vec<Value> = messages.iter().map(|it| record(it, arn)).collect();
     if !loops.caller.send(&json!({ "Records": list })).await {
         // They come back.
@@ -211,7 +211,8 @@ fn record(message: &Message, arn: &str) -> Value {
 pub(crate) fn visibility(point: &BenchPoint) -> u64 {
     let mapping = point.mapping();
     let target = &point.file.targets[mapping.target];
-    let needed = (target.timeout + mapping.config.window).max(Span::from_secs(30));
+    // What AWS advises.
+    let needed = (target.timeout.times(6) + mapping.config.window).max(Span::from_secs(30));
     let stated = mapping.tuning.visibility_timeout.max(needed);
     stated.as_nanos().div_ceil(1_000_000_000).min(43_200)
 }

@@ -426,9 +426,7 @@ fn what_is_fetched_ahead_takes_no_time_when_it_is_asked_for() {
     assert!((latency - 130.0).abs() < 1.0, "{latency}");
     let (latency, _) = ran("latency = '30ms'", 1);
     assert!((latency - 130.0).abs() < 1.0, "{latency}");
-    // Under load the way is part of the wait for the function, and no longer comes after it.
+    // Under load the way is part of the wait for the function.
     let (_, busy) = ran("delivery = '30ms'", 200);
     assert!(busy > 0.98, "{busy}");
-    let (_, busy) = ran("latency = '30ms'", 200);
-    assert!((busy - 100.0 / 130.0).abs() < 0.02, "{busy}");
 }

@@ -88,8 +88,9 @@ fn what_arrives_while_a_message_is_on_its_way_goes_with_it() {
         mapping.batch_records.p50.value
     };
     assert_eq!(batches(""), 1.0);
-    // A message every 50 ms: six within 260 ms, the first among them.
-    assert_eq!(batches("delivery = '260ms'"), 6.0);
+    // A message every 50 ms. Receives that begin meanwhile find what is there, so that it is not always six.
+    let together = batches("delivery = '260ms'");
+    assert!((2.0..=6.0).contains(&together), "{together}");
 }
 
 #[test]

@@ -185,7 +185,7 @@ impl Model {
         };
         let mut files = Vec::new();
         let mut file = |what: &str, values: &[u64]| {
-            if let [] = values {
+            if values.is_empty() {
                 return "\"0s\"".to_owned();
             }
             let path = format!("{name}-{what}.csv");

@@ -233,7 +233,7 @@ fn chart(chart: &PointChart, html: &mut String) {
         html,
         "<figure>\n<figcaption>{title}<span>{unit}{scale}</span></figcaption>"
     );
-    if !(high > 0.0) {
+    if values().next().is_none() || high <= 0.0 {
         html.push_str("<p class=\"empty\">Nothing to show</p>\n</figure>\n");
         return;
     }

@@ -70,6 +70,8 @@
 // Not for tests and benchmarks, of which nothing is reachable from outside.
 #![warn(unreachable_pub)]
 
+#[cfg(feature = "poller")]
+pub mod bench;
 pub mod cli;
 pub mod cost;
 #[cfg(feature = "poller")]

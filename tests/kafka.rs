@@ -404,3 +404,29 @@ fn each_mapping_is_a_group_of_its_own() {
     let missed = other.incoming_records.value - other.succeeded_event_count.value;
     assert!((missed - 900.0).abs() <= 3.0, "{missed}");
 }
+
+/// What a consumer fetches ahead waits for it: a busy function gets the next batch at once.
+#[test]
+fn what_is_fetched_ahead_takes_no_time_when_it_is_asked_for() {
+    let ran = |way: &str, rate: u32| {
+        let text = format!(
+            "duration = '2m'\n[[function]]\nname = 'f'\nduration = '100ms'\ninit = '0s'\n[[source]]\nname = 't'\ntype = 'kafka'\n\
+             rebalance = '0s'\n{way}\n[[source.producer]]\narrivals = 'constant'\nrate = {rate}\n[[mapping]]\nname = 'm'\n\
+             EventSource = 't'\nFunctionName = 'f'\nStartingPosition = 'TRIM_HORIZON'\nMaximumBatchingWindowInSeconds = 0\n"
+        );
+        let summary = run(&text).outcome.summary;
+        let latency = summary.mappings[0].1.record_latency.p50.value;
+        (
+            latency,
+            summary.functions[0].1.concurrent_executions.mean.value,
+        )
+    };
+    // By itself a record takes its way and then the function.
+    let (latency, _) = ran("delivery = '30ms'", 1);
+    assert!((latency - 130.0).abs() < 1.0, "{latency}");
+    let (latency, _) = ran("latency = '30ms'", 1);
+    assert!((latency - 130.0).abs() < 1.0, "{latency}");
+    // Under load the way is part of the wait for the function.
+    let (_, busy) = ran("delivery = '30ms'", 200);
+    assert!(busy > 0.98, "{busy}");
+}

@@ -116,6 +116,7 @@ fn simulate(script: &Script) -> Vec<String> {
             keys: Keys::Unique,
             on_throttle: OnThrottle::Retry,
         }],
+        delivery: None,
         latency: Dist::Constant(0.0),
     }];
     scenario.mappings = vec![Mapping {

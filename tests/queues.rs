@@ -62,6 +62,38 @@ fn dead_letters_say_what_brought_them_back() {
 }
 
 #[test]
+fn a_message_takes_its_way_to_a_receive_that_waits() {
+    let latency = |source: &str| {
+        let quiet = format!("{source}\n[[source.producer]]\nrate = 1");
+        let run = outcome(&scenario("init = '0s'", &quiet, "", ""));
+        run.summary.mappings[0].1.record_latency
+    };
+    let at_once = latency("");
+    assert_eq!(at_once.p50.value.round(), 100.0);
+    let later = latency("delivery = '40ms'");
+    // Histograms are exact to 0.4 %.
+    assert!((later.p50.value - 140.0).abs() < 1.0, "{later:?}");
+    // Five pollers wait again 100 ms after they received: nothing is found at once.
+    let receives = latency("delivery = '40ms'\nlatency = '5s'");
+    assert!((receives.p50.value - 140.0).abs() < 1.0, "{receives:?}");
+}
+
+#[test]
+fn what_arrives_while_a_message_is_on_its_way_goes_with_it() {
+    let batches = |source: &str| {
+        let busy = format!("{source}\n[[source.producer]]\narrivals = 'constant'\nrate = 20");
+        let run = outcome(&scenario("init = '0s'", &busy, "", ""));
+        let mapping = &run.summary.mappings[0].1;
+        assert!(mapping.succeeded_event_count.value >= 5_990.0);
+        mapping.batch_records.p50.value
+    };
+    assert_eq!(batches(""), 1.0);
+    // A message every 50 ms. Receives that begin meanwhile find what is there, so that it is not always six.
+    let together = batches("delivery = '260ms'");
+    assert!((2.0..=6.0).contains(&together), "{together}");
+}
+
+#[test]
 fn the_report_names_the_reasons() {
     let failing = scenario("error_rate = '100%'", TEN_A_SECOND, "", "");
     let outcome = outcome(&failing);

@@ -40,11 +40,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "target",
         ],
     ),
+    // Measures the poller and holds the simulator against it, so it stands above both.
+    (
+        "bench",
+        &[
+            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "target",
+        ],
+    ),
     (
         "cli",
         &[
-            "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study", "swarm",
-            "target",
+            "bench", "engine", "metrics", "poll", "report", "scenario", "sim", "source", "study",
+            "swarm", "target",
         ],
     ),
     // lib.rs and main.rs

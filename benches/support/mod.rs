@@ -144,6 +144,7 @@ fn event_source(
             on_throttle: OnThrottle::Retry,
         }],
         latency: Dist::Constant(5e6),
+        delivery: None,
     }];
     built.mappings = vec![Mapping {
         config,

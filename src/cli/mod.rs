@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+#[cfg(feature = "poller")]
+mod bench;
 mod compare;
 mod exit;
 #[cfg(feature = "poller")]
@@ -63,6 +65,8 @@ enum Command {
     #[cfg(feature = "poller")]
     Status(status::Show),
     Swarm(swarm::Swarm),
+    #[cfg(feature = "poller")]
+    Bench(bench::Bench),
     Validate(validate::Validate),
     Schema(schema::Schema),
     Completions(shell::Completions),
@@ -87,6 +91,8 @@ pub fn main() -> Exit {
         #[cfg(feature = "poller")]
         Command::Status(status) => status.run(),
         Command::Swarm(swarm) => swarm.run(),
+        #[cfg(feature = "poller")]
+        Command::Bench(bench) => bench.run(),
         Command::Validate(validate) => validate.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),

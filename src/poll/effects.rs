@@ -17,7 +17,7 @@ use crate::poll::shards::ShardBook;
 use crate::poll::store::{OpenWindow, Saving, Store};
 use crate::poll::tally::Tally;
 use crate::poll::windows::Windows;
-use crate::poll::{Clock, encode};
+use crate::poll::{Clock, Tap, encode};
 use crate::source::kafka::Events;
 use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
@@ -68,6 +68,7 @@ pub(crate) struct Io {
     /// Shows what the mapping is doing.
     pub(crate) panel: Arc<Panel>,
     pub(crate) observer: Option<Observer>,
+    pub(crate) tap: Option<Tap>,
     pub(crate) log: Option<MappingLog>,
     /// Calls on their way; one for every unanswered token, plus at most one listing of shards.
     pub(crate) tasks: JoinSet<Input>,
@@ -320,9 +321,16 @@ impl Io {
         };
         let (target, name) = (self.target.clone(), self.function_name.clone());
         let span = self.span(token, records, batch, request);
+        let tap = self.tap.clone();
         let call = async move {
             tracing::debug!(bytes = event.len(), "invoked");
-            let reply = target.invoke(&name, request, event).await;
+            let reply = match tap {
+                Some(tap) => {
+                    let call = target.invoke(&name, request, event.clone());
+                    tap.around(event, call).await
+                }
+                None => target.invoke(&name, request, event).await,
+            };
             tracing::debug!(outcome = ?reply.outcome, "ended");
             Input::Answered {
                 token,

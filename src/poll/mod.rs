@@ -39,6 +39,7 @@ mod spans;
 mod states;
 mod store;
 mod tally;
+mod tap;
 mod windows;
 
 pub use board::Board;
@@ -53,6 +54,7 @@ pub use reload::{Reload, Reloaded};
 pub use replay::{Difference, Replay, ReplayError, replay};
 pub use states::{States, Witness};
 pub use store::{OpenWindow, STORE_FORMAT, Saving, Store, StoreError, Stored};
+pub use tap::{Delivery, Tap};
 
 use crate::engine::Span;
 use crate::scenario::PollerFile;
@@ -83,6 +85,8 @@ pub struct RunOptions {
     pub counters: Arc<Counters>,
     /// Sees every fact of the run.
     pub observer: Option<Observer>,
+    /// Sees every invocation with its event and the times around it.
+    pub tap: Option<Tap>,
     /// Whether SIGINT and SIGTERM drain the run, and a second one ends it.
     pub signals: bool,
     /// Drains when it becomes true, or when its sender is gone. For callers that are not a terminal.
@@ -111,6 +115,7 @@ impl Default for RunOptions {
             records_max: None,
             counters: Arc::default(),
             observer: None,
+            tap: None,
             signals: true,
             stop: None,
             listening: None,

@@ -348,6 +348,7 @@ impl Shared {
             store: self.store.clone(),
             counters: self.options.counters.clone(),
             observer: self.options.observer.clone(),
+            tap: self.options.tap.clone(),
             log: recorder.map(|recorder| recorder.mapping(index, now, seed, config, &tuning)),
             tasks: JoinSet::new(),
             draining: watch::channel(false).0,

@@ -20,6 +20,7 @@ mod output;
 mod palette;
 mod parquet;
 mod png;
+mod points;
 mod restyle;
 mod sample;
 mod scale;
@@ -50,6 +51,7 @@ use std::path::{Path, PathBuf};
 
 use crate::metrics::numbers;
 use crate::metrics::{Series, Summary, SweepSummary};
+pub use points::{PointChart, PointLine, PointPage, Sheet, points_html, points_text};
 
 /// How the summary for a terminal looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +213,18 @@ pub fn write_file(path: &Path, content: &str) -> Result<PathBuf, ReportError> {
     let name = name.ok_or_else(|| at(path)(io::ErrorKind::InvalidFilename.into()))?;
     fs::create_dir_all(dir).map_err(at(dir))?;
     write(dir, name, content.as_bytes())
+}
+
+/// Writes files to `dir`, each whole or not at all.
+///
+/// # Errors
+///
+/// When one of them cannot be written; the error names it.
+pub fn write_files(dir: &Path, files: &[(String, String)]) -> Result<(), ReportError> {
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    files
+        .iter()
+        .try_for_each(|(name, content)| write(dir, name, content.as_bytes()).map(drop))
 }
 
 /// A reader sees the old file or the new one, never a part: the content goes to a neighbour that is then renamed.

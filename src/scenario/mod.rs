@@ -9,6 +9,7 @@ mod arn;
 mod arrivals;
 mod availability;
 mod behaviour;
+mod bench;
 mod broker;
 mod brokers;
 mod callers;
@@ -64,6 +65,7 @@ mod versions;
 mod yaml;
 
 pub use arn::{Arn, ArnError};
+pub use bench::{Bench, BenchAxis, BenchLoad, BenchPoint, LoadedBench, load_bench, parse_bench};
 pub use broker::{BrokerUrl, BrokerUrlError};
 pub use change::Change;
 pub use costs::builtin_prices;

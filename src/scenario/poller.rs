@@ -2,6 +2,7 @@
 
 use super::arn::Arn;
 use super::availability::{POLLED, not_yet};
+use super::bench::{Bench, benches};
 use super::broker::{broker_source, broker_url, is_broker};
 use super::convert::{Named, duration_in, name, string, text, unique};
 use super::destination::DestinationName;
@@ -31,6 +32,8 @@ use std::path::Path;
 pub struct LoadedPoller {
     /// Ready to run.
     pub file: PollerFile,
+    /// Loads to measure its mappings under (`[[bench]]`), in file order; `tidegate poll` has no use for them.
+    pub benches: Vec<Bench>,
     /// Findings that do not keep it from running.
     pub warnings: Report,
 }
@@ -72,13 +75,14 @@ pub fn load_poller(path: &Path) -> Result<LoadedPoller, Report> {
 /// Everything that is wrong with it, at once.
 pub fn parse_poller(source: SourceText) -> Result<LoadedPoller, Report> {
     let (root, mut cx) = prepare(source, "[[target]]")?;
-    let file = read(&root, &mut cx);
+    let loaded = read(&root, &mut cx);
     let failed = cx.diagnostics.has_errors();
-    match file {
-        Some(mut file) if !failed => {
+    match loaded {
+        Some((mut file, benches)) if !failed => {
             file.hash = hash(&root, &cx);
             Ok(LoadedPoller {
                 file,
+                benches,
                 warnings: cx.diagnostics.into_report(),
             })
         }
@@ -86,7 +90,8 @@ pub fn parse_poller(source: SourceText) -> Result<LoadedPoller, Report> {
     }
 }
 
-fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
+/// What a tree says; its findings are in `cx`.
+pub(super) fn read(node: &Node, cx: &mut Cx) -> Option<(PollerFile, Vec<Bench>)> {
     let mut root = Table::open(
         At {
             key: "the file",
@@ -123,10 +128,11 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
         mappings.extend(found);
     }
     unique("mappings", &names, cx);
+    let benches = benches(&mut root, cx, &names, &mappings, poller.seed);
     root.finish(cx);
     let sources = sources.into_iter().flatten().collect();
     let targets = targets.into_iter().flatten().collect();
-    Some(PollerFile {
+    let file = PollerFile {
         hash: String::new(),
         profile,
         aws,
@@ -136,7 +142,8 @@ fn read(node: &Node, cx: &mut Cx) -> Option<PollerFile> {
         targets,
         mappings,
         invoke_api: invoke_api.flatten(),
-    })
+    };
+    Some((file, benches))
 }
 
 fn aws(root: &mut Table<'_>, cx: &mut Cx) -> Aws {

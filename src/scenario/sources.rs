@@ -95,6 +95,10 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
     let latency = table
         .opt(cx, "latency", dist::time)
         .unwrap_or(Dist::Constant(LATENCY_DEFAULT));
+    let delivery = match model {
+        SourceModel::Sqs { .. } | SourceModel::Kafka(_) => table.opt(cx, "delivery", dist::time),
+        SourceModel::Stream(_) | SourceModel::Broker(_) => None,
+    };
     let tables = table.tables(cx, "producer", "[[source.producer]]");
     let producers: Vec<Producer> = tables
         .into_iter()
@@ -118,6 +122,7 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
         kind: model,
         producers,
         latency,
+        delivery,
     });
     info
 }

@@ -22,6 +22,10 @@ pub(super) struct SourceState {
     model: Model,
     latency: Sampler,
     latencies: Rng,
+    delivery: Option<Sampler>,
+    deliveries: Rng,
+    /// When a receive that waits is given what is there by then.
+    pub(super) delivery_due: Option<Time>,
     pub(super) throttles: Rng,
     /// Chance that a read is throttled by a fault in force.
     pub(super) fault_throttle_rate: Ratio,
@@ -126,6 +130,9 @@ impl SourceState {
                 model,
                 latency: Sampler::new(&source.latency),
                 latencies: rng("latency"),
+                delivery: source.delivery.as_ref().map(Sampler::new),
+                deliveries: rng("delivery"),
+                delivery_due: None,
                 throttles: rng("throttles"),
                 fault_throttle_rate: Ratio::ZERO,
                 deletions: rng("deletions"),
@@ -182,6 +189,28 @@ impl SourceState {
     }
 
     /// How long the next read or receive takes.
+    /// How long a record takes to somebody who waits for it; `None` where that is not modelled.
+    pub(super) fn draw_delivery(&mut self) -> Option<Span> {
+        let delivery = self.delivery.as_ref()?;
+        Some(Span::from_nanos(delivery.draw(&mut self.deliveries)))
+    }
+
+    pub(super) const fn has_delivery(&self) -> bool {
+        self.delivery.is_some()
+    }
+
+    /// Kafka: up to when a fetch takes what arrived, and when it is answered. The first record arrived at `first`.
+    pub(super) fn fetch_times(&mut self, first: Time, now: Time) -> (Time, Time) {
+        match self.draw_delivery() {
+            // Fetched ahead: what arrived long enough ago is there already.
+            Some(way) => {
+                let due = now.max(first + way);
+                (Time::ZERO + (due.since(Time::ZERO) - way), due)
+            }
+            None => (now, now + self.draw_latency()),
+        }
+    }
+
     pub(super) fn draw_latency(&mut self) -> Span {
         Span::from_nanos(self.latency.draw(&mut self.latencies))
     }

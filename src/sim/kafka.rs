@@ -4,8 +4,8 @@ use super::esm::SimEffects;
 use super::services::kafka::{Group, Step, Topic, Wait};
 use super::world::{Inner, Pending, World};
 use crate::engine::{
-    BatchId, Control, Delta, Event, FailureClass, Mapping, Outcome, Page, Record, ShardId, Span,
-    Time, Token,
+    BatchId, Control, Delta, Event, FailureClass, Mapping, Outcome, Page, Record, ShardId, Time,
+    Token,
 };
 use crate::metrics::{BinEnd, GroupEnd};
 
@@ -154,8 +154,9 @@ impl Inner<'_> {
         match next {
             Some(at) if at <= now => {
                 let index = self.scenario.mappings[mapping as usize].source;
-                wait.found = Some(now);
-                wait.due = now + self.sources[index].draw_latency();
+                let (sent, due) = self.sources[index].fetch_times(at, now);
+                wait.found = Some(sent);
+                wait.due = due;
             }
             _ => wait.due = next.map_or(wait.until, |at| at.min(wait.until)),
         }
@@ -277,15 +278,14 @@ impl SimEffects<'_, '_> {
         }
         let (_, group) = inner.group(mapping)?;
         let next = group.next_arrival(poller, &wait.held);
-        if next.is_none_or(|at| at > now) {
+        let Some(first) = next.filter(|at| *at <= now) else {
             inner.keep_waiting(mapping, poller, wait, next);
             return None;
-        }
-        let latency = inner.sources[index].draw_latency();
-        if latency > Span::ZERO {
-            wait.found = Some(now);
-            wait.due = now + latency;
-            let due = wait.due;
+        };
+        let (sent, due) = inner.sources[index].fetch_times(first, now);
+        if due > now {
+            wait.found = Some(sent);
+            wait.due = due;
             if let Some((_, group)) = inner.group(mapping)
                 && let Some(place) = group.wait(poller)
             {
@@ -296,7 +296,7 @@ impl SimEffects<'_, '_> {
         }
         let (topic, group) = inner.group(mapping)?;
         let what = (wait.records_max, wait.held.as_slice());
-        let page = group.page(topic, poller, what, (now, now), machine.spare_list());
+        let page = group.page(topic, poller, what, (sent, now), machine.spare_list());
         let (token, page) = (wait.token, inner.kafka_page(mapping, page));
         Some(Event::Fetched { token, page })
     }

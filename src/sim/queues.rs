@@ -52,7 +52,8 @@ impl World<'_> {
             state.wake_at = None;
         }
         self.cut_receives(source);
-        while let Some(queue) = self.inner.sources[source as usize].queue()
+        while !self.inner.is_on_its_way(source)
+            && let Some(queue) = self.inner.sources[source as usize].queue()
             && let Some((waiter, records)) = queue.wake(now)
         {
             self.inner.records += records.len() as u64;
@@ -65,6 +66,30 @@ impl World<'_> {
 }
 
 impl Inner<'_> {
+    /// Whether the receive that waits for what is there now is answered later. What arrives until then goes with it.
+    fn is_on_its_way(&mut self, source: u32) -> bool {
+        let (now, state) = (self.now, &mut self.sources[source as usize]);
+        if !state.has_delivery() {
+            return false;
+        }
+        if let Some(due) = state.delivery_due {
+            if due > now {
+                return true;
+            }
+            // This is the moment.
+            state.delivery_due = None;
+            return false;
+        }
+        let is_there = state
+            .queue()
+            .and_then(|queue| queue.next_wake())
+            .is_some_and(|at| at <= now);
+        if is_there && let Some(way) = state.draw_delivery() {
+            state.delivery_due = Some(now + way).filter(|due| *due > now);
+        }
+        state.delivery_due.is_some()
+    }
+
     /// What `mapping` sees of a receive.
     fn queue_page(&self, mapping: u32, records: Vec<Record<()>>) -> Page<()> {
         let page = Page {
@@ -79,7 +104,8 @@ impl Inner<'_> {
 
     pub(super) fn schedule_queue_wake(&mut self, source: u32) {
         let state = &mut self.sources[source as usize];
-        let Some(at) = state.queue().and_then(|queue| queue.next_wake()) else {
+        let due = state.delivery_due;
+        let Some(at) = due.or_else(|| state.queue()?.next_wake()) else {
             return;
         };
         let at = at.max(self.now);

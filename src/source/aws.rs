@@ -220,7 +220,7 @@ pub(crate) fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass 
 }
 
 /// Whether a URL names this machine.
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let Ok(uri) = url.parse::<hyper::Uri>() else {
         return false;
     };

@@ -23,7 +23,7 @@ pub(crate) mod signed;
 pub mod sqs;
 
 pub use aws::{AwsError, Connection};
-pub(crate) use aws::{call_error, classify};
+pub(crate) use aws::{call_error, classify, is_loopback};
 pub use draw::Draw;
 pub use filtering::Keep;
 

@@ -13,6 +13,7 @@ macro_rules! snapshot {
 use snapshot;
 
 mod asynchronous;
+mod bench;
 mod brokers;
 mod callers;
 mod examples;

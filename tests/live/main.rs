@@ -9,6 +9,7 @@
 
 mod activemq;
 mod asynchronous;
+mod bench;
 mod destinations;
 mod dynamodb;
 mod function;

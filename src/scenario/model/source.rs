@@ -14,6 +14,10 @@ pub struct Source {
     pub producers: Vec<Producer>,
     /// Time of a read or receive call that has something to return.
     pub latency: Dist,
+    /// SQS: from a message's arrival until a receive that waits for it returns, with what has arrived by then. Kafka: from
+    /// a record's arrival until a consumer has fetched it, which it does ahead of being asked; `latency` then has no part.
+    /// `None` for sources without either.
+    pub delivery: Option<Dist>,
 }
 
 /// The modelled services.

@@ -22,13 +22,13 @@ pub struct ContentError {
 
 /// Numbered records: the same number always gives the same record.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Generated(Generator),
     Lines { text: Bytes, ends: Vec<usize> },
 }
 
 #[derive(Debug)]
-pub(super) struct Generator {
+pub(crate) struct Generator {
     per_sec: f64,
     size: Draw,
     keys: KeyDraw,
@@ -49,10 +49,10 @@ enum KeyDraw {
 
 /// What of a record can be said without making its payload.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Key(pub(super) u64);
+pub(crate) struct Key(pub(crate) u64);
 
 impl Content {
-    pub(super) fn open(content: &LocalContent) -> Result<Self, ContentError> {
+    pub(crate) fn open(content: &LocalContent) -> Result<Self, ContentError> {
         match content {
             LocalContent::Generated(generated) => Ok(Self::Generated(Generator {
                 per_sec: generated.per_sec,
@@ -109,7 +109,7 @@ impl Content {
         }
     }
 
-    pub(super) fn key(&self, n: u64) -> Key {
+    pub(crate) fn key(&self, n: u64) -> Key {
         match self {
             Self::Generated(generator) => match &generator.keys {
                 KeyDraw::Unique => Key(n),

@@ -10,6 +10,7 @@ mod queue;
 mod stream;
 mod zipf;
 
+pub(crate) use content::Content;
 pub use content::ContentError;
 pub use queue::Queue;
 pub use stream::{Reader, Stream};

@@ -20,6 +20,8 @@ fn packages() -> Vec<Value> {
             "--format-version",
             "1",
             "--all-features",
+            "--filter-platform",
+            &host(),
         ])
         .current_dir(root())
         .output()
@@ -33,6 +35,15 @@ fn packages() -> Vec<Value> {
     let packages = metadata["packages"].as_array().expect("a list").clone();
     assert!(packages.len() > 200, "{} packages", packages.len());
     packages
+}
+
+/// Crates of other systems are not downloaded, and not built.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output();
+    let output = output.expect("rustc runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("a host").to_owned()
 }
 
 fn text<'a>(package: &'a Value, key: &str) -> &'a str {

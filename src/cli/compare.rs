@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// Scenarios are run under the same random numbers, so that small differences show.
 /// With --set, B is A with some values replaced:
 ///
-///     tidegate compare shop.toml --set function.checkout.memory_mb=1024
+///   tidegate compare shop.toml --set function.checkout.memory_mb=1024
 ///
 /// A gate fails, with exit code 1, when the change is surely beyond its bound:
 /// when the whole 95 % interval is.

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 /// Print completions for a shell.
 ///
-///     tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
-///     tidegate completions zsh > "${fpath[1]}/_tidegate"
-///     tidegate completions fish > ~/.config/fish/completions/tidegate.fish
+///   tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
+///   tidegate completions zsh > "${fpath[1]}/_tidegate"
+///   tidegate completions fish > ~/.config/fish/completions/tidegate.fish
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Completions {
@@ -38,8 +38,8 @@ impl Completions {
 
 /// Print the manual page, or write one for each command.
 ///
-///     tidegate man | man -l -
-///     tidegate man --out ~/.local/share/man/man1
+///   tidegate man | man -l -
+///   tidegate man --out ~/.local/share/man/man1
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Man {

@@ -28,12 +28,12 @@ pub(super) struct Simulate {
     /// Run each scenario this many times, with consecutive seeds, and give 95 % intervals.
     #[arg(long, default_value = "1", value_name = "N")]
     replications: NonZeroU32,
-    /// Write reports, and result.json for `report` and `compare`, into this folder (one folder per file when there are several).
+    /// Write reports into this folder (one folder per file when there are several).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What is written there, separated by commas.
     #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', requires = "out",
-        default_values_t = [Written::Json, Written::Csv, Written::Metrics, Written::Html])]
+        default_values_t = [Written::Json, Written::Csv, Written::Metrics, Written::Html, Written::Result])]
     write: Vec<Written>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -110,7 +110,9 @@ impl Simulate {
             if let Some(folder) = folder {
                 let parts = write::parts(&self.write);
                 let written = report::write_all(folder, summary, series, &parts)?;
-                report::write_file(&folder.join("result.json"), &stored.render())?;
+                if self.write.contains(&Written::Result) {
+                    report::write_file(&folder.join("result.json"), &stored.render())?;
+                }
                 if !self.quiet {
                     let page = written.iter().find(|path| path.ends_with("report.html"));
                     say(format_args!("report: {}", page.unwrap_or(folder).display()));

@@ -14,6 +14,8 @@ pub(super) enum Written {
     Metrics,
     /// report.html: tables and charts in one file
     Html,
+    /// result.json: everything at full precision, for `report` and `compare`
+    Result,
     /// summary.parquet, series.parquet and metrics.parquet: the content of the first three
     Parquet,
     /// charts/*.svg: a file for each chart

@@ -69,12 +69,12 @@ enum Pending {
 /// let now = Time::from_secs(1);
 /// let mut leases = Leases::new(LeaseConfig::new("worker-1"), Rng::stream(1, "leases"), now);
 /// let Some(LeaseAction::Scan { token }) = leases.poll_action() else { panic!("it looks first") };
-/// let free = Row { key: "shard-0".into(), owner: None, counter: 4, is_finished: false, parents: vec![] };
+/// let free = Row { key: "shard-0".into(), owner: None, counter: 4, handing_over: None, is_finished: false, parents: vec![] };
 /// leases.handle(now, LeaseEvent::Scanned { token, rows: vec![free] });
 /// let Some(LeaseAction::Take { token, counter: 4, owner: None, .. }) = leases.poll_action() else { panic!("then it takes") };
 ///
 /// // Somebody was faster: nothing is gained, and nothing is lost.
-/// leases.handle(now, LeaseEvent::Refused { token });
+/// leases.handle(now, LeaseEvent::Refused { token, is_handing_over: false });
 /// assert_eq!(leases.poll_change(), None);
 /// assert!(leases.poll_wake().is_some_and(|at| at > now));
 /// ```

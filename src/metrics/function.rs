@@ -1,5 +1,7 @@
 //! Folds what happens to one function into its series and its summary.
 
+mod distribution;
+
 use super::billed::billed_ms;
 use super::gauge::{Gauge, Level, LevelTotal};
 use super::histogram::Histogram;
@@ -499,27 +501,9 @@ impl FunctionRecorder {
         std::mem::take(&mut self.minutes)
     }
 
-    /// What is billed since the warm-up.
-    pub fn billed(&self) -> Billed {
-        Billed {
-            invocations: self.total.invocations,
-            allocated_nanos: self.allocated.total.area,
-            ..self.total.billed
-        }
-    }
-
     /// The series so far.
     pub fn take_rows(&mut self) -> Vec<FunctionRow> {
         std::mem::take(&mut self.rows)
-    }
-
-    /// Latencies since the warm-up, in nanoseconds.
-    pub fn latencies(&self) -> Histogram {
-        let total = &self.total;
-        let mut all = total.plain.clone();
-        all.merge(&self.minute.plain);
-        all.merge(&total.latency);
-        all
     }
 
     /// The figures over `measured`, given the area under the curve of living environments over that time, the number

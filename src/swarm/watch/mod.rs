@@ -304,8 +304,8 @@ impl<'w> Watch<'w> {
                 return place;
             };
             // Whether a record was given up for its age is left to those who need to know: a later limit may spare it.
-            let is_over =
-                self.part.records[record as usize].filtered || self.entries[record as usize].settled;
+            let is_over = self.part.records[record as usize].filtered
+                || self.entries[record as usize].settled;
             if !is_over {
                 return place;
             }

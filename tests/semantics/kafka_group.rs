@@ -107,6 +107,29 @@ fn a_revoked_batch_that_fails_is_not_tried_again() {
     assert_eq!(rig.mapping.in_hand(), 0);
 }
 
+/// What is left of a batch when a partition goes has not failed alone: it is neither given up nor found too large.
+#[test]
+fn a_record_left_alone_by_a_revocation_is_tried_alone() {
+    let bisecting = MappingConfig {
+        bisect_batch_on_function_error: true,
+        maximum_retry_attempts: Some(0),
+        ..provisioned(1, 1)
+    };
+    let too_large = Answer::Whole(Outcome::TooLarge);
+    for (config, answer) in [(bisecting, THROWS), (sized(2), too_large)] {
+        let mut answer = Some(answer);
+        let mut rig =
+            started(config, &[1, 1], 1_000).function(move |_, _| answer.take().unwrap_or(FINE));
+        rig.until(600);
+        rig.revoke(0, &[0]);
+        rig.until(9_000);
+        assert_eq!(rig.batches(), ["0:0 1:0", "1:0"]);
+        assert_eq!(rig.commits(), [(1, 1)]);
+        let is_lost = |fact: &Fact| matches!(fact, Fact::Discarded { .. });
+        assert!(!rig.facts().any(|fact| is_lost(&fact)));
+    }
+}
+
 #[test]
 fn a_partial_result_of_a_revoked_partition_commits_what_is_done() {
     let config = MappingConfig {

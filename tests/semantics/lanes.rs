@@ -1,7 +1,7 @@
 //! Rules of ParallelizationFactor: several lanes of one shard.
 
 use super::harness::{Rig, THROTTLED, after, kinesis, record};
-use tidegate::engine::{Fact, MappingConfig, Outcome, Record, Span};
+use tidegate::engine::{Control, Event, Fact, MappingConfig, Outcome, Record, Span, Time};
 
 /// A record whose key falls into lane `lane` of `lanes`.
 fn in_lane(seq: u64, payload: &'static str, lane: u64, lanes: u64) -> Record<&'static str> {
@@ -106,4 +106,40 @@ fn a_blocked_lane_does_not_block_the_others() {
         [],
         "nothing is done before the poison record is"
     );
+}
+
+/// What a lane that was dropped had finished is told by the page's end, and by nothing later.
+#[test]
+fn a_checkpoint_stays_where_it_is_when_lanes_come_and_go() {
+    let arriving = |seq, payload, lane, at_ms| {
+        let mut record = in_lane(seq, payload, lane, 2);
+        record.meta.arrival = Time::from_millis(at_ms);
+        record
+    };
+    let held = vec![
+        arriving(1, "b", 1, 0),
+        arriving(2, "a", 0, 2_500),
+        arriving(3, "slow", 0, 5_500),
+        arriving(4, "b", 1, 5_500),
+    ];
+    let mut refusals = 0;
+    let mut rig = Rig::stream(parallel(2, 1), vec![held])
+        .invocations_take(Span::from_millis(700))
+        .function(move |call| {
+            if call.has("slow") && refusals < 2 {
+                refusals += 1;
+                return THROTTLED;
+            }
+            Outcome::Success
+        });
+    // While the second of two lanes is at work, only one is wanted; later there are two again.
+    for (at_ms, factor) in [(300, 1), (4_500, 2)] {
+        rig.advance(Time::from_millis(at_ms));
+        let update = Box::new(parallel(factor, 1));
+        rig.feed(Event::Control(Control::Update(update)));
+    }
+    rig.advance(Time::from_secs(20));
+    assert_eq!(rig.batches()[..4], ["b", "a", "slow", "b"]);
+    let to: Vec<_> = rig.stores().iter().map(|delta| delta.to).collect();
+    assert_eq!(to, [after(1), after(2), after(4)]);
 }

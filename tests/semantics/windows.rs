@@ -2,8 +2,8 @@
 
 use super::harness::{Rig, after, kinesis, record};
 use tidegate::engine::{
-    Condition, Delivery, Fact, MappingConfig, Outcome, Position, Record, Shard, ShardId, Span,
-    Time, limits,
+    Condition, Control, Delivery, Event, Fact, MappingConfig, Outcome, Position, Record, Shard,
+    ShardId, Span, Time, limits,
 };
 
 /// One record per call, windows of ten seconds.
@@ -183,6 +183,28 @@ fn window_payload_reserves_state() {
     let limit = limits::EVENT_BYTES_MAX - limits::WINDOW_STATE_BYTES_MAX;
     assert!(3 * 2_000_000 < limits::EVENT_BYTES_MAX && 3 * 2_000_000 > limit);
     assert_eq!(rig.batches(), ["1 2", "3"]);
+}
+
+/// An update takes windows away; the one that is open still carries its state to its end.
+#[test]
+fn a_window_that_outlives_its_options_keeps_room_for_its_state() {
+    let config = MappingConfig {
+        batch_size: 100,
+        ..tumbling()
+    };
+    let mut records = held([("1", 0), ("2", 5_000), ("3", 5_000), ("4", 5_000)]);
+    for record in &mut records[1..] {
+        record.meta.wire_len = 2_000_000;
+    }
+    let mut rig = Rig::stream(config.clone(), vec![records]);
+    rig.advance(Time::from_secs(2));
+    let update = MappingConfig {
+        tumbling_window: None,
+        ..config
+    };
+    rig.feed(Event::Control(Control::Update(Box::new(update))));
+    rig.advance(Time::from_secs(9));
+    assert_eq!(rig.window_calls(), ["1@0 fresh", "2 3@0", "4@0"]);
 }
 
 #[test]

@@ -281,6 +281,7 @@ impl Run<'_> {
                 // The messages of a batch came over one connection; if that is lost, nothing is acknowledged, and a call
                 // that fails loses it.
                 let holds = tags.iter().all(|tag| broker.holds(*tag));
+                let poller = tags.iter().find_map(|tag| broker.consumer(*tag));
                 if !holds {
                     fate.fails = Some(FailureClass::Transient);
                 } else if fate.works {
@@ -290,7 +291,7 @@ impl Run<'_> {
                     }
                 }
                 if fate.fails.is_some()
-                    && let Some(poller) = tags.iter().find_map(|tag| broker.consumer(*tag))
+                    && let Some(poller) = poller
                 {
                     broker.disconnect(Some(poller));
                 }

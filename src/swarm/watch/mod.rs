@@ -303,7 +303,10 @@ impl<'w> Watch<'w> {
             let Some(&record) = self.lists.of[shard].get(place) else {
                 return place;
             };
-            if !self.is_over(record) {
+            // Whether a record was given up for its age is left to those who need to know: a later limit may spare it.
+            let is_over = self.part.records[record as usize].filtered
+                || self.entries[record as usize].settled;
+            if !is_over {
                 return place;
             }
             self.shards[shard].lowest = place + 1;

@@ -153,6 +153,7 @@ impl<P> Kafka<P> {
     /// A delivery failed: bisect, try again, or give up. Partitions that went meanwhile are not tried again.
     fn failed(&mut self, core: &mut Core<P>, id: u32, lane: u32, answer: FailedAnswer) {
         self.scaling.failed();
+        let sent = self.work(id, lane).map_or(0, |work| work.end);
         if !self.drop_departing(core, id, lane) {
             return;
         }
@@ -161,7 +162,7 @@ impl<P> Kafka<P> {
         };
         work.refusals = 0;
         // Rule `kafka-bisect`: halved at the first failure, the floor half first, and no try spent.
-        if core.config.bisect_batch_on_function_error && work.end > 1 {
+        if core.config.bisect_batch_on_function_error && sent > 1 {
             return self.halve(id, lane, core.now + core.tuning.backoff_first);
         }
         work.tries += 1;
@@ -180,11 +181,12 @@ impl<P> Kafka<P> {
 
     /// Rule `kafka-too-large-is-split`: a target that takes less than Lambda gets halves, down to single records.
     fn too_large(&mut self, core: &mut Core<P>, id: u32, lane: u32) {
+        let sent = self.work(id, lane).map_or(0, |work| work.end);
         if !self.drop_departing(core, id, lane) {
             return;
         }
         match self.work(id, lane) {
-            Some(work) if work.end > 1 => self.halve(id, lane, core.now),
+            Some(_) if sent > 1 => self.halve(id, lane, core.now),
             Some(work) => {
                 let condition = Condition::MaximumPayloadSizeExceeded;
                 self.give_up(core, id, lane, 1, condition, work.tries + 1, None);
@@ -193,12 +195,15 @@ impl<P> Kafka<P> {
         }
     }
 
-    /// The first half of the piece next, what is behind it later; both with all their tries.
+    /// The first half of the piece next, what is behind it later; both with all their tries. A record that is left alone
+    /// because the others went with their partitions has not failed alone yet.
     fn halve(&mut self, id: u32, lane: u32, due: Time) {
         let lane = &mut self.consumers[id as usize].lanes[lane as usize];
         if let Some(work) = &mut lane.work {
-            lane.later.push(work.end);
-            work.end /= 2;
+            if work.end > 1 {
+                lane.later.push(work.end);
+                work.end /= 2;
+            }
             work.tries = 0;
             work.stage = Stage::Due(due);
         }

@@ -129,7 +129,7 @@ impl<P> Lane<P> {
     /// `batch-payload-limit`, `window-by-arrival`).
     pub(super) fn is_complete(&self, core: &Core<P>) -> bool {
         self.buffer.len() >= core.config.batch_size as usize
-            || self.buffered > payload_max(core)
+            || self.buffered > self.payload_max(core)
             || self.window.is_some_and(|open| {
                 let last = self.buffer.back();
                 open.is_too_large() || last.is_some_and(|last| last.meta.arrival >= open.end())
@@ -244,6 +244,20 @@ impl<P> Lane<P> {
         true
     }
 
+    /// Bytes of records, with a comma each, that fit into one event.
+    ///
+    /// Rule `window-payload-reserves-state`: the state travels in the same event, so a lane with windows leaves room for
+    /// the largest one; so does one whose window outlives an update that took windows away.
+    fn payload_max(&self, core: &Core<P>) -> u64 {
+        let around = u64::from(core.tuning.envelope_len);
+        let state = if self.window.is_some() || core.config.tumbling_window.is_some() {
+            limits::WINDOW_STATE_BYTES_MAX + limits::WINDOW_ENVELOPE_BYTES_MAX
+        } else {
+            0
+        };
+        limits::EVENT_BYTES_MAX - around - state
+    }
+
     fn take_on(&mut self, core: &mut Core<P>, list: Vec<Record<P>>, is_final: bool) {
         let end = list.len() as u32;
         self.work = Some(Work {
@@ -261,7 +275,7 @@ impl<P> Lane<P> {
     ///
     /// One record always goes, however large: the target refuses it, and the retry rules take over.
     fn fitting(&self, core: &Core<P>) -> (usize, u64) {
-        let limit = payload_max(core);
+        let limit = self.payload_max(core);
         let end = self.window.map_or(Time::MAX, |open| open.end());
         let mut bytes = 0;
         let mut count = 0;
@@ -570,17 +584,4 @@ impl<P> Lane<P> {
             });
         }
     }
-}
-
-/// Bytes of records, with a comma each, that fit into one event.
-///
-/// Rule `window-payload-reserves-state`: the state travels in the same event, so a mapping with windows leaves room for
-/// the largest one.
-fn payload_max<P>(core: &Core<P>) -> u64 {
-    let around = u64::from(core.tuning.envelope_len);
-    let state = match core.config.tumbling_window {
-        Some(_) => limits::WINDOW_STATE_BYTES_MAX + limits::WINDOW_ENVELOPE_BYTES_MAX,
-        None => 0,
-    };
-    limits::EVENT_BYTES_MAX - around - state
 }

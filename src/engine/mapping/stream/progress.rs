@@ -53,6 +53,11 @@ impl Progress {
         }
     }
 
+    /// Nothing read is unfinished: numbers that no lane is left to answer for must not move the checkpoint later.
+    pub(super) fn all_done(&mut self) {
+        self.read.clear();
+    }
+
     /// The position that should be stored.
     pub(super) fn reach(&mut self, position: Position) {
         self.wanted.0 = position;

@@ -195,6 +195,8 @@ impl<P> Shard<P> {
         if !self.lanes.iter().all(Lane::is_empty) {
             return false;
         }
+        // What was read before is finished, and an end that a dropped lane had still to tell is the page's.
+        self.progress.all_done();
         self.lanes.truncate(wanted as usize);
         for lane in self.lanes.len() as u32..wanted {
             let timer = Timer::Lane(lane).key(self.id);

@@ -6,13 +6,16 @@ use clap::ValueEnum;
 use serde_json::{Map, Value};
 use std::fmt;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The form of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -22,6 +25,12 @@ pub(super) enum LogFormat {
     Text,
     /// One JSON object per line: timestamp, level, message, and the fields mapping, shard, batch and request where they apply.
     Json,
+}
+
+/// Whether something may be logged. Libraries are heard from `info` on, whatever RUST_LOG says: below that, clients of
+/// brokers write down the logins that they send.
+fn is_fit(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("tidegate") || *metadata.level() <= Level::INFO
 }
 
 /// Logs from `level` on, unless RUST_LOG says it in detail.
@@ -34,11 +43,15 @@ pub(super) fn log_to_stderr(format: LogFormat, level: &str) {
         LogFormat::Text => common
             .with_ansi(colour_on_stderr())
             .with_target(false)
+            .finish()
+            .with(filter_fn(is_fit))
             .init(),
         LogFormat::Json => common
             .with_ansi(false)
             .fmt_fields(JsonFields)
             .event_format(JsonLines)
+            .finish()
+            .with(filter_fn(is_fit))
             .init(),
     }
 }

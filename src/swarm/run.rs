@@ -35,6 +35,17 @@ pub struct Manner {
     pub mutant: Option<Mutant>,
 }
 
+impl Manner {
+    /// With a trace.
+    pub const fn traced() -> Self {
+        Self {
+            trace: true,
+            #[cfg(feature = "mutations")]
+            mutant: None,
+        }
+    }
+}
+
 /// How a world ended.
 #[derive(Debug, Default)]
 pub struct Verdict {

@@ -41,10 +41,7 @@ fn a_few_worlds_of_every_size() {
 
 #[test]
 fn a_world_depends_on_its_seed_alone() {
-    let manner = Manner {
-        trace: true,
-        ..Manner::default()
-    };
+    let manner = Manner::traced();
     let run = |seed| {
         let world = World::draw(seed, Size::Small);
         (world.words(), examine(&world, manner).trace)

@@ -101,7 +101,7 @@ impl LeaseTable {
                 Ok(answer) if answer["Table"]["TableStatus"] == "ACTIVE" => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.text.contains("ResourceNotFound") => {
-                    self.create_table().await?
+                    self.create_table().await?;
                 }
                 Err(error) => return Err(error),
             }

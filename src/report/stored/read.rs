@@ -272,8 +272,8 @@ fn read(part: &Part<'_>) -> Reading<StoredResult> {
     }
     let mut summary = combine(replications.clone());
     summary.gates = part.get("gates")?.list(gate)?;
-    summary.theory = theory(&part)?;
-    summary.findings = findings(&part)?;
+    summary.theory = theory(part)?;
+    summary.findings = findings(part)?;
     summary.engine = work(&part.get("engine")?)?;
     Ok(StoredResult {
         summary,

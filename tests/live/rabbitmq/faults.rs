@@ -99,7 +99,7 @@ async fn a_cut_connection_acknowledges_nothing_later() {
     let mapping = format!("BatchSize = 20\n{IMPATIENT}");
     let poller = rabbit
         .poller(&mapping)
-        .env("TEST_FUNCTION_DELAY_MS", "2000");
+        .env("TEST_FUNCTION_DELAY_MS", "6000");
     let running = poller.start(&[]);
     poller.await_invocations("a first batch", |seen| !seen.is_empty());
     let reason = "a test cuts them";

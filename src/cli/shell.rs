@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Print completions for a shell.
 ///
 ///   tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
-///   tidegate completions zsh > "${fpath[1]}/_tidegate"
+///   tidegate completions zsh > ~/.zfunc/_tidegate
 ///   tidegate completions fish > ~/.config/fish/completions/tidegate.fish
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]

@@ -154,10 +154,11 @@ fn the_status_command_shows_mappings_positions_and_results() {
     let running = start(FILE, &[], &[]);
     wait_until("progress", || {
         let clicks = running.mapping("clicks")?;
-        let stored = clicks["shards"][0]["position"]
-            .as_str()?
-            .starts_with("after:");
-        (stored && clicks["LastProcessingResult"] == "OK").then_some(())
+        let stored = |shard: usize| {
+            let position = clicks["shards"][shard]["position"].as_str();
+            position.is_some_and(|position| position.starts_with("after:"))
+        };
+        (stored(0) && stored(1) && clicks["LastProcessingResult"] == "OK").then_some(())
     });
     let address = running.address();
     let status = |format: &str| {

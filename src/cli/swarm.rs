@@ -103,7 +103,7 @@ impl Swarm {
             return Ok(Exit::GateFailed);
         }
         if self.trace && self.seed.is_some() {
-            let manner = Manner { trace: true };
+            let manner = Manner::traced();
             let world = World::draw(seeds.start, size);
             print(&format!("\n{}\n", world.words()))?;
             for line in swarm::examine(&world, manner).trace {
@@ -132,7 +132,7 @@ impl Swarm {
             shown = shrunk.world;
         }
         if self.trace {
-            let manner = Manner { trace: true };
+            let manner = Manner::traced();
             say(format_args!("\nwhat happened in it:"));
             for line in swarm::examine(&shown, manner).trace {
                 say(format_args!("{line}"));

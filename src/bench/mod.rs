@@ -121,8 +121,8 @@ fn predicted(
         TargetKind::Http { .. } | TargetKind::Mock { .. } => false,
     };
     let function = FunctionFit::of(poller, starts_cold);
-    let writing = bare.written.quantile(0.5).unwrap_or(0);
-    let source = SourceFit::of(&bare.reads, mapping.config.source.is_stream(), writing);
+    let is_stream = mapping.config.source.is_stream();
+    let source = SourceFit::of(&bare.reads, is_stream, &bare.written);
     let bytes = poller.hops.bytes_per_sec / poller.hops.per_sec.max(1e-9);
     let model = Model::of(point, &function, &source, bytes, name)?;
     let summary = model.simulate()?;

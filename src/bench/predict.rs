@@ -7,7 +7,7 @@
 
 use super::live::{Read, Side};
 use crate::engine::{MappingConfig, SourceKind, Span, Tuning};
-use crate::metrics::{MappingSummary, Summary, combine};
+use crate::metrics::{Histogram, MappingSummary, Summary, combine};
 use crate::scenario::{BenchLoad, BenchPoint, Dist, Keys, Scenario, SourceText, TargetKind, parse};
 use crate::sim;
 use serde::Serialize;
@@ -37,7 +37,8 @@ pub(crate) struct FunctionFit {
 /// What was measured of a source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SourceFit {
-    /// From when the oldest record of a batch was due until the read that waited for it returned, nanoseconds, in order.
+    /// From when the oldest record of a batch was due until the read that waited for it returned, nanoseconds, in order. For a
+    /// stream, until its write was acknowledged.
     pub(crate) waited: Vec<u64>,
     /// Time of a read that found something, nanoseconds, in order.
     pub(crate) found: Vec<u64>,
@@ -129,21 +130,24 @@ fn slope(durations: &[(u64, u32)]) -> f64 {
 }
 
 impl SourceFit {
-    /// Of the reads of a bare loop under the same load. For a stream, what writing took is added to its reads: a record
-    /// is there for a read once it is written.
-    pub(crate) fn of(reads: &[Read], is_stream: bool, write_ns: u64) -> Self {
+    /// Of the reads of a bare loop under the same load, and of how long its writes took: no read waits for a record of a
+    /// stream, which is there once it is written.
+    pub(crate) fn of(reads: &[Read], is_stream: bool, written: &Histogram) -> Self {
         let mut fit = Self::default();
+        if is_stream {
+            for (value, times) in written.counts() {
+                fit.waited
+                    .extend(std::iter::repeat_n(value, times as usize));
+            }
+        }
         for read in reads {
             let Some(due) = read.due else {
                 continue;
             };
-            let took = read.ended.since(read.begun).as_nanos();
-            if is_stream {
-                fit.found.push(took + write_ns);
-            } else if due >= read.begun {
+            if due >= read.begun && !is_stream {
                 fit.waited.push(read.ended.since(due).as_nanos());
             } else {
-                fit.found.push(took);
+                fit.found.push(read.ended.since(read.begun).as_nanos());
             }
         }
         for list in [&mut fit.waited, &mut fit.found] {
@@ -201,8 +205,8 @@ impl Model {
         };
         // A consumer of Kafka fetches ahead, so that nothing takes time that waits for it already.
         let latency = (!config.source.is_kafka()).then(|| file("latency", found));
-        let delivery = (!config.source.is_stream()).then(|| file("delivery", waited));
-        let lines = [("latency", latency), ("delivery", delivery)];
+        let delivery = file("delivery", waited);
+        let lines = [("latency", latency), ("delivery", Some(delivery))];
         let lines = lines
             .iter()
             .filter_map(|(key, value)| Some(format!("{key} = {}\n", value.as_ref()?)));

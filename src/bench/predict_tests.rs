@@ -90,12 +90,14 @@ fn reads_that_waited_are_told_from_reads_that_found() {
         read(200, 203, Some(150)),
         read(0, 1, None),
     ];
-    let fit = SourceFit::of(&reads, false, 9_000_000);
+    let mut written = Histogram::default();
+    written.record_many(900, 2);
+    let fit = SourceFit::of(&reads, false, &written);
     assert_eq!((fit.waited, fit.found), (vec![5_000_000], vec![3_000_000]));
-    let fit = SourceFit::of(&reads, true, 9_000_000);
+    let fit = SourceFit::of(&reads, true, &written);
     assert_eq!(
         (fit.waited, fit.found),
-        (vec![], vec![12_000_000, 114_000_000])
+        (vec![900, 900], vec![3_000_000, 105_000_000])
     );
 }
 

@@ -96,8 +96,8 @@ fn source(mut table: Table<'_>, cx: &mut Cx, duration: Option<Span>) -> SourceIn
         .opt(cx, "latency", dist::time)
         .unwrap_or(Dist::Constant(LATENCY_DEFAULT));
     let delivery = match model {
-        SourceModel::Sqs { .. } | SourceModel::Kafka(_) => table.opt(cx, "delivery", dist::time),
-        SourceModel::Stream(_) | SourceModel::Broker(_) => None,
+        SourceModel::Broker(_) => None,
+        _ => table.opt(cx, "delivery", dist::time),
     };
     let tables = table.tables(cx, "producer", "[[source.producer]]");
     let producers: Vec<Producer> = tables

@@ -188,7 +188,6 @@ impl SourceState {
         }
     }
 
-    /// How long the next read or receive takes.
     /// How long a record takes to somebody who waits for it; `None` where that is not modelled.
     pub(super) fn draw_delivery(&mut self) -> Option<Span> {
         let delivery = self.delivery.as_ref()?;
@@ -211,6 +210,7 @@ impl SourceState {
         }
     }
 
+    /// How long the next read or receive takes.
     pub(super) fn draw_latency(&mut self) -> Span {
         Span::from_nanos(self.latency.draw(&mut self.latencies))
     }
@@ -449,6 +449,8 @@ impl SimEffects<'_, '_> {
         let index = self.inner.scenario.mappings[mapping].source;
         let source = &mut self.inner.sources[index];
         let is_refused = source.throttles.chance(source.fault_throttle_rate);
+        let delivery = source.draw_delivery().unwrap_or(Span::ZERO);
+        let sent = Time::ZERO + now.since(Time::ZERO + delivery);
         let Some((stream, reader)) = source.stream(mapping) else {
             unreachable!("a queue was read like a stream");
         };
@@ -461,7 +463,7 @@ impl SimEffects<'_, '_> {
             return self.subscribe(token, shard, from);
         }
         let list = machine.spare_list();
-        match stream.poll(reader, shard.0, from, now, records_max, list) {
+        match stream.poll(reader, shard.0, from, (sent, now), records_max, list) {
             Ok(page) => {
                 self.inner.records += page.records.len() as u64;
                 let page = self.inner.stream_page(self.mapping, page);

@@ -16,6 +16,7 @@ pub struct Source {
     pub latency: Dist,
     /// SQS: from a message's arrival until a receive that waits for it returns, with what has arrived by then. Kafka: from
     /// a record's arrival until a consumer has fetched it, which it does ahead of being asked; `latency` then has no part.
+    /// Streams: from a record's arrival until a read can return it; drawn for each read. Pushes have their own propagation.
     /// `None` for sources without either.
     pub delivery: Option<Dist>,
 }

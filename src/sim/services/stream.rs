@@ -152,8 +152,8 @@ impl StreamModel {
         self.shards[shard as usize].feed.clone()
     }
 
-    /// GetRecords at `now` by a reader that polls: up to `records_max` records into `records`. `Err` gives the list
-    /// back of a read that the shard refuses.
+    /// GetRecords at `now` by a reader that polls: up to `records_max` of the records that arrived by `sent` into `records`.
+    /// Later ones are not there for it yet. `Err` gives the list back of a read that the shard refuses.
     ///
     /// # Errors
     /// Rule `kinesis-read-limits-shared`: all readers that poll a shard together make 5 calls and get 2 MiB a second.
@@ -162,7 +162,7 @@ impl StreamModel {
         reader: &mut StreamReader,
         shard: u32,
         from: Position,
-        now: Time,
+        (sent, now): (Time, Time),
         records_max: u32,
         records: Vec<Record<()>>,
     ) -> Result<Page<()>, Vec<Record<()>>> {
@@ -175,7 +175,7 @@ impl StreamModel {
             reader,
             shard,
             from,
-            (now, now),
+            (sent, sent, now),
             (records_max, bytes_max),
             records,
         );
@@ -217,7 +217,7 @@ impl StreamModel {
         records: Vec<Record<()>>,
     ) -> Page<()> {
         let sent = now.since(Time::ZERO + limits::KINESIS_FAN_OUT_PROPAGATION);
-        let until = (Time::ZERO + sent, now);
+        let until = (Time::ZERO + sent, now, now);
         let page = self.page(
             reader,
             shard,
@@ -230,13 +230,14 @@ impl StreamModel {
         page
     }
 
-    /// The next records that arrived by `sent`, as they are seen at `now`.
+    /// The next records that arrived by `sent`, as they are seen at `now`. What arrived by `known` and is not among them is what
+    /// the reader is behind by.
     fn page(
         &self,
         reader: &mut StreamReader,
         shard: u32,
         from: Position,
-        (sent, now): (Time, Time),
+        (sent, known, now): (Time, Time, Time),
         (records_max, bytes_max): (u32, u64),
         mut records: Vec<Record<()>>,
     ) -> Page<()> {
@@ -270,7 +271,7 @@ impl StreamModel {
         }
         let next = cursor.next_arrival();
         let behind = next
-            .filter(|arrival| *arrival <= now)
+            .filter(|arrival| *arrival <= known)
             .map_or(Span::ZERO, |arrival| {
                 now.since(arrival).max(Span::from_millis(1))
             });

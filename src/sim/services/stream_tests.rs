@@ -63,7 +63,7 @@ fn poll(
 ) -> Page<()> {
     let from = Position::Horizon;
     model
-        .poll(reader, shard, from, now, records_max, Vec::new())
+        .poll(reader, shard, from, (now, now), records_max, Vec::new())
         .expect("no refusal")
 }
 
@@ -166,7 +166,7 @@ fn two_readers_see_the_same_records() {
     let at = Position::At(Time::from_secs(30));
     let mut late = reader(&model, at);
     let tail = model
-        .poll(&mut late, 1, at, now, 1_000_000, Vec::new())
+        .poll(&mut late, 1, at, (now, now), 1_000_000, Vec::new())
         .expect("no refusal")
         .records;
     assert!(!tail.is_empty());
@@ -344,7 +344,7 @@ fn kinesis_read_limits_shared() {
         let now = Time::from_secs(1) + Span::from_millis(n * 200);
         for which in [n % 2, 1 - n % 2] {
             let reader = &mut readers[which as usize];
-            let answer = model.poll(reader, 0, Position::Horizon, now, 10_000, Vec::new());
+            let answer = model.poll(reader, 0, Position::Horizon, (now, now), 10_000, Vec::new());
             answered[which as usize] += u32::from(answer.is_ok());
         }
     }
@@ -366,7 +366,7 @@ fn fan_out_own_throughput() {
         // Others that use up the shared quota make no difference.
         let refused = (0..10).filter(|_| {
             model
-                .poll(&mut polled, 0, Position::Horizon, now, 1, Vec::new())
+                .poll(&mut polled, 0, Position::Horizon, (now, now), 1, Vec::new())
                 .is_err()
         });
         assert!(refused.count() >= 5);
@@ -392,7 +392,7 @@ fn fan_out_own_throughput() {
         assert_eq!(page.records.len(), 256);
     }
     assert!(
-        fast.poll(&mut late, 0, Position::Horizon, now, 1, Vec::new())
+        fast.poll(&mut late, 0, Position::Horizon, (now, now), 1, Vec::new())
             .is_ok()
     );
 }
@@ -452,4 +452,24 @@ fn stream_retention_trims() {
     assert_eq!(page.records.len(), 101);
     assert_eq!((reader.take_trimmed(), reader.take_trimmed()), (499, 0));
     assert_eq!(reader.passed(), 600);
+}
+
+#[test]
+fn what_is_on_its_way_is_neither_read_nor_behind() {
+    let mut model = model(
+        &free(Stream::kinesis(1)),
+        &[steady(10.0, 1_000.0, OnThrottle::Retry)],
+    );
+    let mut reader = reader(&model, Position::Horizon);
+    let mut read = |sent, now| {
+        let times = (Time::from_millis(sent), Time::from_millis(now));
+        let page = model.poll(&mut reader, 0, Position::Horizon, times, 10_000, Vec::new());
+        let page = page.expect("no refusal");
+        (page.records.len(), page.behind)
+    };
+    assert_eq!(read(0, 950), (0, Span::ZERO));
+    assert_eq!(read(950, 1_950), (9, Span::ZERO));
+    // A record that took longer than the one before it does not take what was read back.
+    assert_eq!(read(500, 2_150), (0, Span::ZERO));
+    assert_eq!(read(2_150, 2_150), (12, Span::ZERO));
 }

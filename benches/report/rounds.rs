@@ -85,6 +85,59 @@ pub(crate) fn memory_table(text: &str) {
     println!("\nTarget of 200 MB: {met}.\n");
 }
 
+/// A sweep beside its bare runs, in rounds of seconds per variant; and what rows of series cost.
+pub(crate) fn sweep_table(text: &str) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    let (bare, check) = (column(text, "variants", 2), column(text, "variants", 3));
+    let (alone, together) = (column(text, "variants", 4), column(text, "variants", 5));
+    let each = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>();
+    let overheads = each(&alone, &bare).iter().map(|it| (it - 1.0) * 100.0);
+    let checks = each(&check, &bare).iter().map(|it| it * 100.0).collect();
+    let linear = each(&alone, &together).iter().map(|it| it / cores);
+    let (Some(overhead), Some(checks), Some(linear)) = (
+        Spread::of(overheads.collect()),
+        Spread::of(checks),
+        Spread::of(linear.collect()),
+    ) else {
+        println!("Not measured.\n");
+        return;
+    };
+    println!(
+        "| {} rounds | median | min..max | target | met |\n|---|---:|---:|---:|---|",
+        bare.len()
+    );
+    let row = |name: &str, it: &Spread, target: &str, met: bool| {
+        let met = if met { "yes" } else { "no" };
+        println!(
+            "| {name} | {:.2} | {:.2}..{:.2} | {target} | {met} |",
+            it.median, it.min, it.max
+        );
+    };
+    row(
+        "sweep on one thread beyond its bare runs, % ",
+        &overhead,
+        "at most 3",
+        overhead.median <= 3.0,
+    );
+    row(
+        "of which looking at every variant first, %",
+        &checks,
+        "",
+        true,
+    );
+    let name = format!("{cores} threads, of linear");
+    row(&name, &linear, "at least 0.95", linear.median >= 0.95);
+    let (seconds, minutes) = (column(text, "rows", 1), column(text, "rows", 2));
+    if let (Some(seconds), Some(minutes)) = (Spread::of(seconds), Spread::of(minutes)) {
+        println!(
+            "\nThe same 1e5 invocations over two hours: {:.1} ms with a row for every second, {:.1} ms with one for every minute.",
+            seconds.median * 1e3,
+            minutes.median * 1e3
+        );
+    }
+    println!();
+}
+
 /// A simulated week on one core, and runs side by side against one after the other.
 pub(crate) fn long_table(text: &str) {
     let numbers = |line: &str| -> Vec<f64> {

@@ -60,9 +60,10 @@ fn one(folder: &Path) -> Option<Bench> {
         serde_json::from_str(&fs::read_to_string(folder.join(name)).ok()?).ok()
     };
     let (about, sample) = (json("benchmark.json")?, json("sample.json")?);
-    let throughput = about.get("throughput")?;
-    let bytes = throughput.get("Bytes").and_then(Value::as_f64);
-    let elements = bytes.or_else(|| throughput.get("Elements")?.as_f64())?;
+    let throughput = |key: &str| about.get("throughput")?.get(key)?.as_f64();
+    let bytes = throughput("Bytes");
+    // What states none counts as one piece of work.
+    let elements = bytes.or_else(|| throughput("Elements")).unwrap_or(1.0);
     let numbers = |key: &str| -> Option<Vec<f64>> {
         let list = sample.get(key)?.as_array()?;
         list.iter().map(Value::as_f64).collect()

@@ -29,7 +29,7 @@ pub(super) struct SqsScaling {
     ceiling: u32,
     step: u32,
     next_tick: Time,
-    /// Receives of this minute that returned something, and those that returned all they asked for at once.
+    /// Receives of this minute that returned something or returned at once, and those that found enough at once.
     receives: u64,
     satisfied: u64,
     failed: bool,
@@ -96,38 +96,33 @@ impl SqsScaling {
     }
 
     /// A receive of `started` that asked for `asked` messages returned `messages` now.
-    pub(super) fn received(&mut self, messages: usize, asked: u32, started: Time, now: Time) {
-        if self.is_fifo {
-            self.received_fifo(messages, started, now);
-        } else if messages == 0 {
-            self.give_back();
-        } else {
-            self.receives += 1;
-            let is_prompt = now.since(started) <= PROMPT_RECEIVE_MAX;
-            self.satisfied += u64::from(messages >= asked as usize && is_prompt);
-        }
-    }
-
+    ///
+    /// One that came back at once with nothing (short polling) is a receive like any other, which found no backlog; one
+    /// that waited in vain says so by giving a poller back.
+    ///
     /// Rule `fifo-concurrency-is-groups`: active groups are not counted, they are found by receives.
     ///
     /// Rule `fifo-ramp`: a FIFO queue gives out no more than its free groups have, so a receive seldom gets all it asked for.
     /// Every one that comes back at once with something found one more active group. Where receives have waited for half
     /// of the minute in all, a poller was to spare: one is kept to find the next group. The others, whose receives
     /// come back empty while another does so, are given back.
-    fn received_fifo(&mut self, messages: usize, started: Time, now: Time) {
+    pub(super) fn received(&mut self, messages: usize, asked: u32, started: Time, now: Time) {
         let waited = now.since(started);
-        if waited > PROMPT_RECEIVE_MAX {
+        let is_prompt = waited <= PROMPT_RECEIVE_MAX;
+        let is_empty = messages == 0;
+        let enough = if self.is_fifo { 1 } else { asked as usize };
+        self.receives += u64::from(is_prompt || !is_empty);
+        self.satisfied += u64::from(is_prompt && !is_empty && messages >= enough);
+        if self.is_fifo && !is_prompt {
             self.idle += waited;
         }
-        if messages > 0 {
-            self.receives += 1;
-            self.satisfied += u64::from(waited <= PROMPT_RECEIVE_MAX);
-            return;
+        if is_empty {
+            let is_to_spare = !self.is_fifo || self.last_empty.is_some_and(|at| at > started);
+            self.last_empty = Some(now);
+            if is_to_spare {
+                self.give_back();
+            }
         }
-        if self.last_empty.is_some_and(|at| at > started) {
-            self.give_back();
-        }
-        self.last_empty = Some(now);
     }
 
     fn give_back(&mut self) {
@@ -254,6 +249,23 @@ mod tests {
         }
         scaling.tick();
         assert_eq!(scaling.limit(), 5);
+    }
+
+    #[test]
+    fn a_message_now_and_then_among_prompt_empty_receives_adds_no_pollers() {
+        for source in [SourceKind::Sqs, SourceKind::SqsFifo] {
+            let config = MappingConfig::new("queue", source);
+            let mut scaling = SqsScaling::new(&config, Profile::Current, Time::ZERO);
+            for minute in 0..10 {
+                let at = |millis| Time::from_secs(minute * 60) + Span::from_millis(millis);
+                for receive in 0..100 {
+                    let messages = if receive == 0 { 10 } else { 0 };
+                    scaling.received(messages, 10, at(receive * 500), at(receive * 500 + 10));
+                }
+                scaling.tick();
+                assert_eq!(scaling.limit(), 5, "{source:?} after minute {minute}");
+            }
+        }
     }
 
     #[test]

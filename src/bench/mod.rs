@@ -54,7 +54,7 @@ pub struct Made {
     pub name: String,
     /// The scenario's own text.
     pub text: String,
-    /// Files that it names, with a value in nanoseconds per line.
+    /// Files that it names, with a value in nanoseconds or a moment per line.
     pub files: Vec<(String, String)>,
 }
 
@@ -127,13 +127,8 @@ fn predicted(
     let model = Model::of(point, &function, &source, bytes, name)?;
     let summary = model.simulate()?;
     let prediction = Prediction::of(poller, &summary);
-    let files = model.files.into_iter().map(|(name, values)| {
-        let lines = values.iter().map(|value| format!("{value}\n"));
-        (
-            name,
-            std::iter::once("ns\n".to_owned()).chain(lines).collect(),
-        )
-    });
+    let files = model.files.iter();
+    let files = files.map(|file| (file.name.clone(), file.text()));
     let made = Made {
         name: name.to_owned(),
         text: model.text,

@@ -3,21 +3,28 @@
 //!
 //! What is taken from the poller's run is the function: how long it takes, by batch size, how often it fails, how long it
 //! takes to start. What is taken from the bare loop's run is the source: how long a record takes to a read that waits for
-//! it, and how long a read takes. Nothing of the poller's own latencies goes in.
+//! it, and how long a read takes. The load is the bench's own, record by record.
+//! Nothing of the poller's own latencies goes in.
 
 use super::live::{Read, Side};
+use super::load;
 use crate::engine::{MappingConfig, SourceKind, Span, Tuning};
 use crate::metrics::{Histogram, MappingSummary, Summary, combine};
-use crate::scenario::{BenchLoad, BenchPoint, Dist, Keys, Scenario, SourceText, TargetKind, parse};
+use crate::scenario::{
+    Arrivals, BenchLoad, BenchPoint, Dist, Keys, Scenario, SourceText, TargetKind, Trace, parse,
+};
 use crate::sim;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Values of a distribution that are kept.
 const SAMPLES_MAX: usize = 4_000;
 /// Simulated runs, of which means are taken: a simulated minute costs milliseconds.
 const SEEDS: u64 = 5;
+/// A load of more records is described by its rate, not by the moment of each record.
+const LOAD_MAX: usize = 200_000;
 /// The account of a target that has none: high enough never to matter.
 const ACCOUNT: u32 = 1_000_000;
 
@@ -48,9 +55,35 @@ pub(crate) struct SourceFit {
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) text: String,
-    /// File name and nanoseconds.
-    pub(crate) files: Vec<(String, Vec<u64>)>,
+    pub(crate) files: Vec<Values>,
     pub(crate) scenario: Scenario,
+}
+
+/// A file with a value in each line.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Values {
+    pub(crate) name: String,
+    /// Moments of a load, not values of a distribution.
+    is_load: bool,
+    nanos: Vec<u64>,
+}
+
+impl Values {
+    pub(crate) fn text(&self) -> String {
+        let (head, unit) = if self.is_load {
+            ("due", "ns")
+        } else {
+            ("ns", "")
+        };
+        let lines = self.nanos.iter().map(|value| format!("{value}{unit}\n"));
+        std::iter::once(format!("{head}\n")).chain(lines).collect()
+    }
+
+    /// As it stands in a scenario.
+    fn named(&self) -> String {
+        let kind = if self.is_load { "trace" } else { "empirical" };
+        format!("{{ {kind} = \"{}\" }}", self.name)
+    }
 }
 
 /// A figure of a run beside what the simulator says of it.
@@ -187,57 +220,82 @@ impl Model {
         let BenchLoad::Rate { .. } = point.bench.load else {
             return Err("a backlog that is worked off is not predicted: it has no rate".to_owned());
         };
-        let mut files = Vec::new();
-        let mut file = |what: &str, values: &[u64]| {
-            if values.is_empty() {
-                return "\"0s\"".to_owned();
-            }
-            let path = format!("{name}-{what}.csv");
-            files.push((path.clone(), values.to_vec()));
-            format!("{{ empirical = \"{path}\" }}")
+        let duration = Values {
+            name: format!("{name}-function.csv"),
+            is_load: false,
+            nanos: function.base.clone(),
         };
-        let duration = file("function", &function.base);
         // What is empty on one side is as quick as the other side says.
         let (waited, found) = match (source.waited.as_slice(), source.found.as_slice()) {
             (waited, []) => (waited, waited),
             ([], found) => (found, found),
             both => both,
         };
+        let values = |what: &str, nanos: &[u64]| Values {
+            name: format!("{name}-{what}.csv"),
+            is_load: false,
+            nanos: nanos.to_vec(),
+        };
         // A consumer of Kafka fetches ahead, so that nothing takes time that waits for it already.
-        let latency = (!config.source.is_kafka()).then(|| file("latency", found));
-        let delivery = file("delivery", waited);
-        let lines = [("latency", latency), ("delivery", Some(delivery))];
-        let lines = lines
-            .iter()
-            .filter_map(|(key, value)| Some(format!("{key} = {}\n", value.as_ref()?)));
+        let latency = (!config.source.is_kafka()).then(|| values("latency", found));
+        let delivery = values("delivery", waited);
+        let due = due_times(point);
+        let load = Values {
+            name: format!("{name}-load.csv"),
+            is_load: true,
+            nanos: due,
+        };
+        let load = (load.nanos.len() <= LOAD_MAX).then_some(load);
+        let files = [Some(duration), latency, Some(delivery), load];
+        let files: [Option<Values>; 4] = files.map(|file| file.filter(|it| !it.nanos.is_empty()));
+        let named = |file: &Option<Values>, without: &str| {
+            file.as_ref()
+                .map_or_else(|| without.to_owned(), Values::named)
+        };
+        let [duration, latency, delivery, load] = &files;
+        let mut lines = String::new();
+        if !config.source.is_kafka() {
+            let _ = writeln!(lines, "latency = {}", named(latency, "\"0s\""));
+        }
+        let _ = writeln!(lines, "delivery = {}", named(delivery, "\"0s\""));
         let text = text(
             point,
             function,
-            (&duration, &lines.collect::<String>()),
+            (&named(duration, "\"0s\""), &lines),
+            load.as_ref().map(Values::named),
             bytes,
         );
         // The values are put in afterwards, so that nothing needs to be written in order to be simulated.
-        let plain = files.iter().fold(text.clone(), |text, (path, _)| {
-            text.replace(&format!("{{ empirical = \"{path}\" }}"), "\"1ns\"")
+        let plain = files.iter().flatten().fold(text.clone(), |text, file| {
+            let (named, stands) = match file.is_load {
+                true => (format!("arrivals = {}", file.named()), "rate = 1"),
+                false => (file.named(), "\"1ns\""),
+            };
+            text.replace(&named, stands)
         });
         let loaded = parse(SourceText::new("prediction.toml", plain));
         let mut scenario = loaded.map_err(|report| report.to_string())?.scenario;
-        let values = |what: &str| {
-            let path = format!("{name}-{what}.csv");
-            let found = files.iter().find(|(found, _)| *found == path);
-            found.map(|(_, values)| {
-                Dist::Empirical(values.iter().map(|it| *it as f64).collect::<Arc<[f64]>>())
-            })
+        let dist = |file: &Option<Values>| {
+            let values = file.as_ref()?.nanos.iter().map(|it| *it as f64);
+            Some(Dist::Empirical(values.collect::<Arc<[f64]>>()))
         };
-        if let Some(dist) = values("function") {
+        if let Some(dist) = dist(duration) {
             scenario.functions[0].duration = dist;
         }
-        if let Some(dist) = values("latency") {
+        if let Some(dist) = dist(latency) {
             scenario.sources[0].latency = dist;
         }
-        if let Some(dist) = values("delivery") {
+        if let Some(dist) = dist(delivery) {
             scenario.sources[0].delivery = Some(dist);
         }
+        if let Some(load) = load {
+            let points = load.nanos.iter().map(|at| (Span::from_nanos(*at), 1));
+            scenario.sources[0].producers[0].arrivals = Arrivals::Trace(Arc::new(Trace {
+                path: PathBuf::from(&load.name),
+                points: points.collect(),
+            }));
+        }
+        let files = files.into_iter().flatten().collect();
         Ok(Self {
             text,
             files,
@@ -253,10 +311,25 @@ impl Model {
     }
 }
 
+/// When each record is due, in a scenario whose warm-up lasts for whole seconds.
+fn due_times(point: &BenchPoint) -> Vec<u64> {
+    let BenchLoad::Rate { warm_up, .. } = point.bench.load else {
+        unreachable!("a backlog is not predicted");
+    };
+    let later = whole_secs(warm_up) - warm_up;
+    let due = load::due_times(point.bench.load, point.bench.seed);
+    due.into_iter().map(|at| (at + later).as_nanos()).collect()
+}
+
+const fn whole_secs(span: Span) -> Span {
+    Span::from_secs(span.as_nanos().div_ceil(1_000_000_000))
+}
+
 fn text(
     point: &BenchPoint,
     function: &FunctionFit,
     (duration, latencies): (&str, &str),
+    load: Option<String>,
     bytes: f64,
 ) -> String {
     let mapping = point.mapping();
@@ -270,8 +343,7 @@ fn text(
     else {
         unreachable!("a backlog is not predicted");
     };
-    // Warm-ups last for whole seconds.
-    let warm_up = Span::from_secs(warm_up.as_nanos().div_ceil(1_000_000_000));
+    let warm_up = whole_secs(warm_up);
     let region = point.file.region;
     let account = region.map_or(ACCOUNT, |region| region.account_concurrency);
     let mut text = format!(
@@ -327,7 +399,11 @@ fn text(
             point.bench.shards
         );
     }
-    let arrivals = if poisson { "poisson" } else { "constant" };
+    let process = if poisson { "poisson" } else { "constant" };
+    let arrivals = match load {
+        Some(load) => format!("arrivals = {load}"),
+        None => format!("arrivals = \"{process}\"\nrate     = {per_sec:?}"),
+    };
     let keys = match point.bench.keys {
         Keys::Unique => "\"unique\"".to_owned(),
         Keys::Zipf { n, s } => format!("{{ zipf = {{ n = {n}, s = {s:?} }} }}"),
@@ -337,7 +413,7 @@ fn text(
     };
     let _ = write!(
         text,
-        "\n[[source.producer]]\narrivals = \"{arrivals}\"\nrate     = {per_sec:?}\n\
+        "\n[[source.producer]]\n{arrivals}\n\
          record   = {{ size = \"{}B\", keys = {keys} }}\n\n\
          [[mapping]]\nname         = \"{}\"\nEventSource  = \"source\"\nFunctionName = \"{}\"\n",
         bytes.round().max(1.0),

@@ -174,9 +174,8 @@ fn what_is_written_is_what_was_simulated() {
         let point = point(mapping, "rate = 30\nwarm_up = '2s'\nduration = '20s'");
         let model = Model::of(&point, &function, &source, 256.0, "point-1").expect("a model");
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, values) in &model.files {
-            let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
-            std::fs::write(folder.path().join(name), format!("ns\n{lines}")).expect("written");
+        for file in &model.files {
+            std::fs::write(folder.path().join(&file.name), file.text()).expect("written");
         }
         let path = folder.path().join("point-1.toml");
         std::fs::write(&path, &model.text).expect("written");

@@ -1,7 +1,8 @@
 //! A queue of RabbitMQ or ActiveMQ: a feed, unacknowledged deliveries, and messages that are delivered again at once.
 
 use super::feed::{Feed, Written};
-use super::queue::{Queue, Received, Standing, Waiter, Waiting};
+use super::queue::{Queue, Received, Standing, Waiter};
+use super::waiting::Waiting;
 use crate::engine::{Meta, Record, Seq, SourceKind, Time, mix, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::{BrokerQueue, Producer};
@@ -175,8 +176,8 @@ impl Queue for BrokerModel {
     fn wake(&mut self, now: Time) -> Option<(Waiter, Vec<Record<()>>)> {
         let waiter = self.waiting.first()?;
         let list = self.deliver(now, waiter.records_max, Vec::new());
-        if list.is_empty() && waiter.until > now {
-            return None;
+        if list.is_empty() {
+            return Some((self.waiting.ended(now)?, list));
         }
         self.waiting.answered();
         Some((waiter, list))
@@ -186,12 +187,12 @@ impl Queue for BrokerModel {
         if !self.cut.is_empty() {
             return Some(Time::ZERO);
         }
-        let first = self.waiting.first()?;
+        let end = self.waiting.next_end()?;
         if !self.back.is_empty() {
             return Some(Time::ZERO);
         }
         let arrival = self.fresh.next_arrival();
-        arrival.into_iter().chain([first.until]).min()
+        arrival.into_iter().chain([end]).min()
     }
 
     /// Acknowledges. Nobody waits for room: a consumer's credit is all that bounds it.

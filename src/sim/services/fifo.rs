@@ -6,7 +6,8 @@ mod tests;
 
 use super::feed::Feed;
 use super::keys::KeySpace;
-use super::queue::{Queue, Received, Standing, Waiter, Waiting};
+use super::queue::{Queue, Received, Standing, Waiter};
+use super::waiting::Waiting;
 use crate::engine::{Meta, Record, Seq, Span, Time, limits, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::Producer;
@@ -213,15 +214,15 @@ impl Queue for FifoModel {
         let waiter = self.waiting.first()?;
         self.end_leases(now);
         let list = self.lease(now, waiter.records_max, Vec::new());
-        if list.is_empty() && waiter.until > now {
-            return None;
+        if list.is_empty() {
+            return Some((self.waiting.ended(now)?, list));
         }
         self.waiting.answered();
         Some((waiter, list))
     }
 
     fn next_wake(&mut self) -> Option<Time> {
-        let until = self.waiting.first()?.until;
+        let until = self.waiting.next_end()?;
         if self.groups.has_ready() {
             return Some(Time::ZERO);
         }

@@ -11,6 +11,7 @@ pub mod queue;
 pub mod reader;
 pub mod sqs;
 pub mod stream;
+mod waiting;
 
 use crate::engine::{Meta, mix};
 

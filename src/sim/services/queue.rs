@@ -2,7 +2,6 @@
 
 use crate::engine::{Record, Time, Token};
 use crate::metrics::{DeadLetterReason, DeadLetters};
-use std::collections::VecDeque;
 use std::fmt::Debug;
 
 /// ApproximateAgeOfOldestMessage looks past messages that were received more often (rule `sqs-oldest-message-age`).
@@ -101,35 +100,4 @@ pub struct Standing {
     pub visible_too_early: u64,
     /// Messages moved to the dead-letter queue.
     pub dead_letters: DeadLetters,
-}
-
-/// Receives that wait, in the order in which they are given up.
-#[derive(Debug, Default)]
-pub struct Waiting(VecDeque<Waiter>);
-
-impl Waiting {
-    /// Receives that wait for the same time come in order; a shorter one goes before those it undercuts.
-    pub fn add(&mut self, waiter: Waiter) {
-        let place = self
-            .0
-            .iter()
-            .rposition(|other| other.until <= waiter.until)
-            .map_or(0, |index| index + 1);
-        self.0.insert(place, waiter);
-    }
-
-    /// Who is answered next.
-    pub fn first(&self) -> Option<Waiter> {
-        self.0.front().copied()
-    }
-
-    /// The first is answered.
-    pub fn answered(&mut self) {
-        self.0.pop_front();
-    }
-
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

@@ -1,7 +1,8 @@
 //! An SQS standard queue: a feed, a ring of leases in the order in which they end, and receivers that wait.
 
 use super::feed::{Feed, Written};
-use super::queue::{AGED_RECEIVES_MAX, Queue, Received, Standing, Waiter, Waiting};
+use super::queue::{AGED_RECEIVES_MAX, Queue, Received, Standing, Waiter};
+use super::waiting::Waiting;
 use crate::engine::{Meta, Record, Seq, Span, Time, limits, mix, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::Producer;
@@ -275,15 +276,15 @@ impl Queue for SqsModel {
         let waiter = self.waiting.first()?;
         self.end_leases(now);
         let list = self.lease(now, waiter.records_max, Vec::new());
-        if list.is_empty() && waiter.until > now {
-            return None;
+        if list.is_empty() {
+            return Some((self.waiting.ended(now)?, list));
         }
         self.waiting.answered();
         Some((waiter, list))
     }
 
     fn next_wake(&mut self) -> Option<Time> {
-        let first = self.waiting.first()?;
+        let end = self.waiting.next_end()?;
         // Leases of which nothing is left end unnoticed.
         let mut index = (self.first_in_force - self.first_lease) as usize;
         while self.leases.get(index).is_some_and(|lease| lease.held == 0) {
@@ -296,7 +297,7 @@ impl Queue for SqsModel {
             false if self.returned > 0 => Some(Time::ZERO),
             false => self.fresh.next_arrival(),
         };
-        let sources = [arrival, lease_end, Some(first.until)];
+        let sources = [arrival, lease_end, Some(end)];
         sources.into_iter().flatten().min()
     }
 

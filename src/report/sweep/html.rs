@@ -2,12 +2,10 @@
 
 use super::{heat, pareto, points, words};
 use crate::metrics::{SweepPoint, SweepSummary, SweepUnit};
-use crate::report::html::escape;
-use crate::report::palette;
+use crate::report::html::{escape, plain_head};
 use std::fmt::Write as _;
 
-const STYLE: &str = include_str!("../assets/page.css");
-const MORE_STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page.css");
 
 /// Figures that are drawn; all are in the table.
 const DRAWN_MAX: usize = 12;
@@ -17,13 +15,10 @@ const AXES_MAX: usize = 6;
 /// The whole page.
 pub(in crate::report) fn render(sweep: &SweepSummary) -> String {
     let title = escape(&sweep.scenario);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}: sweep</title>\n\
-         <style>\n{}{STYLE}{MORE_STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n",
-        palette::rules()
+    let mut page = plain_head(&format!("{title}: sweep"), STYLE);
+    let _ = write!(
+        page,
+        "<header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n"
     );
     for (label, value) in words::facts(sweep) {
         let value = escape(&value);

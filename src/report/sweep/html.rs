@@ -193,6 +193,10 @@ fn table(sweep: &SweepSummary, page: &mut String) {
         let _ = write!(page, "<th scope=\"col\">{}</th>", escape(&name));
     }
     page.push_str("<th scope=\"col\" class=\"n\">runs</th>");
+    let has_gates = words::has_gates(sweep);
+    if has_gates {
+        page.push_str("<th scope=\"col\" class=\"n\">gates<br>passed</th>");
+    }
     for measure in &sweep.measures {
         let (subject, rest) = words::halves(&measure.name);
         let _ = write!(
@@ -217,6 +221,12 @@ fn table(sweep: &SweepSummary, page: &mut String) {
             let _ = write!(page, "<td>{}</td>", escape(value));
         }
         let _ = write!(page, "<td class=\"n\">{}</td>", point.replications);
+        if has_gates {
+            let all = point.gates_passed == Some(point.replications);
+            let class = if all { "n" } else { "n bad" };
+            let passed = words::gates(point).unwrap_or_default();
+            let _ = write!(page, "<td class=\"{class}\">{passed}</td>");
+        }
         for (measure, figure) in sweep.measures.iter().zip(&point.figures) {
             let mean = escape(&words::value(measure.unit, figure.mean));
             let spread = words::spread(measure.unit, *figure);

@@ -138,7 +138,10 @@ fn overlay(a: &Chart, b: &Chart, line: &Line) -> Chart {
 /// The lines, with the length of their steps in seconds, at the same steps: the longest of them.
 fn in_step(lines: Vec<(f64, Line)>) -> (f64, Vec<Line>) {
     let longest = lines.iter().map(|(step, _)| *step).fold(0.0, f64::max);
-    let paired = lines.iter().any(|(_, line)| line.detail.paired);
+    // What gets longer steps has two values for each, and one chart has one way of counting.
+    let paired = lines
+        .iter()
+        .any(|(step, line)| line.detail.paired || *step != longest);
     let lines = lines.into_iter().map(|(step, mut line)| {
         if step != longest || line.detail.paired != paired {
             line.detail = line.detail.regrid(step, longest);

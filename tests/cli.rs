@@ -411,3 +411,53 @@ fn a_poll_ends_with_the_last_result_of_every_stream() {
     assert_eq!(last[1], "counted: OK");
     assert!(last[2].ends_with(", drained"), "{}", ended.stdout);
 }
+
+/// What the program writes to a terminal of its own, with its exit code.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(arguments: &str, no_color: Option<&str>) -> (Option<i32>, String) {
+    let command = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_tidegate"));
+    let mut script = Command::new("script");
+    script
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .env_remove("NO_COLOR");
+    if let Some(value) = no_color {
+        script.env("NO_COLOR", value);
+    }
+    let output = script.output().expect("`script` of util-linux");
+    let text = String::from_utf8(output.stdout).expect("text");
+    (output.status.code(), text.replace("\r\n", "\n"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn colour_is_for_terminals_that_want_it() {
+    let folder = folder();
+    let failing = written(&folder, "failing.toml", FAILING);
+    let broken = written(&folder, "broken.toml", "duration = 5\n");
+    let escape = "\u{1b}[";
+    for (command, file, code, letters) in [
+        ("simulate", &failing, 1, "f.Invocations"),
+        ("validate", &broken, 2, "missing-unit"),
+    ] {
+        let quiet = if command == "simulate" {
+            " --quiet"
+        } else {
+            ""
+        };
+        let arguments = format!("{command} '{}'{quiet}", text(file));
+        // An empty variable is as good as none.
+        for value in [None, Some("")] {
+            let (ended, coloured) = on_a_terminal(&arguments, value);
+            assert_eq!(ended, Some(code), "{coloured}");
+            assert!(coloured.contains(escape), "{command}: {coloured}");
+        }
+        let (ended, plain) = on_a_terminal(&arguments, Some("1"));
+        assert_eq!(ended, Some(code), "{plain}");
+        assert!(!plain.contains(escape), "{command}: {plain}");
+        assert!(plain.contains(letters), "{command}: {plain}");
+        let piped = run(&[command, text(file)]);
+        assert_eq!(piped.code, code, "{}", piped.stderr);
+        let all = format!("{}{}", piped.stdout, piped.stderr);
+        assert!(!all.contains(escape) && all.contains(letters), "{all}");
+    }
+}

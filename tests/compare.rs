@@ -3,9 +3,10 @@
 use assert_cmd::Command;
 use std::path::Path;
 use tempfile::TempDir;
+use tidegate::engine::Span;
 use tidegate::metrics::{Pairing, Verdict};
 use tidegate::report::{Compare, Side, StoredResult, TextOptions};
-use tidegate::scenario::{Change, SourceText, parse_changed};
+use tidegate::scenario::{Change, Scenario, SourceText, parse, parse_changed};
 use tidegate::study::{cores, replicate, summarise};
 
 /// A function whose calls pile up on four environments.
@@ -65,9 +66,13 @@ fn side(changes: &[(&str, &str)], seed: u64, replications: u32) -> Side {
     let scenario = parse_changed(SourceText::new("shop.toml", SHOP), &changes)
         .unwrap_or_else(|report| panic!("{report}"))
         .scenario;
+    side_of(&scenario, seed, replications)
+}
+
+fn side_of(scenario: &Scenario, seed: u64, replications: u32) -> Side {
     let count = replications.try_into().expect("not zero");
-    let runs = replicate(&scenario, seed, count, cores(), || ()).expect("sound limits");
-    let mut summary = summarise(&scenario, &runs);
+    let runs = replicate(scenario, seed, count, cores(), || ()).expect("sound limits");
+    let mut summary = summarise(scenario, &runs);
     "VERSION".clone_into(&mut summary.tidegate);
     Side {
         from: "shop.toml".to_owned(),
@@ -198,10 +203,27 @@ fn the_page_shows_both_runs_in_one_chart() {
     ] {
         assert!(page.contains(needed), "{needed}");
     }
+    // The chart library names its home in a comment.
+    let page = page.replacen("/*! https://github.com/leeoniya/uPlot", "/*!", 1);
     for outside in [
-        "http:", "https:", "src=", "href=", "@import", "url(", "<link",
+        "http:", "https:", " src=", "href=", "@import", "url(", "<link",
     ] {
         assert!(!page.contains(outside), "{outside}");
+    }
+    assert_eq!(page.matches("<script").count(), 2, "data and what shows it");
+    let charts = data(&page);
+    let charts = charts.as_array().expect("a list");
+    assert_eq!(charts.len(), page.matches("<svg ").count());
+    for chart in charts {
+        let labels = chart["lines"].as_array().expect("lines").iter();
+        let labels: Vec<&str> = labels.filter_map(|line| line["l"].as_str()).collect();
+        assert!(
+            labels
+                .iter()
+                .all(|label| label.ends_with(", A") || label.ends_with(", B")),
+            "{labels:?}"
+        );
+        assert!((1..=2).contains(&labels.len()), "{labels:?}");
     }
     assert_eq!(
         page.matches("<section").count(),
@@ -219,6 +241,48 @@ fn the_page_shows_both_runs_in_one_chart() {
     assert!(!compare.html().contains("<script>alert"));
     assert!(!compare.html().contains("<img>"));
     assert!(!compare.markdown().contains("<img>"));
+}
+
+/// The data of a page's charts.
+fn data(page: &str) -> serde_json::Value {
+    let (_, rest) = page.split_once("id=\"data\">").expect("data");
+    let (json, _) = rest.split_once("</script>").expect("its end");
+    serde_json::from_str(json).expect("a JSON document")
+}
+
+#[test]
+fn runs_of_other_lengths_and_bins_share_their_steps() {
+    let series = |compare: &Compare, title: &str| -> Vec<usize> {
+        let charts = data(&compare.html());
+        let charts = charts.as_array().expect("a list").clone();
+        let chart = charts.iter().find(|chart| chart["t"] == title);
+        let chart = chart.unwrap_or_else(|| panic!("no {title}"));
+        let lines = chart["lines"].as_array().expect("lines").iter();
+        let values = lines.map(|line| line["v"].as_array().expect("values").len());
+        let mut found: Vec<usize> = values.collect();
+        if chart["x"] == "time" {
+            found.push(chart["dx"].as_f64().expect("seconds") as usize);
+        }
+        found
+    };
+    let shorter = Compare::new(side(&[], 1, 1), side(&[("duration", "1m")], 1, 1));
+    assert_eq!(series(&shorter, "Invocations and errors"), [120, 60, 1]);
+    let mut scenario = parse(SourceText::new("shop.toml", SHOP))
+        .unwrap_or_else(|report| panic!("{report}"))
+        .scenario;
+    scenario.bin = Some(Span::from_secs(10));
+    let mixed = Compare::new(side(&[], 1, 1), side_of(&scenario, 1, 1));
+    // Two values for each of twelve steps.
+    assert_eq!(series(&mixed, "Invocations and errors"), [24, 24, 10]);
+    assert!(
+        mixed
+            .html()
+            .contains("the smallest and the largest value of every 10 s")
+    );
+    assert!(!shorter.html().contains("<p class=\"thinned\">"));
+    // Bars of both begin and end at the same latencies.
+    let slower = Compare::new(side(&[], 1, 1), side(&[SLOWER], 1, 1));
+    assert_eq!(series(&slower, "Distribution of latency"), [61, 61]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! JSON Schemas: what the program reads and writes is as they say, and they know every key that the readers know.
 
+use assert_cmd::Command;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -488,5 +489,87 @@ fn documents_are_as_their_schemas_say() {
     // A document of another kind is none of these.
     let validator = jsonschema::draft202012::new(&summary).expect("a schema");
     assert!(!validator.is_valid(&parsed(&stored.render())));
-    assert_eq!(report::schemas().count(), 3);
+    assert_eq!(report::schemas().count(), 7);
+}
+
+/// What the program prints.
+fn printed(arguments: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let output = command.current_dir(root()).args(arguments).output();
+    let output = output.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+#[test]
+fn documents_of_many_runs_are_as_their_schemas_say() {
+    let schema = |name: &str| report::schema(name).expect("a schema");
+    let short = ["--quiet", "--format", "json", "--seed", "3"];
+    // A figure that is not there, a front, and gates that some runs fail.
+    let varied = [
+        "sweep",
+        "scenarios/steady.toml",
+        "--vary",
+        "region.account_concurrency=5,1000",
+    ];
+    let front = [
+        "--replications",
+        "2",
+        "--metric",
+        "hello.RestoreDuration.p99",
+        "--pareto",
+        "cost.total_usd_per_month.Sum,hello.Throttles.Sum",
+    ];
+    let sweep = printed(&[&varied[..], &front, &short].concat());
+    conforms(&schema("sweep"), &sweep, "sweep");
+    assert!(sweep["variants"][0]["gates_passed"].is_u64(), "{sweep:#}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("a plain path");
+    let ended = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .current_dir(root())
+        .args([&varied[..], &front, &["--quiet", "--shard", "2/2", "--out", out]].concat())
+        .ok();
+    assert!(ended.is_ok(), "{ended:?}");
+    let text = std::fs::read_to_string(folder.path().join("shard-2-of-2.json"));
+    let text = text.expect("a shard");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    conforms(&schema("shard"), &document, "shard");
+    let plain = [
+        "sweep",
+        "scenarios/steady.toml",
+        "--vary",
+        "traffic.hello.rate=10..90",
+        "--sample",
+        "lhs:2",
+        "--replications",
+        "1",
+    ];
+    conforms(
+        &schema("sweep"),
+        &printed(&[&plain[..], &short].concat()),
+        "a sample",
+    );
+    let tuned = [
+        "tune",
+        "scenarios/steady.toml",
+        "--goal",
+        "hello.Throttles.Sum < 1",
+        "--over",
+        "function.hello.reserved_concurrency=5,50",
+        "--replications-max",
+        "3",
+        "--budget",
+        "20",
+    ];
+    let tune = printed(&[&tuned[..], &short].concat());
+    conforms(&schema("tune"), &tune, "tune");
+    // A bench needs servers; this is what one on a queue wrote.
+    let bench: Value =
+        serde_json::from_str(include_str!("support/bench.json")).expect("a document");
+    conforms(&schema("bench"), &bench, "bench");
+    for (name, document) in [("sweep", &tune), ("tune", &sweep), ("bench", &sweep)] {
+        let schema = schema(name);
+        let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+        assert!(!validator.is_valid(document), "{name}");
+    }
 }

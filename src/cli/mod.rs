@@ -126,12 +126,17 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 /// Whether standard error may be coloured.
 fn colour_on_stderr() -> bool {
-    std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
+    colour_is_allowed() && std::io::stderr().is_terminal()
+}
+
+/// By <https://no-color.org>, an empty variable is as good as none.
+fn colour_is_allowed() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Whether standard output may be coloured.
 fn colour_on_stdout() -> bool {
-    std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
+    colour_is_allowed() && std::io::stdout().is_terminal()
 }
 
 /// Columns of the terminal; a wide page where there is none to fit into.

@@ -82,6 +82,12 @@ pub struct SweepPoint {
     pub seed: u64,
     /// How often it ran.
     pub replications: u32,
+    /// How many replications passed all gates of the scenario; nothing where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gates_passed: Option<u32>,
+    /// Which of them did, in the order of `runs`; empty where there are no gates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<bool>,
     /// Whether no other variant is better in both measures of the front.
     pub on_front: bool,
     /// One for each measure.

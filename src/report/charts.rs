@@ -14,6 +14,7 @@ use crate::metrics::{
 };
 
 pub(super) use draft::{At, Draft};
+pub(super) use latency::beside;
 
 /// `m:ss`, or `h:mm` from two hours on, for axes and notes.
 pub(super) fn clock(seconds: f64) -> String {

@@ -1,15 +1,16 @@
 //! What the page's own data keeps of a line: every bin of short runs, and the extremes of stretches of long ones.
 
 use crate::metrics::Series;
+use std::ops::Range;
 
 use super::view::FUNCTIONS_MAX;
 
 /// Points of all lines of a page together: at about six bytes each, a page stays well below two megabytes.
-const POINTS_MAX: usize = 160_000;
+pub(super) const POINTS_MAX: usize = 160_000;
 /// Lines that a function or mapping usually has.
 const LINES_EACH: usize = 14;
 /// A line has at least so many points, and at most so many.
-const LINE_POINTS: (usize, usize) = (600, 4_000);
+pub(super) const LINE_POINTS: (usize, usize) = (600, 4_000);
 
 /// The values of a line at equal steps in time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +58,42 @@ impl Detail {
             paired: true,
             means,
             noisy,
+        }
+    }
+
+    /// The same line with two values for every `to` seconds, of which there are not fewer than in one of its steps, which
+    /// are `from` seconds long: lines of two runs then have their values at the same places. Of steps that reach over the
+    /// end of a longer one, the middle decides.
+    pub(super) fn regrid(&self, from: f64, to: f64) -> Self {
+        let each = if self.paired { 2 } else { 1 };
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        for step in 0..self.values.len() / each {
+            let at = ((step as f64 + 0.5) * from / to) as usize;
+            while groups.len() <= at {
+                groups.push(step..step);
+            }
+            groups[at].end = step + 1;
+        }
+        let means = if self.paired {
+            &self.means
+        } else {
+            &self.values
+        };
+        Self {
+            values: groups
+                .iter()
+                .flat_map(|group| extremes(&self.values[group.start * each..group.end * each]))
+                .collect(),
+            paired: true,
+            means: if self.noisy {
+                groups
+                    .iter()
+                    .map(|group| mean(&means[group.clone()]))
+                    .collect()
+            } else {
+                Vec::new()
+            },
+            noisy: self.noisy,
         }
     }
 }
@@ -128,5 +165,29 @@ mod tests {
         assert_eq!(bins_each(&many, 600), 1);
         assert_eq!(bins_each(&many, 86_400), 288);
         assert_eq!(extremes(&[2.0, 9.0, 1.0]), [9.0, 1.0]);
+    }
+
+    #[test]
+    fn steps_of_another_length_keep_peaks_and_places() {
+        let mut bins: Vec<f64> = (0..999).map(|bin| f64::from(bin % 5)).collect();
+        bins[701] = 99.0;
+        bins[400..420].fill(f64::NAN);
+        for each in [1, 3] {
+            let fine = Detail::of(&bins, each, true);
+            let step = each as f64 * 0.5;
+            let wide = fine.regrid(step, 5.0);
+            assert_eq!((wide.values.len(), wide.means.len()), (200, 100));
+            let peak = wide.values.iter().position(|value| *value == 99.0);
+            assert_eq!(peak.map(|at| at / 2), Some(701 / 10), "{each}");
+            assert!(wide.values[2 * 41].is_nan() && wide.means[41].is_nan());
+            assert!((wide.means[0] - 2.0).abs() < 0.7, "{}", wide.means[0]);
+        }
+        // A run whose steps are as long as the others' only gets two values for each.
+        let alone = Detail::of(&[3.0, f64::NAN, 1.0], 1, false).regrid(60.0, 60.0);
+        assert_eq!(
+            (alone.values.len(), alone.values[1], alone.values[4]),
+            (6, 3.0, 1.0)
+        );
+        assert!(alone.values[2].is_nan() && alone.means.is_empty());
     }
 }

@@ -1,6 +1,7 @@
-//! Findings as lines of text and as a section of the page.
+//! Findings as lines of text, as a section of the page, and as a list of Markdown.
 
 use super::html::escape;
+use super::markdown::{code, inline};
 use super::view::Tone;
 use crate::metrics::{Effect, Finding, Setting, Severity};
 use std::fmt::Write as _;
@@ -117,6 +118,41 @@ pub(super) fn section(findings: &[Finding], page: &mut String) {
     page.push_str("</ul>\n</section>\n");
 }
 
+/// A heading and a list; nothing where there is nothing to say. What belongs to an item is a paragraph of it.
+pub(super) fn markdown(findings: &[Finding], markdown: &mut String) {
+    if findings.is_empty() {
+        return;
+    }
+    markdown.push_str("### Findings\n\n");
+    for finding in findings {
+        let _ = write!(
+            markdown,
+            "- **{}**: {} ({}, {})",
+            inline(&finding.subject),
+            inline(&finding.sentence),
+            finding.severity.name(),
+            code(&finding.code)
+        );
+        let changes: Vec<String> = finding
+            .changes
+            .iter()
+            .map(|it| code(&written(it)))
+            .collect();
+        let paragraphs = [
+            (!finding.remedy.is_empty()).then(|| inline(&finding.remedy)),
+            (!changes.is_empty()).then(|| format!("Try: {}", changes.join(", "))),
+            finding
+                .effect
+                .as_ref()
+                .map(|effect| format!("Simulated: {}", inline(&effect.sentence))),
+        ];
+        for paragraph in paragraphs.into_iter().flatten() {
+            let _ = write!(markdown, "\n\n  {paragraph}");
+        }
+        markdown.push_str("\n\n");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +184,41 @@ mod tests {
             let letters = |text: &str| text.replace(' ', "");
             assert!(letters(&lines.concat()).contains("mapping.clicks.ParallelizationFactor=2"));
         }
+    }
+
+    #[test]
+    fn markdown_has_everything_and_no_markup_of_names() {
+        let mut text = String::new();
+        let effect = Effect {
+            before: 5.0,
+            after: 1.0,
+            usd_per_month_before: 2.0,
+            usd_per_month_after: 2.0,
+            refused: None,
+            sentence: "p99 falls from 5 s to 1 s.".to_owned(),
+        };
+        let explained = Finding {
+            effect: Some(effect),
+            ..finding()
+        };
+        markdown(&[explained, finding()], &mut text);
+        let paragraphs: Vec<&str> = text.trim_end().split("\n\n").collect();
+        assert_eq!(
+            paragraphs,
+            [
+                "### Findings",
+                "- **&lt;clicks&gt;**: All 8 lanes were busy for 97.0% of 2 min. (warning, `lanes-full`)",
+                "  Raise ParallelizationFactor.",
+                "  Try: `mapping.clicks.ParallelizationFactor = 2`",
+                "  Simulated: p99 falls from 5 s to 1 s.",
+                "- **&lt;clicks&gt;**: All 8 lanes were busy for 97.0% of 2 min. (warning, `lanes-full`)",
+                "  Raise ParallelizationFactor.",
+                "  Try: `mapping.clicks.ParallelizationFactor = 2`",
+            ]
+        );
+        text.clear();
+        markdown(&[], &mut text);
+        assert_eq!(text, "");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::svg;
 use super::view::{Across, Axis, Cell, Chart, Column, Subject, Table, Tone, View};
 use super::{live, palette, sha256};
 
-pub(super) const STYLE: &str = concat!(
+const PAGE_STYLE: &str = include_str!("assets/page.css");
+const STYLE: &str = concat!(
     include_str!("assets/uplot-1.6.32.min.css"),
     "\n",
     include_str!("assets/page.css")
@@ -50,7 +51,7 @@ pub(super) fn render(view: &View) -> String {
     let drawn = view.subjects.iter().flat_map(|one| &one.charts);
     let has_charts = drawn.clone().any(svg::is_drawn);
     if has_charts {
-        tools(view, &mut page);
+        tools(view.thinned.as_deref(), &mut page);
     }
     for one in &view.subjects {
         subject(one, &mut page);
@@ -61,30 +62,45 @@ pub(super) fn render(view: &View) -> String {
         escape(&view.speed)
     );
     if has_charts {
-        live::data(drawn, &mut page);
-        let _ = writeln!(page, "<script>{SCRIPT}</script>");
+        script(drawn, &mut page);
     }
     page.push_str("</body>\n</html>\n");
     page
 }
 
+/// The beginning of a page with interactive charts, whose [`script`] is its last element.
+pub(super) fn head(title: &str) -> String {
+    let script = format!("'sha256-{}'", sha256::base64(SCRIPT));
+    beginning(title, &format!("\n{}{STYLE}", palette::rules()), &script)
+}
+
+/// The beginning of a page without any script; `more` are rules of its own.
+pub(super) fn plain_head(title: &str, more: &str) -> String {
+    let style = format!("\n{}{PAGE_STYLE}{more}", palette::rules());
+    beginning(title, &style, "'none'")
+}
+
 /// The policy forbids every request, and every script and style but the page's own.
-fn head(title: &str) -> String {
-    let style = format!("\n{}{STYLE}", palette::rules());
+fn beginning(title: &str, style: &str, scripts: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{}'; \
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {scripts}; \
          style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n",
-        sha256::base64(SCRIPT),
-        sha256::base64(&style),
+        sha256::base64(style),
     )
 }
 
-/// What only works with the script is hidden until it runs.
-fn tools(view: &View, page: &mut String) {
-    if let Some(sentence) = &view.thinned {
+/// What makes charts interactive: their data, and the script that reads it.
+pub(super) fn script<'a>(drawn: impl Iterator<Item = &'a Chart>, page: &mut String) {
+    live::data(drawn, page);
+    let _ = writeln!(page, "<script>{SCRIPT}</script>");
+}
+
+/// What only works with the script is hidden until it runs. `thinned` says why charts are not as fine as the series.
+pub(super) fn tools(thinned: Option<&str>, page: &mut String) {
+    if let Some(sentence) = thinned {
         let _ = writeln!(page, "<p class=\"thinned\">{}</p>", escape(sentence));
     }
     page.push_str(

@@ -66,7 +66,9 @@ fn chart(chart: &Chart, page: &mut String) {
     if let Some(limit) = chart.limit.filter(|limit| !limit.off_scale) {
         let _ = write!(page, ",\"lim\":[{},{}]", quoted(limit.label), limit.value);
     }
-    if let Some(line) = chart.lines.first().filter(|_| chart.across != Across::Time) {
+    // Where lines end at different places, they have the same ones until then.
+    let longest = chart.lines.iter().max_by_key(|line| line.points.len());
+    if let Some(line) = longest.filter(|_| chart.across != Across::Time) {
         let (places, _) = corners(chart, line);
         page.push_str(",\"xs\":");
         numbers(&places, page);

@@ -1,5 +1,7 @@
-//! Markdown for pull requests: gates first, then what it costs, then the tables, as wide as a page of a review holds.
+//! Markdown for pull requests: gates first, then what was found and what it costs, then the tables, as wide as a page of
+//! a review holds.
 
+use super::findings;
 use super::numbers;
 use super::text;
 use super::view::{Cell, Table, Tone, View};
@@ -21,8 +23,11 @@ pub(super) fn render(view: &View) -> String {
     for note in &view.notes {
         let _ = writeln!(markdown, "> {}\n", inline(note));
     }
+    if let Some(gates) = &view.gates {
+        draw(gates, &mut markdown);
+    }
+    findings::markdown(&view.findings, &mut markdown);
     let tables = [
-        &view.gates,
         &view.cost,
         &view.functions,
         &view.versions,
@@ -110,7 +115,7 @@ pub(super) fn inline(text: &str) -> String {
 }
 
 /// A span of code, if the text can be one.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.is_empty() || text.contains(['`', '|']) || text.chars().any(char::is_control) {
         inline(text)
     } else {

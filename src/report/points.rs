@@ -2,11 +2,8 @@
 //! it; here it only gets its form.
 
 use super::TextOptions;
-use super::html::escape;
-use super::palette;
+use super::html::{escape, plain_head};
 use std::fmt::Write as _;
-
-const STYLE: &str = include_str!("assets/page.css");
 
 /// A report about points: tables, and charts over the points.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -140,12 +137,10 @@ fn wrapped(note: &str, width: usize) -> String {
 /// The page as one file that needs no network.
 pub fn points_html(page: &PointPage) -> String {
     let title = escape(&page.title);
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n",
-        palette::rules()
+    let mut html = plain_head(&title, "");
+    let _ = write!(
+        html,
+        "<header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n"
     );
     for (label, value) in &page.facts {
         let (label, value) = (escape(label), escape(value));
@@ -407,7 +402,9 @@ mod tests {
         assert!(html.contains("the rate &amp; what"));
         assert_eq!(html.matches("<svg").count(), 1);
         assert!(html.contains("aria-label=\"Hop latency, ms: p99 from 12.000 to 12.000\""));
-        assert!(!html.contains("http"), "it needs no network");
+        for outside in ["http:", "https:", "<script"] {
+            assert!(!html.contains(outside), "{outside}: it needs neither");
+        }
     }
 
     #[test]

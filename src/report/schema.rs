@@ -1,6 +1,8 @@
 //! JSON Schemas (draft 2020-12) of the documents that the program writes, made from the same lists of metrics as the
 //! documents themselves.
 
+mod studies;
+
 use crate::metrics::{
     AccountSummary, CostSummary, FunctionSummary, KafkaFigures, MappingSummary, Metric,
     VersionSummary,
@@ -13,7 +15,7 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 type Document = (&'static str, &'static str, fn() -> Value);
 
 /// Every document that has a schema.
-const DOCUMENTS: [Document; 3] = [
+const DOCUMENTS: [Document; 7] = [
     (
         "summary",
         "summary.json, and what --format json prints",
@@ -28,6 +30,26 @@ const DOCUMENTS: [Document; 3] = [
         "comparison",
         "comparison.json, and what `tidegate compare --format json` prints",
         comparison,
+    ),
+    (
+        "sweep",
+        "sweep.json, and what `tidegate sweep --format json` and `merge --format json` print",
+        studies::sweep,
+    ),
+    (
+        "shard",
+        "shard-i-of-n.json of `tidegate sweep --shard`, for `merge`",
+        studies::shard,
+    ),
+    (
+        "tune",
+        "what `tidegate tune --format json` prints",
+        studies::tune,
+    ),
+    (
+        "bench",
+        "bench.json, and what `tidegate bench --format json` prints",
+        studies::bench,
     ),
 ];
 
@@ -77,6 +99,10 @@ fn count() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
 
+fn flag() -> Value {
+    json!({ "type": "boolean" })
+}
+
 /// A number, or `null` where there is none.
 fn real() -> Value {
     json!({ "type": ["number", "null"] })
@@ -110,7 +136,7 @@ fn shared() -> [(&'static str, Value); 5] {
                 ("statistic", text()),
                 ("bound", text()),
                 ("value", real()),
-                ("pass", json!({ "type": "boolean" })),
+                ("pass", flag()),
             ]),
         ),
     ]
@@ -249,8 +275,12 @@ fn theory(figure: &Value) -> Value {
     ])
 }
 
+/// A value for a path of a scenario.
+fn setting() -> Value {
+    object([("path", text()), ("value", text())])
+}
+
 fn finding() -> Value {
-    let setting = object([("path", text()), ("value", text())]);
     let effect = optional(
         object([
             ("before", real()),
@@ -272,7 +302,7 @@ fn finding() -> Value {
             ),
             ("sentence", text()),
             ("remedy", text()),
-            ("changes", list(&setting)),
+            ("changes", list(&setting())),
             ("measure", text()),
             ("effect", effect),
         ]),
@@ -310,7 +340,7 @@ fn result() -> Value {
         "additionalProperties": named("column")
     });
     let stretch = object([("name", text()), ("from_ns", count()), ("to_ns", count())]);
-    let flag = json!({ "type": "boolean" });
+    let flag = flag();
     let levels = [("rows", count()), ("levels", named("column"))];
     let shard = [("number", count()), ("share", named("exact"))];
     let series = object([

@@ -1,7 +1,6 @@
 //! What a sweep varies: paths of a scenario, and the values that they take.
 
-use super::range::{self, Range, Spacing};
-use std::collections::BTreeSet;
+use super::values::Values;
 use std::fmt;
 
 /// Paths that take the same value, and which values.
@@ -24,13 +23,6 @@ use std::fmt;
 pub struct Axis {
     paths: Vec<String>,
     values: Values,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Values {
-    Levels(Vec<String>),
-    /// Any value of a range: for samples.
-    Anywhere(Range),
 }
 
 /// An axis that cannot be understood.
@@ -72,70 +64,9 @@ impl std::str::FromStr for Axis {
             return Err(form());
         }
         let axis = paths.join("+");
-        if right.trim().is_empty() {
-            return Err(AxisError::Empty { axis });
-        }
-        let parts = elements(right);
-        if let [alone] = parts.as_slice()
-            && range::split(alone).is_some()
-            && !alone.starts_with(['"', '\'', '[', '{'])
-        {
-            let (range, spacing) = Range::parse(&axis, alone)?;
-            let values = match spacing {
-                Spacing::Anywhere => Values::Anywhere(range),
-                spacing => Values::Levels(range.levels(spacing)),
-            };
-            return Ok(Self { paths, values });
-        }
-        let mut levels = Vec::new();
-        for part in parts {
-            if part.is_empty() {
-                return Err(AxisError::EmptyValue {
-                    axis,
-                    found: right.to_owned(),
-                });
-            }
-            // Within a list `1s..10s` is a value like another, as a back-off has it; `1s..10s:4` is a range.
-            match range::split(part) {
-                Some((_, _, Some(_))) if !part.starts_with(['"', '\'', '[', '{']) => {
-                    let (range, spacing) = Range::parse(&axis, part)?;
-                    levels.extend(range.levels(spacing));
-                }
-                _ => levels.push(part.to_owned()),
-            }
-        }
-        let mut seen = BTreeSet::new();
-        if let Some(value) = levels.iter().find(|level| !seen.insert(level.as_str())) {
-            let value = value.clone();
-            return Err(AxisError::Twice { axis, value });
-        }
-        Ok(Self {
-            paths,
-            values: Values::Levels(levels),
-        })
+        let values = Values::parse(&axis, right)?;
+        Ok(Self { paths, values })
     }
-}
-
-/// The parts between commas that are in no quotes and no brackets.
-fn elements(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut depth, mut quote) = (0, 0u32, None);
-    for (at, character) in text.char_indices() {
-        match (quote, character) {
-            (Some(open), close) if open == close => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(character),
-            (None, '[' | '{') => depth += 1,
-            (None, ']' | '}') => depth = depth.saturating_sub(1),
-            (None, ',') if depth == 0 => {
-                parts.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text[start..].trim());
-    parts
 }
 
 impl Axis {

@@ -1,11 +1,11 @@
 //! What the simulator says about the settings that findings name.
 
 use super::measure::Measure;
-use super::replicate::replicate;
+use super::replicate::{changed, refusal, replicate};
 use super::unit::Unit;
 use crate::metrics::numbers::grouped;
 use crate::metrics::{Effect, Finding, Setting, Summary, combine, lookup};
-use crate::scenario::{Change, Diagnostic, Report, Scenario, Severity, SourceText, parse_changed};
+use crate::scenario::{Scenario, SourceText};
 use crate::sim::Progress;
 use std::num::NonZeroU32;
 
@@ -27,7 +27,7 @@ pub fn explain<P: Progress>(
     let mut findings = std::mem::take(&mut summary.findings);
     for finding in findings.iter_mut().filter(|one| !one.changes.is_empty()) {
         if !known.iter().any(|(changes, _)| *changes == finding.changes) {
-            let after = changed(source, &finding.changes, seeds, jobs, &progress);
+            let after = figures(source, &finding.changes, seeds, jobs, &progress);
             known.push((finding.changes.clone(), after));
         }
         let after = known
@@ -38,37 +38,18 @@ pub fn explain<P: Progress>(
     summary.findings = findings;
 }
 
-fn changed<P: Progress>(
+/// The figures with other settings, or why there are none.
+fn figures<P: Progress>(
     source: &SourceText,
     settings: &[Setting],
     (first, count): (u64, NonZeroU32),
     jobs: NonZeroU32,
     progress: &(impl Fn() -> P + Sync),
 ) -> Result<Summary, String> {
-    let changes: Vec<Change> = settings
-        .iter()
-        .map(|one| Change {
-            path: one.path.clone(),
-            value: one.value.clone(),
-        })
-        .collect();
-    let loaded = parse_changed(source.clone(), &changes).map_err(|report| first_of(&report))?;
-    let runs = replicate(&loaded.scenario, first, count, jobs, progress);
+    let scenario = changed(source, settings).map_err(|report| refusal(&report))?;
+    let runs = replicate(&scenario, first, count, jobs, progress);
     let runs = runs.map_err(|error| error.to_string())?;
     Ok(combine(runs.into_iter().map(|run| run.summary).collect()))
-}
-
-/// The first of a report that is no mere warning.
-pub(super) fn first_mistake(report: &Report) -> Option<&Diagnostic> {
-    let mut items = report.items().iter();
-    items.find(|item| item.severity == Severity::Error)
-}
-
-/// The first mistake of a report, in one line.
-fn first_of(report: &Report) -> String {
-    first_mistake(report).map_or_else(String::new, |item| {
-        item.message.trim_end_matches('.').to_owned()
-    })
 }
 
 fn effect(

@@ -1,16 +1,16 @@
 //! The runs of a sweep that are done, on disk, so that an interrupted one goes on where it stopped.
 //!
 //! A journal is a text: a line that says whose it is, then one line for each run: its variant and replication, counted
-//! from one, and its figures. A line counts when its line break is there.
+//! from one, what became of its gates, and its figures. A line counts when its line break is there.
 
 use super::plan::Plan;
 use super::shard::Shard;
-use super::sweep::{Results, Run};
+use super::sweep::{Done, Results, Run};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "tidegate-sweep-journal 1";
+const FORMAT: &str = "tidegate-sweep-journal 2";
 
 /// An open journal. Nobody else can have it open at the same time.
 #[derive(Debug)]
@@ -129,8 +129,13 @@ impl Journal {
 
 /// Rust prints the shortest text that reads as the same number again.
 fn line(run: &Run) -> String {
-    let mut line = format!("{} {}", run.variant + 1, run.replication + 1);
-    for figure in &run.figures {
+    let passed = match run.done.passed {
+        None => "-",
+        Some(true) => "pass",
+        Some(false) => "fail",
+    };
+    let mut line = format!("{} {} {passed}", run.variant + 1, run.replication + 1);
+    for figure in &run.done.figures {
         line.push_str(&format!(" {figure:?}"));
     }
     line.push('\n');
@@ -162,7 +167,7 @@ fn read(path: &Path, text: &str, plan: &Plan) -> Result<Results, JournalError> {
         let run = run(line).filter(|run| {
             run.variant < plan.variants()
                 && run.replication < plan.replications().max
-                && run.figures.len() == plan.figures().len()
+                && run.done.figures.len() == plan.figures().len()
         });
         results.add(run.ok_or_else(|| JournalError::Damaged {
             path: path.to_owned(),
@@ -177,10 +182,16 @@ fn run(line: &str) -> Option<Run> {
     let mut words = line.split(' ');
     let mut number = || words.next()?.parse::<u32>().ok()?.checked_sub(1);
     let (variant, replication) = (number()?, number()?);
+    let passed = match words.next()? {
+        "-" => None,
+        "pass" => Some(true),
+        "fail" => Some(false),
+        _ => return None,
+    };
     let figures = words.map(str::parse).collect::<Result<_, _>>().ok()?;
     Some(Run {
         variant,
         replication,
-        figures,
+        done: Done { figures, passed },
     })
 }

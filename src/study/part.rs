@@ -4,12 +4,12 @@ use super::asked::PlanError;
 use super::plan::{Plan, PlanText};
 use super::shard::Shard;
 use super::sheet::Facts;
-use super::sweep::Results;
+use super::sweep::{Done, Results};
 use crate::scenario::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FORMAT: &str = "tidegate sweep shard 1";
+pub(crate) const FORMAT: &str = "tidegate sweep shard 2";
 
 /// Finished variants of a sweep: those of one shard, of several, or all.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Finished {
     pub(super) facts: Facts,
-    pub(super) runs: Vec<Vec<f64>>,
+    pub(super) runs: Vec<Done>,
 }
 
 /// A shard in its file. Figures are texts, so that nobody's reading of numbers changes their last digit.
@@ -49,6 +49,8 @@ struct VariantText {
     variant: u32,
     scenario_hash: String,
     seed: u64,
+    /// What became of the gates of each run.
+    passed: Vec<Option<bool>>,
     runs: Vec<Vec<String>>,
 }
 
@@ -137,10 +139,11 @@ impl Part {
                 variant: index + 1,
                 scenario_hash: finished.facts.scenario_hash.clone(),
                 seed: finished.facts.seed,
+                passed: finished.runs.iter().map(|run| run.passed).collect(),
                 runs: finished
                     .runs
                     .iter()
-                    .map(|run| run.iter().map(|it| format!("{it:?}")).collect())
+                    .map(|run| run.figures.iter().map(|it| format!("{it:?}")).collect())
                     .collect(),
             })
             .collect();
@@ -211,8 +214,12 @@ impl Part {
                     .collect::<Result<Vec<f64>, _>>();
                 values.ok().filter(|values| values.len() == figures)
             };
-            let runs: Option<Vec<Vec<f64>>> = text.runs.into_iter().map(run).collect();
-            let runs = runs.filter(|runs| !runs.is_empty());
+            let known = text.passed.len() == text.runs.len();
+            let runs = text.runs.into_iter().zip(text.passed);
+            let runs: Option<Vec<Done>> = runs
+                .map(|(figures, passed)| run(figures).map(|figures| Done { figures, passed }))
+                .collect();
+            let runs = runs.filter(|runs| known && !runs.is_empty());
             let finished = Finished {
                 facts: Facts {
                     scenario_hash: text.scenario_hash,

@@ -16,9 +16,11 @@ impl Part {
             .map(|(index, finished)| {
                 let column = |at: usize| -> Vec<f64> {
                     let runs = finished.runs.iter();
-                    runs.map(|run| run[at]).collect()
+                    runs.map(|run| run.figures[at]).collect()
                 };
                 let values = plan.values(*index);
+                let passed: Option<Vec<bool>> =
+                    finished.runs.iter().map(|run| run.passed).collect();
                 SweepPoint {
                     variant: index + 1,
                     places: values.iter().map(|value| place(value)).collect(),
@@ -26,11 +28,19 @@ impl Part {
                     scenario_hash: finished.facts.scenario_hash.clone(),
                     seed: finished.facts.seed,
                     replications: finished.runs.len() as u32,
+                    gates_passed: passed
+                        .as_ref()
+                        .map(|runs| runs.iter().filter(|passed| **passed).count() as u32),
+                    passed: passed.unwrap_or_default(),
                     on_front: false,
                     figures: (0..plan.figures().len())
                         .map(|at| SweepFigure::of(&column(at)))
                         .collect(),
-                    runs: finished.runs.clone(),
+                    runs: finished
+                        .runs
+                        .iter()
+                        .map(|run| run.figures.clone())
+                        .collect(),
                 }
             })
             .collect();

@@ -85,13 +85,14 @@ pub(super) fn place(value: &str) -> f64 {
     quantity(value).map_or(f64::NAN, |(value, _, _)| value)
 }
 
-/// Splits `LOW..HIGH` or `LOW..HIGH:SPACING`, if a value has that form.
+/// Splits `LOW..HIGH` or `LOW..HIGH:SPACING`, if a value has that form; `..=` says the same as `..`.
 pub(super) fn split(value: &str) -> Option<(&str, &str, Option<&str>)> {
     let (low, rest) = value.split_once("..")?;
     let (high, spacing) = match rest.split_once(':') {
         Some((high, spacing)) => (high, Some(spacing)),
         None => (rest, None),
     };
+    let high = high.strip_prefix('=').unwrap_or(high);
     Some((low.trim(), high.trim(), spacing.map(str::trim)))
 }
 
@@ -143,6 +144,12 @@ impl Range {
     /// As it was written.
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Both ends, if every whole number between them is a value.
+    pub(super) fn whole(&self) -> Option<(i64, i64)> {
+        let is_plain = self.is_whole && self.unit == Unit::None;
+        is_plain.then_some((self.low as i64, self.high as i64))
     }
 
     /// The values at even or growing distances; equal ones, which rounding makes, count once.

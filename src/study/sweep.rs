@@ -1,6 +1,7 @@
 //! Runs the variants of a plan, and keeps what their runs gave.
 
 use super::plan::Plan;
+use super::replicate::judged;
 use super::shard::Shard;
 use super::sheet::Sheet;
 use super::spread::spread;
@@ -18,15 +19,24 @@ pub struct Run {
     pub variant: u32,
     /// Which replication, counted from zero.
     pub replication: u32,
+    /// What it gave.
+    pub done: Done,
+}
+
+/// What is kept of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
     /// One figure for each measure of the plan; `NaN` where there is nothing to measure.
     pub figures: Vec<f64>,
+    /// Whether it passed all gates of its scenario; nothing where there are none.
+    pub passed: Option<bool>,
 }
 
 /// The runs of a sweep that are done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
     /// By variant, then by replication.
-    runs: BTreeMap<u32, Vec<Option<Vec<f64>>>>,
+    runs: BTreeMap<u32, Vec<Option<Done>>>,
 }
 
 /// What somebody who watches a sweep is told.
@@ -70,7 +80,7 @@ impl Results {
         if runs.len() <= at {
             runs.resize(at + 1, None);
         }
-        runs[at] = Some(run.figures);
+        runs[at] = Some(run.done);
     }
 
     /// How many runs are done.
@@ -80,7 +90,7 @@ impl Results {
     }
 
     /// The first `count` replications of a variant, if all of them are done.
-    fn first(&self, variant: u32, count: u32) -> Option<Vec<&Vec<f64>>> {
+    fn first(&self, variant: u32, count: u32) -> Option<Vec<&Done>> {
         let runs = self.runs.get(&variant)?;
         let runs = runs.get(..count as usize)?;
         runs.iter().map(Option::as_ref).collect()
@@ -93,7 +103,7 @@ impl Results {
         let mut count = rule.wanted(0, &[]);
         while let Some(runs) = self.first(variant, count) {
             let columns: Vec<Vec<f64>> = (0..plan.figures().len())
-                .map(|at| runs.iter().map(|run| run[at]).collect())
+                .map(|at| runs.iter().map(|run| run.figures[at]).collect())
                 .collect();
             let wanted = rule.wanted(count, &columns);
             if wanted == count {
@@ -105,7 +115,7 @@ impl Results {
     }
 
     /// Everything that a variant has to show, if it is finished.
-    pub(super) fn finished(&self, plan: &Plan, variant: u32) -> Option<Vec<Vec<f64>>> {
+    pub(super) fn finished(&self, plan: &Plan, variant: u32) -> Option<Vec<Done>> {
         let runs = self.first(variant, self.wanted(plan, variant))?;
         Some(runs.into_iter().cloned().collect())
     }
@@ -181,14 +191,14 @@ pub fn sweep<P: Progress, E: std::error::Error + Send + 'static>(
             missing.len(),
             jobs,
             || None,
-            |kept, task| figures(sheet, missing[task], kept, &mut progress()),
-            |task, done| {
+            |kept, task| done(sheet, missing[task], kept, &mut progress()),
+            |task, ended| {
                 let (variant, replication) = missing[task];
-                let kept = done.and_then(|figures| {
+                let kept = ended.and_then(|done| {
                     let run = Run {
                         variant,
                         replication,
-                        figures,
+                        done,
                     };
                     told(Heard::Done(&run)).map_err(SweepError::Stopped)?;
                     results.add(run);
@@ -209,13 +219,13 @@ pub fn sweep<P: Progress, E: std::error::Error + Send + 'static>(
     }
 }
 
-/// The figures of one run. A thread keeps the last scenario that it read: the replications of a variant are neighbours.
-fn figures<P: Progress, E: std::error::Error + 'static>(
+/// What one run gives. A thread keeps the last scenario that it read: the replications of a variant are neighbours.
+fn done<P: Progress, E: std::error::Error + 'static>(
     sheet: &Sheet<'_>,
     (variant, replication): (u32, u32),
     kept: &mut Option<(u32, Scenario)>,
     progress: &mut P,
-) -> Result<Vec<f64>, SweepError<E>> {
+) -> Result<Done, SweepError<E>> {
     let scenario = match kept {
         Some((of, scenario)) if *of == variant => scenario,
         _ => {
@@ -233,5 +243,9 @@ fn figures<P: Progress, E: std::error::Error + 'static>(
         source,
     })?;
     let measures = sheet.measures.iter();
-    Ok(measures.map(|one| one.of(&outcome.summary)).collect())
+    let gates = judged(scenario, &outcome.summary);
+    Ok(Done {
+        figures: measures.map(|one| one.of(&outcome.summary)).collect(),
+        passed: (!gates.is_empty()).then(|| gates.iter().all(|gate| gate.pass)),
+    })
 }

@@ -16,6 +16,9 @@ reserved_concurrency = 3
 [[traffic]]
 function = "f"
 rate = 20
+[[gate]]
+metric = "f.Throttles"
+max = 300
 "#;
 
 fn asked(vary: &[&str]) -> Asked {
@@ -117,6 +120,18 @@ fn variants_have_the_same_seeds_and_their_own_figures() {
         .collect();
     assert_eq!(point.runs[2], expected);
     assert!(expected[1] > 0.0, "some calls are refused");
+    // Gates are judged run by run.
+    let refused = |run: &Vec<f64>| run[1];
+    for point in &summary.variants {
+        let passed: Vec<bool> = point.runs.iter().map(|run| refused(run) <= 300.0).collect();
+        let count = passed.iter().filter(|passed| **passed).count() as u32;
+        assert_eq!((&point.passed, point.gates_passed), (&passed, Some(count)));
+    }
+    let counts: Vec<Option<u32>> = summary.variants.iter().map(|it| it.gates_passed).collect();
+    assert!(
+        counts.contains(&Some(0)) && counts.contains(&Some(3)),
+        "{counts:?}"
+    );
     // A run by number is the same run.
     let scenario = world.sheet().scenario(3).expect("sound");
     let again = run_one(&world.sheet(), &scenario, 2, &mut ()).expect("sound limits");
@@ -192,7 +207,7 @@ fn parts_that_do_not_go_together_are_refused() {
     for (changed, wanted) in [
         (text[..text.len() / 2].to_owned(), "it is cut off"),
         (
-            text.replacen("tidegate sweep shard 1", "tidegate sweep shard 9", 1),
+            text.replacen("tidegate sweep shard 2", "tidegate sweep shard 9", 1),
             "its format is `tidegate sweep shard 9`",
         ),
         (
@@ -241,7 +256,7 @@ fn an_interrupted_sweep_goes_on_where_it_stopped() {
         // A kill may leave the beginning of a line.
         let path = folder.path().join(".sweep.journal");
         let mut bytes = std::fs::read(&path).expect("a journal");
-        bytes.extend_from_slice(b"6 3 0.1");
+        bytes.extend_from_slice(b"6 3 pass 0.1");
         std::fs::write(&path, bytes).expect("a journal");
         let (mut journal, mut results) =
             Journal::open(folder.path(), &world.plan, Shard::WHOLE).expect("the same journal");
@@ -291,8 +306,17 @@ fn a_journal_of_something_else_is_refused() {
     assert!(told.contains("the journal of another sweep"), "{told}");
     let path = folder.path().join(".sweep.journal");
     let head = std::fs::read_to_string(&path).expect("a journal");
-    for damaged in ["1 1 5", "0 1 5 5 5", "7 1 5 5 5", "1 1 5 x 5", "x"] {
-        std::fs::write(&path, format!("{head}1 1 5 5 5 5\n{damaged}\n")).expect("a journal");
+    for damaged in [
+        "1 1 - 5",
+        "0 1 - 5 5 5 5",
+        "7 1 - 5 5 5 5",
+        "1 1 - 5 x 5 5",
+        "1 1 maybe 5 5 5 5",
+        "1 1 5 5 5 5",
+        "x",
+    ] {
+        let lines = format!("{head}1 1 - 5 5 5 5\n{damaged}\n");
+        std::fs::write(&path, lines).expect("a journal");
         let told = open(&world.plan).unwrap_err();
         assert!(told.contains("line 3 of the journal"), "{told}");
         assert!(told.contains(damaged), "{told}");

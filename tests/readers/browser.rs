@@ -1,5 +1,7 @@
 //! The page in a browser: what it shows, what it does, and that it asks for nothing.
 
+mod comparison;
+
 use crate::driver::Browser;
 use crate::results;
 use serde_json::Value;
@@ -373,21 +375,12 @@ fn without_scripts_and_on_paper_the_drawn_charts_are_shown() {
         "paper is white"
     );
 
-    browser.media("screen", "light");
-    let whole = std::fs::read_to_string(&page.file).expect("a page");
-    let without = page.file.with_file_name("without.html");
-    // What a browser without scripts makes of the page.
-    std::fs::write(&without, stripped(&whole)).expect("a page");
-    browser.open(&without);
-    assert_eq!(count(&browser, drawn), all);
-    assert_eq!(count(&browser, live), 0);
-    assert_eq!(browser.console(), [""; 0]);
-}
-
-fn stripped(page: &str) -> String {
-    let (before, rest) = page.rsplit_once("<script>").expect("a script");
-    let (_, after) = rest.split_once("</script>").expect("its end");
-    format!("{before}{after}")
+    let without = Browser::without_scripts(1_400, 1_000);
+    without.open(&page.file);
+    assert_eq!(count(&without, drawn), all);
+    assert_eq!(count(&without, live), 0);
+    let buttons = "return document.querySelectorAll('.legend button').length;";
+    assert_eq!(count(&without, buttons), 0, "nothing that would do nothing");
 }
 
 /// `TIDEGATE_SCREENSHOTS=dir` keeps what the pages look like there; it is how the images of the documentation are made.

@@ -13,11 +13,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Browser {
     driver: String,
     session: String,
+    runs_scripts: bool,
 }
 
 impl Browser {
     /// A window of this size, in pixels of the page.
     pub fn start(width: u32, height: u32) -> Self {
+        Self::begin(width, height, &json!({}), true)
+    }
+
+    /// The same with JavaScript switched off, as a reader may have it. What a test asks for is evaluated all the same.
+    pub fn without_scripts(width: u32, height: u32) -> Self {
+        const BLOCKED: u8 = 2;
+        let settings = json!({ "profile.managed_default_content_settings.javascript": BLOCKED });
+        Self::begin(width, height, &settings, false)
+    }
+
+    fn begin(width: u32, height: u32, settings: &Value, runs_scripts: bool) -> Self {
         let address = super::given("TIDEGATE_TEST_WEBDRIVER");
         let window = format!("--window-size={width},{height}");
         let arguments = [
@@ -38,7 +50,7 @@ impl Browser {
             &json!({ "capabilities": { "alwaysMatch": {
                 "browserName": "chrome",
                 "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
-                "goog:chromeOptions": { "args": arguments },
+                "goog:chromeOptions": { "args": arguments, "prefs": settings },
             } } }),
         );
         let session = answer["sessionId"].as_str();
@@ -46,6 +58,7 @@ impl Browser {
         let browser = Self {
             driver: address,
             session: session.to_owned(),
+            runs_scripts,
         };
         // A window has a least width; what the page is shown in has none.
         browser.resize(width, height);
@@ -94,8 +107,11 @@ impl Browser {
         self.post("execute/sync", &json!({ "script": body, "args": [] }))
     }
 
-    /// Waits until everything that is due was drawn.
+    /// Waits until everything that is due was drawn. Without scripts nothing is ever due.
     pub fn settle(&self) {
+        if !self.runs_scripts {
+            return;
+        }
         let twice = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(1)));";
         self.post("execute/async", &json!({ "script": twice, "args": [] }));
     }

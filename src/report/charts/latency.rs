@@ -19,7 +19,28 @@ pub(super) fn charts(latencies: &Histogram) -> Vec<Chart> {
     if latencies.count() == 0 {
         return Vec::new();
     }
-    vec![histogram(latencies), percentiles(latencies)]
+    let (low, high) = bounds(latencies);
+    vec![histogram(latencies, low, high), percentiles(latencies)]
+}
+
+/// The histograms of two runs over the same bars; none unless both have one.
+pub(in crate::report) fn beside(one: &Histogram, other: &Histogram) -> Option<[Chart; 2]> {
+    if one.count() == 0 || other.count() == 0 {
+        return None;
+    }
+    let ((low, high), (other_low, other_high)) = (bounds(one), bounds(other));
+    let (low, high) = (low.min(other_low), high.max(other_high));
+    Some([one, other].map(|latencies| histogram(latencies, low, high)))
+}
+
+/// Where the bars of a histogram begin and end, milliseconds.
+fn bounds(latencies: &Histogram) -> (f64, f64) {
+    let low = axis::round_down(least(latencies));
+    (low, (millis(latencies.max()) * 1.02).max(low * SPAN_MIN))
+}
+
+fn least(latencies: &Histogram) -> f64 {
+    latencies.quantile(0.0).map_or(0.0, millis).max(1e-3)
 }
 
 fn millis(nanos: u64) -> f64 {
@@ -27,10 +48,8 @@ fn millis(nanos: u64) -> f64 {
 }
 
 /// Invocations by latency, in bars that are equally wide on a logarithmic axis.
-fn histogram(latencies: &Histogram) -> Chart {
-    let least = latencies.quantile(0.0).map_or(0.0, millis).max(1e-3);
-    let low = axis::round_down(least);
-    let high = (millis(latencies.max()) * 1.02).max(low * SPAN_MIN);
+fn histogram(latencies: &Histogram, low: f64, high: f64) -> Chart {
+    let least = least(latencies);
     let width = libm::log(high / low) / BARS as f64;
     let mut bars = [0.0; BARS];
     for (nanos, count) in latencies.counts() {
@@ -143,5 +162,26 @@ mod tests {
         let same = of([80_000_000; 9]);
         let bars = &same[0].lines[0].points;
         assert_eq!(bars.iter().filter(|(_, count)| *count > 0.0).count(), 2);
+    }
+
+    #[test]
+    fn two_runs_are_counted_in_the_same_bars() {
+        let (mut one, mut other) = (Histogram::default(), Histogram::default());
+        (1..=300).for_each(|i| one.record(i * 1_000_000));
+        assert!(beside(&one, &other).is_none());
+        (1..=50).for_each(|i| other.record(i * 40_000_000));
+        let [a, b] = beside(&one, &other).expect("both have some");
+        let edges = |chart: &Chart| -> Vec<f64> {
+            chart.lines[0].points.iter().map(|(at, _)| *at).collect()
+        };
+        let sum = |chart: &Chart| -> f64 {
+            let bars = chart.lines[0].points.iter().step_by(2);
+            bars.map(|(_, count)| count).sum()
+        };
+        assert_eq!(
+            (edges(&a), a.across, a.end_s),
+            (edges(&b), b.across, b.end_s)
+        );
+        assert_eq!((sum(&a), sum(&b)), (300.0, 50.0));
     }
 }

@@ -1,20 +1,15 @@
 //! A comparison as a page that needs nothing beside itself.
 
-use super::super::html::{STYLE, escape, groups, subject};
-use super::super::palette;
+use super::super::html::{escape, groups, head, script, subject, tools};
+use super::super::svg;
 use super::super::view::Table;
 use super::{Compare, charts, matter, tables};
 use std::fmt::Write as _;
 
 pub(super) fn render(compare: &Compare) -> String {
     let title = escape(&compare.title());
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<div class=\"title\"><h1>{title}</h1>",
-        palette::rules()
-    );
+    let mut page = head(&title);
+    let _ = write!(page, "<header>\n<div class=\"title\"><h1>{title}</h1>");
     let failed = compare.gates.iter().filter(|gate| !gate.pass).count();
     if !compare.gates.is_empty() {
         let (class, word) = match failed {
@@ -50,14 +45,24 @@ pub(super) fn render(compare: &Compare) -> String {
         tables::differences(compare, "Figures", &sorted, true),
         &mut page,
     );
-    for one in charts::subjects(compare) {
-        subject(&one, &mut page);
+    let subjects = charts::subjects(compare);
+    let drawn = || subjects.iter().flat_map(|one| &one.charts);
+    let has_charts = drawn().any(svg::is_drawn);
+    if has_charts {
+        tools(charts::thinned(drawn()).as_deref(), &mut page);
+    }
+    for one in &subjects {
+        subject(one, &mut page);
     }
     let _ = write!(
         page,
-        "</main>\n<footer>\n<p>tidegate {}</p>\n</footer>\n</body>\n</html>\n",
+        "</main>\n<footer>\n<p>tidegate {}</p>\n</footer>\n",
         env!("CARGO_PKG_VERSION")
     );
+    if has_charts {
+        script(drawn(), &mut page);
+    }
+    page.push_str("</body>\n</html>\n");
     page
 }
 

@@ -2,12 +2,10 @@
 
 use super::{heat, pareto, points, words};
 use crate::metrics::{SweepPoint, SweepSummary, SweepUnit};
-use crate::report::html::escape;
-use crate::report::palette;
+use crate::report::html::{escape, plain_head};
 use std::fmt::Write as _;
 
-const STYLE: &str = include_str!("../assets/page.css");
-const MORE_STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page.css");
 
 /// Figures that are drawn; all are in the table.
 const DRAWN_MAX: usize = 12;
@@ -17,13 +15,10 @@ const AXES_MAX: usize = 6;
 /// The whole page.
 pub(in crate::report) fn render(sweep: &SweepSummary) -> String {
     let title = escape(&sweep.scenario);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}: sweep</title>\n\
-         <style>\n{}{STYLE}{MORE_STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n",
-        palette::rules()
+    let mut page = plain_head(&format!("{title}: sweep"), STYLE);
+    let _ = write!(
+        page,
+        "<header>\n<div class=\"title\"><h1>{title}</h1></div>\n<dl class=\"facts\">\n"
     );
     for (label, value) in words::facts(sweep) {
         let value = escape(&value);
@@ -198,6 +193,10 @@ fn table(sweep: &SweepSummary, page: &mut String) {
         let _ = write!(page, "<th scope=\"col\">{}</th>", escape(&name));
     }
     page.push_str("<th scope=\"col\" class=\"n\">runs</th>");
+    let has_gates = words::has_gates(sweep);
+    if has_gates {
+        page.push_str("<th scope=\"col\" class=\"n\">gates<br>passed</th>");
+    }
     for measure in &sweep.measures {
         let (subject, rest) = words::halves(&measure.name);
         let _ = write!(
@@ -222,6 +221,12 @@ fn table(sweep: &SweepSummary, page: &mut String) {
             let _ = write!(page, "<td>{}</td>", escape(value));
         }
         let _ = write!(page, "<td class=\"n\">{}</td>", point.replications);
+        if has_gates {
+            let all = point.gates_passed == Some(point.replications);
+            let class = if all { "n" } else { "n bad" };
+            let passed = words::gates(point).unwrap_or_default();
+            let _ = write!(page, "<td class=\"{class}\">{passed}</td>");
+        }
         for (measure, figure) in sweep.measures.iter().zip(&point.figures) {
             let mean = escape(&words::value(measure.unit, figure.mean));
             let spread = words::spread(measure.unit, *figure);

@@ -16,11 +16,14 @@ pub(in crate::report) fn render(sweep: &SweepSummary) -> String {
     }
     let mut titles = vec![String::from("#")];
     titles.extend(words::axes(sweep));
+    let has_gates = words::has_gates(sweep);
+    titles.extend(has_gates.then(|| "gates passed".to_owned()));
     titles.extend(sweep.measures.iter().map(|measure| measure.name.clone()));
     let titles: Vec<String> = titles.iter().map(|title| safe(title)).collect();
     let _ = write!(text, "\n| {} |\n", titles.join(" | "));
     let sides = std::iter::once("---:")
         .chain(sweep.axes.iter().map(|_| ":---"))
+        .chain(has_gates.then_some("---:"))
         .chain(sweep.measures.iter().map(|_| "---:"));
     let _ = writeln!(text, "| {} |", sides.collect::<Vec<_>>().join(" | "));
     let rows = words::rows(sweep, words::ROWS_MAX);
@@ -28,6 +31,7 @@ pub(in crate::report) fn render(sweep: &SweepSummary) -> String {
         let mark = if point.on_front { " \\*" } else { "" };
         let mut cells = vec![format!("{}{mark}", point.variant)];
         cells.extend(point.values.iter().map(|value| safe(value)));
+        cells.extend(has_gates.then(|| words::gates(point).unwrap_or_default()));
         let figures = sweep.measures.iter().zip(&point.figures);
         cells.extend(figures.map(|(measure, figure)| safe(&words::figure(measure.unit, *figure))));
         let _ = writeln!(text, "| {} |", cells.join(" | "));

@@ -22,6 +22,8 @@ fn fixture() -> SweepSummary {
             scenario_hash: format!("{variant:032}"),
             seed: 7,
             replications: 2,
+            gates_passed: None,
+            passed: Vec::new(),
             on_front: variant < 3,
             figures: (0..2)
                 .map(|at| SweepFigure::of(&runs.map(|run| run[at])))
@@ -111,6 +113,69 @@ fn a_sweep_for_programs() {
 #[test]
 fn a_sweep_for_a_pull_request() {
     snapshot("sweep_markdown", &markdown::render(&fixture()));
+}
+
+#[test]
+fn runs_that_passed_the_gates_are_counted_everywhere() {
+    let without = [
+        text::render(&fixture(), TextOptions::default()),
+        markdown::render(&fixture()),
+        csv::points(&fixture()),
+        csv::runs(&fixture()),
+        html::render(&fixture()),
+        json(&fixture()),
+    ];
+    assert!(without.iter().all(|it| !it.contains("passed")));
+    let mut sweep = fixture();
+    for (point, passed) in sweep.variants.iter_mut().zip([2, 1, 0, 2]) {
+        point.gates_passed = Some(passed);
+        point.passed = vec![passed > 0, passed > 1];
+    }
+    let text = text::render(&sweep, TextOptions::default());
+    let column: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains(" of 2 "))
+        .collect();
+    assert_eq!(column.len(), 4, "{text}");
+    assert!(
+        text.contains("passed") && column[2].contains("0 of 2"),
+        "{text}"
+    );
+    let markdown = markdown::render(&sweep);
+    assert!(
+        markdown.contains("| gates passed | m.IteratorAge.p99 |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("| 1 of 2 |"), "{markdown}");
+    let columns = |text: &str| -> Vec<usize> {
+        // The values of the fixture have no commas outside of quotes but one.
+        let plain = text.replace("b,c", "b");
+        plain.lines().map(|line| line.split(',').count()).collect()
+    };
+    let points = csv::points(&sweep);
+    assert!(points.starts_with("variant,mapping.m.BatchSize,function.f.kind,replications,seed,scenario_hash,on_front,gates_passed,"));
+    assert!(
+        columns(&points).windows(2).all(|pair| pair[0] == pair[1]),
+        "{points}"
+    );
+    let runs = csv::runs(&sweep);
+    assert!(
+        runs.contains("\n2,1,7,true,") && runs.contains("\n2,2,8,false,"),
+        "{runs}"
+    );
+    assert!(
+        columns(&runs).windows(2).all(|pair| pair[0] == pair[1]),
+        "{runs}"
+    );
+    let page = html::render(&sweep);
+    assert!(page.contains("<td class=\"n\">2 of 2</td>"));
+    assert!(page.contains("<td class=\"n bad\">0 of 2</td>"));
+    let document: serde_json::Value = serde_json::from_str(&json(&sweep)).expect("JSON");
+    assert_eq!(document["variants"][1]["gates_passed"], 1);
+    assert_eq!(
+        document["variants"][1]["passed"],
+        serde_json::json!([true, false])
+    );
 }
 
 #[test]

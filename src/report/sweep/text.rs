@@ -129,6 +129,16 @@ fn columns(sweep: &SweepSummary, rows: &[&SweepPoint]) -> (Vec<Column>, Vec<Colu
             numeric: true,
         });
     }
+    if words::has_gates(sweep) {
+        names.push(Column {
+            heading: ["gates".to_owned(), "passed".to_owned()],
+            cells: rows
+                .iter()
+                .map(|point| words::gates(point).unwrap_or_default())
+                .collect(),
+            numeric: true,
+        });
+    }
     let figures = sweep.measures.iter().enumerate().map(|(index, measure)| {
         let (subject, rest) = words::halves(&measure.name);
         Column {

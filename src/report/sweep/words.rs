@@ -88,6 +88,20 @@ pub(super) fn halves(measure: &str) -> (&str, &str) {
     }
 }
 
+/// `3 of 5`: how many runs of a variant passed all gates; nothing for a scenario without gates.
+pub(super) fn gates(point: &SweepPoint) -> Option<String> {
+    let passed = point.gates_passed?;
+    Some(format!("{passed} of {}", point.replications))
+}
+
+/// Whether there are gates at all.
+pub(super) fn has_gates(sweep: &SweepSummary) -> bool {
+    sweep
+        .variants
+        .iter()
+        .any(|point| point.gates_passed.is_some())
+}
+
 /// What identifies the sweep: label and value.
 pub(super) fn facts(sweep: &SweepSummary) -> Vec<(&'static str, String)> {
     let short = |hash: &str| hash.chars().take(12).collect::<String>();
@@ -122,6 +136,12 @@ pub(super) fn notes(sweep: &SweepSummary) -> Vec<String> {
     } else {
         notes.push(
             "Every variant ran once: figures have no intervals, so small differences may be chance. All variants have the same seed."
+                .to_owned(),
+        );
+    }
+    if has_gates(sweep) {
+        notes.push(
+            "Gates are judged in every run by itself; a run passes when it passes all of them."
                 .to_owned(),
         );
     }

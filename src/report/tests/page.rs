@@ -236,9 +236,8 @@ fn the_data_has_every_drawn_chart_in_order() {
     assert_eq!(charts[0]["w"][0][0], "warm-up");
 }
 
-/// What the readme promises of a day at one second.
-#[test]
-fn a_day_of_seconds_is_a_small_page_that_keeps_its_peaks() {
+/// A day at one second, in which the first function has a peak of 77,777 invocations.
+fn day() -> (Summary, Series) {
     let (summary, mut series) = fixture::flash_sale();
     let bins = 86_400;
     for function in &mut series.functions {
@@ -253,6 +252,41 @@ fn a_day_of_seconds_is_a_small_page_that_keeps_its_peaks() {
         });
     }
     series.functions[0].rows[54_321].invocations = 77_777;
+    (summary, series)
+}
+
+/// Two days in one page have as many points as one in its own, and still their peaks.
+#[test]
+fn two_days_side_by_side_keep_their_peaks_in_a_small_page() {
+    let (summary, series) = day();
+    let side = || Side {
+        from: "day.json".to_owned(),
+        result: StoredResult {
+            replications: vec![summary.clone()],
+            summary: summary.clone(),
+            series: series.clone(),
+        },
+    };
+    let page = Compare::new(side(), side()).html();
+    assert!(page.len() < 3_500_000, "{} bytes", page.len());
+    let charts = data(&page);
+    let charts = charts.as_array().expect("a list");
+    let values = |line: &serde_json::Value| line["v"].as_array().expect("values").len();
+    let lines = charts
+        .iter()
+        .flat_map(|chart| chart["lines"].as_array().expect("lines"));
+    let points: usize = lines.map(values).sum();
+    assert!(points < 200_000, "{points}");
+    for line in charts[0]["lines"].as_array().expect("lines") {
+        let values = line["v"].as_array().expect("values");
+        assert!(values.contains(&77_777.into()), "{}", line["l"]);
+    }
+}
+
+/// What the readme promises of a day at one second.
+#[test]
+fn a_day_of_seconds_is_a_small_page_that_keeps_its_peaks() {
+    let (summary, series) = day();
     let page = html(&summary, &series);
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert!(page.contains("Charts keep the smallest and the largest value of every"));

@@ -1,5 +1,6 @@
 //! The answer of a search as plain data: the best, why, what a step further would do, and who came next.
 
+use super::axis::in_file;
 use super::contender::{Contender, Mean, better};
 use super::search::neighbour;
 use super::{Axis, Plan};
@@ -444,7 +445,7 @@ impl Answer {
                 text.push_str(&format!("{header}\n"));
                 table = header;
             }
-            text.push_str(&format!("{key} = {value}\n"));
+            text.push_str(&format!("{key} = {}\n", in_file(value)));
         }
         text
     }

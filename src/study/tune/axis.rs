@@ -2,8 +2,10 @@
 
 use super::known::{self, Known};
 use crate::metrics::Setting;
-use crate::scenario::{Change, Scenario, SourceText, listed, nearest, parse_changed};
-use crate::study::first_mistake;
+use crate::scenario::{Scenario, SourceText, listed, nearest};
+use crate::study::AxisError;
+use crate::study::replicate::{changed, first_mistake};
+use crate::study::values::{Values as Written, elements};
 
 /// A setting and its values. Points of a search are whole numbers: the value itself of a range, the place in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,11 +102,7 @@ impl Axis {
         let mut first = None;
         for point in [low, high, self.between(low, high, 1, 2)] {
             let changes = settings(std::slice::from_ref(self), &[point]);
-            let changes: Vec<Change> = changes
-                .into_iter()
-                .map(|Setting { path, value }| Change { path, value })
-                .collect();
-            let Err(report) = parse_changed(source.clone(), &changes) else {
+            let Err(report) = changed(source, &changes) else {
                 return None;
             };
             let item = first_mistake(&report)?.clone();
@@ -146,15 +144,25 @@ pub(super) fn settings(axes: &[Axis], point: &[i64]) -> Vec<Setting> {
         match list.iter_mut().find(|one| one.path == *table) {
             Some(one) => {
                 one.value.truncate(one.value.len() - " }".len());
-                one.value.push_str(&format!(", {key} = {value} }}"));
+                one.value
+                    .push_str(&format!(", {key} = {} }}", in_file(&value)));
             }
             None => list.push(Setting {
                 path: table.clone(),
-                value: format!("{{ {key} = {value} }}"),
+                value: format!("{{ {key} = {} }}", in_file(&value)),
             }),
         }
     }
     list
+}
+
+/// A value as a file has it: `5m`, which changes take as it is, is a text there.
+pub(super) fn in_file(value: &str) -> String {
+    if value.parse::<toml_edit::Value>().is_ok() {
+        return value.to_owned();
+    }
+    // A string always has a form in JSON, and TOML reads it.
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Reads axes: `mapping.clicks.BatchSize,ParallelizationFactor=1..10,function.f.memory_mb=512,1024`.
@@ -191,7 +199,7 @@ fn names(known: &[Known]) -> String {
 /// Names with their values as written.
 fn parts(texts: &[String]) -> Vec<(String, Option<String>)> {
     let mut parts: Vec<(String, Option<String>)> = Vec::new();
-    let pieces = texts.iter().flat_map(|text| text.split(','));
+    let pieces = texts.iter().flat_map(|text| elements(text));
     for piece in pieces.map(str::trim) {
         let continues = piece.starts_with(|c: char| c.is_ascii_digit() || "\"'-+[{".contains(c))
             || ["true", "false"].contains(&piece);
@@ -225,7 +233,7 @@ fn axis(
     let row = known.iter().find(|one| one.path == path);
     let values = match (values, row) {
         (Some(text), row) => {
-            let values = parsed(text).map_err(|why| format!("`{name}={text}`: {why}"))?;
+            let values = parsed(name, text).map_err(|why| why.to_string())?;
             within_limits(&values, row).map_err(|why| format!("`{name}={text}`: {why}"))?;
             values
         }
@@ -294,31 +302,21 @@ fn path(name: &str, before: &[Axis], known: &[Known]) -> Result<String, String> 
     }
 }
 
-/// `lo..hi`, or values with commas.
-fn parsed(text: &str) -> Result<Values, String> {
-    if let Some((low, high)) = text.split_once("..") {
-        let number = |text: &str| {
-            let digits = text.trim().replace('_', "");
-            digits
-                .parse::<i64>()
-                .map_err(|_| format!("`{}` is no whole number", text.trim()))
-        };
-        let (low, high) = (number(low)?, number(high.trim_start_matches('='))?);
-        if low > high {
-            return Err(format!("the range is empty: {low} is above {high}"));
-        }
-        return Ok(Values::Range(low, high));
+/// Values as sweeps take them. Of a range of whole numbers every one may be tried.
+fn parsed(name: &str, text: &str) -> Result<Values, AxisError> {
+    match Written::parse(name, text)? {
+        Written::Levels(list) => Ok(Values::List(list)),
+        Written::Anywhere(range) => match range.whole() {
+            Some((low, high)) => Ok(Values::Range(low, high)),
+            None => Err(AxisError::Range {
+                axis: name.to_owned(),
+                found: text.to_owned(),
+                problem: format!(
+                    "it has no end of values between; write `{text}:8` for eight, or `{text}:log5` for five of one factor"
+                ),
+            }),
+        },
     }
-    let mut list: Vec<String> = Vec::new();
-    for value in text.split(',').map(str::trim) {
-        if value.is_empty() {
-            return Err("a value is missing".to_owned());
-        }
-        if !list.iter().any(|one| one == value) {
-            list.push(value.to_owned());
-        }
-    }
-    Ok(Values::List(list))
 }
 
 /// AWS's limits, where they are known.
@@ -375,10 +373,57 @@ mod tests {
                 pair("e", Some("true,false")),
             ]
         );
-        assert_eq!(parsed("1..10"), Ok(Values::Range(1, 10)));
-        assert_eq!(parsed("1_000..=2_000"), Ok(Values::Range(1_000, 2_000)));
-        assert!(parsed("5..2").is_err_and(|why| why.contains("empty")));
-        assert!(parsed("1..x").is_err_and(|why| why.contains("`x`")));
-        assert!(parsed("1,,2").is_err());
+        assert_eq!(
+            read("a.b=[1, 2],{ c = 1, d = 2 },c"),
+            [
+                pair("a.b", Some("[1, 2],{ c = 1, d = 2 }")),
+                pair("c", None),
+            ]
+        );
+    }
+
+    #[test]
+    fn values_are_those_of_sweeps() {
+        let read = |text: &str| parsed("a.b", text).map_err(|why| why.to_string());
+        let list = |values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned());
+            Ok(Values::List(values.collect()))
+        };
+        assert_eq!(read("1..10"), Ok(Values::Range(1, 10)));
+        assert_eq!(read("1_000..=2_000"), Ok(Values::Range(1_000, 2_000)));
+        assert_eq!(read("[1, 2],\"1,2\""), list(&["[1, 2]", "\"1,2\""]));
+        assert_eq!(read("1s..16s:log3"), list(&["1s", "4s", "16s"]));
+        assert_eq!(read("1,10..30:3"), list(&["1", "10", "20", "30"]));
+        for (text, wanted) in [
+            (
+                "5..2",
+                "`a.b` has the range `5..2`: it is empty: 5 is not below 2",
+            ),
+            ("1..x", "`x` is no number"),
+            ("1,,2", "an empty value in `1,,2`"),
+            ("1,2,1", "the value `1` twice"),
+            ("1s..16s", "write `1s..16s:8` for eight"),
+            ("", "`a.b` has no values"),
+        ] {
+            let told = read(text).expect_err("not to be understood");
+            assert!(told.contains(wanted), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn texts_are_written_as_files_have_them() {
+        for (value, wanted) in [
+            ("5", "5"),
+            ("5m", "\"5m\""),
+            ("\"5m\"", "\"5m\""),
+            ("[1, 2]", "[1, 2]"),
+        ] {
+            assert_eq!(in_file(value), wanted);
+        }
+        let mut axis = range(1, 3);
+        axis.values = Values::List(vec!["5m".to_owned()]);
+        axis.within = Some(("function.f.autoscaling".to_owned(), "period".to_owned()));
+        let list = settings(&[axis], &[0]);
+        assert_eq!(list[0].value, "{ period = \"5m\" }");
     }
 }

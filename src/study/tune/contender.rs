@@ -3,8 +3,9 @@
 use super::axis::{Axis, settings};
 use super::{Objective, Plan};
 use crate::metrics::{Setting, student_975};
-use crate::scenario::{Change, Scenario, SourceText, parse_changed};
-use crate::study::{Goal, first_mistake};
+use crate::scenario::{Scenario, SourceText};
+use crate::study::Goal;
+use crate::study::replicate::{changed, refusal};
 use std::cmp::Ordering;
 
 /// A combination of values in the race.
@@ -66,19 +67,8 @@ impl Contender {
 
     pub(super) fn at(source: &SourceText, axes: &[Axis], point: Vec<i64>) -> Self {
         let settings = settings(axes, &point);
-        let changes: Vec<Change> = settings
-            .iter()
-            .map(|one| Change {
-                path: one.path.clone(),
-                value: one.value.clone(),
-            })
-            .collect();
-        let scenario = match parse_changed(source.clone(), &changes) {
-            Ok(loaded) => Ok(Box::new(loaded.scenario)),
-            Err(report) => Err(first_mistake(&report).map_or_else(String::new, |item| {
-                item.message.trim_end_matches('.').to_owned()
-            })),
-        };
+        let scenario = changed(source, &settings);
+        let scenario = scenario.map(Box::new).map_err(|report| refusal(&report));
         Self {
             is_out: scenario.is_err(),
             point: Some(point),

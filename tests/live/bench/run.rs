@@ -52,8 +52,16 @@ pub(super) fn run(
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{said}");
     let document = std::fs::read_to_string(out.join("bench.json")).expect("bench.json");
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    let schema = tidegate::report::schema("bench").expect("a schema");
+    let validator = jsonschema::draft202012::new(&schema).expect("a sound schema");
+    let errors = validator.iter_errors(&document);
+    let errors: Vec<String> = errors
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, [""; 0], "not as its schema says");
     Bench {
-        document: serde_json::from_str(&document).expect("JSON"),
+        document,
         text: String::from_utf8(ended.stdout).expect("UTF-8"),
         folder,
         ending,

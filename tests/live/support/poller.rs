@@ -116,6 +116,16 @@ impl Poller {
         self
     }
 
+    /// From the next start on, the function notes what it sees in this file; in the beginning that is `events.jsonl`.
+    pub(crate) fn logs_to(&mut self, name: &str) {
+        let log = format!("TEST_FUNCTION_LOG = {:?}", self.path(name));
+        let lines = self.target.lines().map(|line| match line {
+            line if line.starts_with("TEST_FUNCTION_LOG") => log.as_str(),
+            line => line,
+        });
+        self.target = lines.map(|line| format!("{line}\n")).collect();
+    }
+
     /// The name of the function.
     pub(crate) fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.function);

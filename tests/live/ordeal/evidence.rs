@@ -77,29 +77,57 @@ impl Tally {
     }
 }
 
-/// Nothing of `0..written` is lost, and order and repetition are as promised.
-pub(super) fn judge(kind: Kind, written: usize, passes: &[Pass]) -> Tally {
-    let all = || passes.iter().flat_map(|pass| &pass.log.seen);
-    let distinct: BTreeSet<usize> = all().map(|delivery| delivery.number).collect();
-    let lost: Vec<usize> = (0..written).filter(|it| !distinct.contains(it)).collect();
-    assert!(lost.is_empty(), "{}: lost: {lost:?}", kind.name());
-    assert_eq!(distinct.len(), written, "{}: made up", kind.name());
-    let mut by_key: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for delivery in all() {
-        let numbers = by_key.entry(&delivery.key).or_default();
-        numbers.insert(delivery.number);
+/// How many different records were seen; what a dying process wrote last counts, too.
+pub(super) fn distinct(passes: &mut [Pass]) -> usize {
+    for pass in passes.iter_mut().rev().take(2) {
+        pass.log.look();
     }
-    for (key, numbers) in by_key {
-        let numbers: Vec<usize> = numbers.into_iter().collect();
+    let all = passes.iter().flat_map(|pass| &pass.log.seen);
+    let numbers: BTreeSet<usize> = all.map(|it| it.number).collect();
+    numbers.len()
+}
+
+/// Nothing of `0..written` is lost, and order and repetition are as promised after kills.
+pub(super) fn judge(kind: Kind, written: usize, passes: &[Pass]) -> Tally {
+    complete(kind, written, passes);
+    for (key, numbers) in by_key(passes) {
         match kind.order() {
             Order::Positions => goes_on(kind, key, &numbers, passes),
-            Order::Groups => in_order(key, all()),
+            Order::Groups => in_order(key, passes),
             Order::None => {}
         }
     }
+    tally(passes)
+}
+
+/// The same of one process that nobody killed. With `repeats`, what it delivered may come to it again from some point on:
+/// so do failed batches, and partitions of Kafka's.
+pub(super) fn judge_one(kind: Kind, written: usize, pass: &[Pass; 1], repeats: bool) -> Tally {
+    complete(kind, written, pass);
+    for (key, numbers) in by_key(pass) {
+        match (repeats, kind.order()) {
+            (true, Order::Positions) => without_gaps(key, &numbers, pass),
+            (_, Order::Positions) => goes_on(kind, key, &numbers, pass),
+            (_, Order::Groups) => in_order(key, pass),
+            (_, Order::None) => {}
+        }
+    }
+    tally(pass)
+}
+
+fn all(passes: &[Pass]) -> impl Iterator<Item = &Delivery> {
+    passes.iter().flat_map(|pass| &pass.log.seen)
+}
+
+/// Everything is there, and no receive of a message was delivered twice.
+fn complete(kind: Kind, written: usize, passes: &[Pass]) {
+    let distinct: BTreeSet<usize> = all(passes).map(|it| it.number).collect();
+    let lost: Vec<usize> = (0..written).filter(|it| !distinct.contains(it)).collect();
+    assert!(lost.is_empty(), "{}: lost: {lost:?}", kind.name());
+    assert_eq!(distinct.len(), written, "{}: made up", kind.name());
     if matches!(kind, Kind::Sqs | Kind::Fifo) {
         let mut receives = BTreeSet::new();
-        for delivery in all() {
+        for delivery in all(passes) {
             let place = &delivery.place;
             assert!(
                 receives.insert(place),
@@ -107,7 +135,19 @@ pub(super) fn judge(kind: Kind, written: usize, passes: &[Pass]) -> Tally {
             );
         }
     }
-    tally(passes)
+}
+
+/// The numbers of each shard, partition or group, in their order.
+fn by_key(passes: &[Pass]) -> BTreeMap<&str, Vec<usize>> {
+    let mut sets: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for delivery in all(passes) {
+        let numbers = sets.entry(&delivery.key).or_default();
+        numbers.insert(delivery.number);
+    }
+    let lists = sets.into_iter();
+    lists
+        .map(|(key, set)| (key, set.into_iter().collect()))
+        .collect()
 }
 
 fn tally(passes: &[Pass]) -> Tally {
@@ -158,9 +198,9 @@ fn goes_on(kind: Kind, key: &str, numbers: &[usize], passes: &[Pass]) {
 }
 
 /// Nothing is seen for the first time after what was written later.
-fn in_order<'a>(key: &str, all: impl Iterator<Item = &'a Delivery>) {
+fn in_order(key: &str, passes: &[Pass]) {
     let mut known = BTreeSet::new();
-    for delivery in all.filter(|it| it.key == key) {
+    for delivery in all(passes).filter(|it| it.key == key) {
         let number = delivery.number;
         let later = known.last().is_some_and(|last| *last > number);
         assert!(
@@ -168,5 +208,21 @@ fn in_order<'a>(key: &str, all: impl Iterator<Item = &'a Delivery>) {
             "`{key}`: {number} was overtaken: {known:?}"
         );
         known.insert(number);
+    }
+}
+
+/// Whatever comes again comes from some point on, and nothing is left out.
+fn without_gaps(key: &str, numbers: &[usize], passes: &[Pass]) {
+    let (mut next, mut expected) = (0, 0);
+    for delivery in all(passes).filter(|it| it.key == key) {
+        let index = numbers
+            .binary_search(&delivery.number)
+            .expect("it is known");
+        assert!(
+            index == expected || index < next,
+            "`{key}`: {index} instead of {expected}"
+        );
+        expected = index + 1;
+        next = next.max(expected);
     }
 }

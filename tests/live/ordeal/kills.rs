@@ -3,22 +3,18 @@
 //! `TIDEGATE_KILLS` says how often each source's pollers are killed. The kills are shared out over a few pollers, each with
 //! a queue, stream or topic of its own, because a process that died is only missed after a while.
 
-use super::evidence::{Log, Pass, Tally, judge};
+use super::evidence::{Log, Pass, Tally, distinct, judge};
 use super::sources::{Kind, Source};
+use super::traffic::Traffic;
 use crate::support::eventually_within;
-use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 use tidegate::engine::Rng;
 
 /// Long enough for a machine that does much else. Kafka takes 10 s to miss a member.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Records that are written before they are seen.
-const AHEAD: usize = 120;
 /// A kill comes at most this long after the first delivery, or after the start.
 const MOMENT_MAX_MS: u64 = 400;
-/// Written at once.
-const PORTION: usize = 12;
 
 struct Storm {
     kills: usize,
@@ -80,17 +76,7 @@ async fn survive(kind: Kind, index: usize, kills: usize) -> Storm {
     let source = Source::create(kind).await;
     let mut poller = source.poller(&source.address());
     let mut random = Rng::stream(8, &format!("kills/{}/{index}", kind.name()));
-    // Written and seen so far, and whether that is enough.
-    let (written, seen, over) = (Cell::new(0), Cell::new(0), Cell::new(false));
-    let writer = async {
-        while !over.get() {
-            if written.get() < seen.get() + AHEAD {
-                source.write(written.get()..written.get() + PORTION).await;
-                written.set(written.get() + PORTION);
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
+    let traffic = Traffic::default();
     let killer = async {
         let mut passes: Vec<Pass> = Vec::new();
         let mut at_work = 0;
@@ -103,7 +89,7 @@ async fn survive(kind: Kind, index: usize, kills: usize) -> Storm {
             let mut pass = Pass { log, begins };
             let running = poller.start(&[]);
             if kill == kills {
-                over.set(true);
+                traffic.over.set(true);
                 passes.push(pass);
                 break (passes, at_work, running);
             }
@@ -122,28 +108,25 @@ async fn survive(kind: Kind, index: usize, kills: usize) -> Storm {
             pass.log.look();
             at_work += usize::from(!pass.log.seen.is_empty());
             passes.push(pass);
-            seen.set(distinct(&mut passes));
+            traffic.seen.set(distinct(&mut passes));
             kill += 1;
         }
     };
-    let ((), (mut passes, at_work, running)) = tokio::join!(writer, killer);
-    let written = written.get();
+    let ((), (mut passes, at_work, running)) = tokio::join!(traffic.flow(&source), killer);
+    let written = traffic.written();
     eventually_within(
         PATIENCE,
         &format!("{}: every record", kind.name()),
         async || (distinct(&mut passes) == written).then_some(()),
     )
     .await;
-    if !matches!(kind, Kind::ActiveMq) {
-        let what = format!("{}: nothing left", kind.name());
-        eventually_within(PATIENCE, &what, async || {
-            source.is_empty().await.then_some(())
-        })
-        .await;
-    }
+    let what = format!("{}: nothing left", kind.name());
+    eventually_within(PATIENCE, &what, async || {
+        source.is_settled().await.then_some(())
+    })
+    .await;
     let ended = running.terminate();
     assert!(ended.status.success(), "{ended:?}");
-    // It takes out what it finds, so it is asked once, when nobody acknowledges any more.
     assert!(
         source.is_empty().await,
         "{}: something is left",
@@ -155,16 +138,6 @@ async fn survive(kind: Kind, index: usize, kills: usize) -> Storm {
         at_work,
         tally: judge(kind, written, &passes),
     }
-}
-
-/// How many different records were seen; what a dying process wrote last counts, too.
-fn distinct(passes: &mut [Pass]) -> usize {
-    for pass in passes.iter_mut().rev().take(2) {
-        pass.log.look();
-    }
-    let all = passes.iter().flat_map(|pass| &pass.log.seen);
-    let numbers: std::collections::BTreeSet<usize> = all.map(|it| it.number).collect();
-    numbers.len()
 }
 
 /// The names say which server is needed.

@@ -132,8 +132,14 @@ impl Source {
         address.trim_end_matches('/').to_owned()
     }
 
-    /// A poller that finds the server at `address`, whose function takes 30 ms.
+    /// A poller that finds the server at `address`, whose function takes 30 ms and is given so much time that a busy machine
+    /// changes nothing.
     pub(super) fn poller(&self, address: &str) -> Poller {
+        self.poller_within(address, "20s")
+    }
+
+    /// The same with another timeout of the function, unless the source is a queue: those give it 2 s.
+    pub(super) fn poller_within(&self, address: &str, timeout: &str) -> Poller {
         let streams = format!(
             "StartingPosition = \"TRIM_HORIZON\"\nshard_reads_per_second = 1000\npoll_interval = \"50ms\"\nBatchSize = {BATCH_SIZE}\n"
         );
@@ -167,9 +173,10 @@ impl Source {
             }
         };
         let timeout = match self {
-            Self::Queue(..) => "timeout = \"2s\"\n",
-            _ => "timeout = \"20s\"\n",
+            Self::Queue(..) => "2s",
+            _ => timeout,
         };
+        let timeout = &format!("timeout = \"{timeout}\"\n");
         poller.function(timeout).env("TEST_FUNCTION_DELAY_MS", "30")
     }
 
@@ -243,7 +250,12 @@ impl Source {
         begins.collect()
     }
 
-    /// Whether nothing is left to deliver, or in the hands of somebody.
+    /// Whether everything that was delivered is acknowledged, as far as that can be asked while it is polled.
+    pub(super) async fn is_settled(&self) -> bool {
+        matches!(self, Self::ActiveMq(..)) || self.is_empty().await
+    }
+
+    /// Whether nothing is left to deliver, or in the hands of somebody. What it finds may be gone afterwards.
     pub(super) async fn is_empty(&self) -> bool {
         match self {
             Self::Queue(queue, _) => queue.counts().await == QueueCounts::EMPTY,

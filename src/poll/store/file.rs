@@ -1,0 +1,176 @@
+//! The file under a store: opening it, looking whether it is whole, and opening it again after it failed.
+
+use super::writer::{CHECKPOINTS, WINDOWS};
+use super::{STORE_FORMAT, StoreError};
+use redb::{Database, DatabaseError, ReadableTable, StorageError, TableDefinition};
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, Once, PoisonError};
+
+pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(super) const FORMAT_KEY: &str = "format";
+
+/// A store's file. It is held by one process at a time.
+#[derive(Debug)]
+pub(super) struct StoreFile {
+    path: PathBuf,
+    /// Nothing after a failure: the library then wants the file to be opened again, whatever the failure was.
+    database: Mutex<Option<Database>>,
+}
+
+impl StoreFile {
+    /// Opens the file or creates it, and reads all of it once: every page has a checksum.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        guarded(path, || Self::look_and_open(path))
+    }
+
+    fn look_and_open(path: &Path) -> Result<Self, StoreError> {
+        let mut database = Database::create(path).map_err(|error| not_opened(path, error))?;
+        match database.check_integrity() {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(path = %path.display(), "the store was damaged and has been repaired: positions may be earlier ones");
+            }
+            Err(error) => return Err(not_opened(path, error)),
+        }
+        let found = format_of(&database).map_err(|error| failed(path, error))?;
+        if found > STORE_FORMAT {
+            return Err(StoreError::Format {
+                path: path.to_owned(),
+                found,
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            database: Mutex::new(Some(database)),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does `work` on the database, which is opened again if it failed before.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let mut held = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = match held.take() {
+            Some(database) => database,
+            // Not created: an empty one in its place would hide that it is gone.
+            None => Database::open(&self.path).map_err(|error| not_opened(&self.path, error))?,
+        };
+        let result = work(&database);
+        if result.is_ok() {
+            *held = Some(database);
+        }
+        result.map_err(|error| failed(&self.path, error))
+    }
+}
+
+thread_local! {
+    /// The store that this thread is about to open.
+    static OPENING: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+}
+
+/// Opens a store in a way in which the library's panics are damage: some pages it believes before it has looked at their
+/// checksums. Where a panic ends the program, the program ends with the same words.
+fn guarded(
+    path: &Path,
+    open: impl FnOnce() -> Result<StoreFile, StoreError>,
+) -> Result<StoreFile, StoreError> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let Some(path) = OPENING.take() else {
+                return others(info);
+            };
+            tracing::error!("{}", damaged(&path, &UNREADABLE));
+            if cfg!(panic = "abort") {
+                std::process::exit(3);
+            }
+        }));
+    });
+    OPENING.set(Some(path.to_owned()));
+    let result = panic::catch_unwind(AssertUnwindSafe(open));
+    OPENING.set(None);
+    result.unwrap_or_else(|_| Err(damaged(path, &UNREADABLE)))
+}
+
+const UNREADABLE: &str = "its pages do not fit together";
+
+/// The format that the store named. A new store gets ours, and so does an older one: format 1 had no windows.
+fn format_of(database: &Database) -> Result<u64, redb::Error> {
+    let write = database.begin_write()?;
+    let found = {
+        let mut meta = write.open_table(META)?;
+        let found = meta.get(FORMAT_KEY)?.map(|value| value.value());
+        if found.is_none_or(|found| found < STORE_FORMAT) {
+            meta.insert(FORMAT_KEY, STORE_FORMAT)?;
+            write.open_table(CHECKPOINTS)?;
+            write.open_table(WINDOWS)?;
+        }
+        found.unwrap_or(STORE_FORMAT)
+    };
+    write.commit()?;
+    Ok(found)
+}
+
+fn not_opened(path: &Path, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
+        DatabaseError::Storage(StorageError::Io(error)) => system(path, &error),
+        // Damage is the likelier reason: this program has never written another version of the library's files.
+        error => damaged(path, &error),
+    }
+}
+
+fn failed(path: &Path, error: redb::Error) -> StoreError {
+    match error {
+        redb::Error::Io(error) => system(path, &error),
+        error => damaged(path, &error),
+    }
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_owned(),
+        text: error.to_string(),
+    }
+}
+
+/// What the operating system refused, and what to do about it.
+pub(super) fn system(path: &Path, error: &io::Error) -> StoreError {
+    // What the library says of contents.
+    if matches!(
+        error.kind(),
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+    ) {
+        return damaged(path, error);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string(),
+        _ => ".".to_owned(),
+    };
+    let advice = match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            format!("Make the folder `{folder}`, or name another file as `store` in [poller]")
+        }
+        ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
+            format!("Make room where `{folder}` is")
+        }
+        ErrorKind::IsADirectory => "Name a file as `store` in [poller]".to_owned(),
+        _ => format!(
+            "It and its folder `{folder}` must be readable and writable; otherwise name another file as `store` in [poller]"
+        ),
+    };
+    StoreError::File {
+        path: path.to_owned(),
+        text: error.to_string(),
+        advice,
+    }
+}

@@ -2,8 +2,12 @@
 
 use super::writer::{CHECKPOINTS, WINDOWS};
 use super::{STORE_FORMAT, StoreError};
-use redb::{Database, DatabaseError, ReadableTable, StorageError, TableDefinition};
+use redb::backends::InMemoryBackend;
+use redb::{
+    Database, DatabaseError, ReadableTable, StorageBackend as _, StorageError, TableDefinition,
+};
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -21,20 +25,10 @@ pub(super) struct StoreFile {
 }
 
 impl StoreFile {
-    /// Opens the file or creates it, and reads all of it once: every page has a checksum.
+    /// Opens the file or creates it.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        guarded(path, || Self::look_and_open(path))
-    }
-
-    fn look_and_open(path: &Path) -> Result<Self, StoreError> {
-        let mut database = Database::create(path).map_err(|error| not_opened(path, error))?;
-        match database.check_integrity() {
-            Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(path = %path.display(), "the store was damaged and has been repaired: positions may be earlier ones");
-            }
-            Err(error) => return Err(not_opened(path, error)),
-        }
+        look(path)?;
+        let database = Database::create(path).map_err(|error| not_opened(path, error))?;
         let found = format_of(&database).map_err(|error| failed(path, error))?;
         if found > STORE_FORMAT {
             return Err(StoreError::Format {
@@ -71,37 +65,70 @@ impl StoreFile {
     }
 }
 
-thread_local! {
-    /// The store that this thread is about to open.
-    static OPENING: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+/// Looks at a copy of the file, because the library repairs what it opens: every page has a checksum, and all of them are
+/// looked at.
+fn look(path: &Path) -> Result<(), StoreError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) if bytes.is_empty() => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        bytes => bytes.map_err(|error| system(path, &error))?,
+    };
+    let Err(error) = guarded(path, || check(path, &bytes)) else {
+        return Ok(());
+    };
+    // What another process writes just now may look like damage.
+    let lock = File::open(path).and_then(|file| Ok(file.try_lock()?));
+    match lock {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(StoreError::InUse(path.to_owned()))
+        }
+        _ => Err(error),
+    }
 }
 
-/// Opens a store in a way in which the library's panics are damage: some pages it believes before it has looked at their
+fn check(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let memory = InMemoryBackend::new();
+    let filled = memory.set_len(bytes.len() as u64);
+    filled
+        .and_then(|()| memory.write(0, bytes))
+        .map_err(|error| system(path, &error))?;
+    let database = Database::builder().create_with_backend(memory);
+    let mut database = database.map_err(|error| not_opened(path, error))?;
+    let is_whole = database.check_integrity();
+    if !is_whole.map_err(|error| not_opened(path, error))? {
+        tracing::warn!(path = %path.display(), "the last transaction of the store is not whole: positions are those before it");
+    }
+    Ok(())
+}
+
+thread_local! {
+    /// The store that this thread looks at.
+    static LOOKING: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+}
+
+const UNREADABLE: &str = "its pages do not fit together";
+
+/// Looks at a store in a way in which the library's panics are damage: some pages it believes before it has looked at their
 /// checksums. Where a panic ends the program, the program ends with the same words.
-fn guarded(
-    path: &Path,
-    open: impl FnOnce() -> Result<StoreFile, StoreError>,
-) -> Result<StoreFile, StoreError> {
+fn guarded(path: &Path, look: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let Some(path) = OPENING.take() else {
+            let Some(path) = LOOKING.take() else {
                 return others(info);
             };
-            tracing::error!("{}", damaged(&path, &UNREADABLE));
             if cfg!(panic = "abort") {
+                tracing::error!("{}", damaged(&path, &UNREADABLE));
                 std::process::exit(3);
             }
         }));
     });
-    OPENING.set(Some(path.to_owned()));
-    let result = panic::catch_unwind(AssertUnwindSafe(open));
-    OPENING.set(None);
+    LOOKING.set(Some(path.to_owned()));
+    let result = panic::catch_unwind(AssertUnwindSafe(look));
+    LOOKING.set(None);
     result.unwrap_or_else(|_| Err(damaged(path, &UNREADABLE)))
 }
-
-const UNREADABLE: &str = "its pages do not fit together";
 
 /// The format that the store named. A new store gets ours, and so does an older one: format 1 had no windows.
 fn format_of(database: &Database) -> Result<u64, redb::Error> {

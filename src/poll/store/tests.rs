@@ -286,7 +286,13 @@ fn garbage_and_stumps_are_refused_and_left_alone() {
     let image = folder.path().join("image.redb");
     for good in images(folder.path()) {
         for length in [1, 9, 100, 4_096, good.len() / 2, good.len() - 4_096] {
-            assert_eq!(open_damaged(&image, &good[..length]), None, "{length}");
+            // Of a file that was not closed the end may be missing: nothing was in it.
+            let Some(found) = open_damaged(&image, &good[..length]) else {
+                continue;
+            };
+            let positions: Vec<Position> = found.values().map(|it| it.position).collect();
+            assert_eq!(positions, [after(1_003); 10], "{length}");
+            assert!(length > 4_096);
         }
     }
     assert_eq!(open_damaged(&image, b"{\"position\": 7}"), None);

@@ -93,9 +93,10 @@ fn check(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         .and_then(|()| memory.write(0, bytes))
         .map_err(|error| system(path, &error))?;
     let database = Database::builder().create_with_backend(memory);
-    let mut database = database.map_err(|error| not_opened(path, error))?;
+    // Memory does not fail: what goes wrong here is in the bytes.
+    let mut database = database.map_err(|error| damaged(path, &error))?;
     let is_whole = database.check_integrity();
-    if !is_whole.map_err(|error| not_opened(path, error))? {
+    if !is_whole.map_err(|error| damaged(path, &error))? {
         tracing::warn!(path = %path.display(), "the last transaction of the store is not whole: positions are those before it");
     }
     Ok(())

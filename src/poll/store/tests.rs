@@ -259,10 +259,16 @@ fn a_damaged_store_is_refused_or_goes_back_and_never_ahead() {
     let mut refused = 0;
     for good in images(folder.path()) {
         let used: Vec<usize> = (0..good.len()).filter(|at| good[*at] != 0).collect();
-        for _ in 0..60 {
+        let anywhere = (0..40).map(|_| used[random.below(used.len() as u64) as usize]);
+        // The last digits of stored positions, those of earlier transactions included.
+        let digits = good.windows(10).enumerate();
+        let digits = digits.filter(|(_, text)| *text == b"after:1003");
+        let digits = digits.map(|(at, _)| at + 9);
+        let places: Vec<usize> = anywhere.chain(digits).collect();
+        assert!(places.len() >= 50, "{} places", places.len());
+        for at in places {
             let mut bad = good.clone();
-            let at = used[random.below(used.len() as u64) as usize];
-            bad[at] ^= 1 << random.below(8);
+            bad[at] ^= 4;
             let Some(found) = open_damaged(&image, &bad) else {
                 refused += 1;
                 continue;
@@ -277,7 +283,7 @@ fn a_damaged_store_is_refused_or_goes_back_and_never_ahead() {
             assert!(found.len() >= 9, "byte {at}: {found:?}");
         }
     }
-    assert!(refused > 10, "{refused} of 120 were refused");
+    assert!(refused >= 10, "{refused} were refused");
 }
 
 #[test]

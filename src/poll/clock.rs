@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 /// Turns the machine's clocks into the engine's one axis, nanoseconds since the Unix epoch.
 ///
-/// The wall clock is read once. A clock that is set while the poller runs therefore shifts record ages, but
-/// never makes time go back, and deadlines stay true.
+/// The wall clock sets the axis once. A clock that is set while the poller runs therefore never makes time go back, and
+/// deadlines stay true. Ages of records are on the same axis; what it takes to keep them true after the machine's clock was
+/// wrong when the run began is [`ahead`](Self::ahead).
 ///
 /// ```
 /// use tidegate::poll::Clock;
@@ -20,22 +21,37 @@ use tokio::time::Instant;
 pub struct Clock {
     wall: Time,
     origin: Instant,
+    time_of_day: fn() -> Time,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where wall time comes in"
+)]
+fn time_of_day() -> Time {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    Time::ZERO + Span::from(since_epoch.unwrap_or_default())
 }
 
 impl Clock {
     /// Reads the wall clock. A clock before 1970 counts as 1970.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where wall time comes in"
-    )]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        Self::by(time_of_day)
+    }
+
+    /// With another wall clock.
+    pub(crate) fn by(time_of_day: fn() -> Time) -> Self {
         Self {
-            wall: Time::ZERO + Span::from(since_epoch),
+            wall: time_of_day(),
             origin: Instant::now(),
+            time_of_day,
         }
+    }
+
+    /// How far this clock is ahead of the time of day: more than a trifle when the machine's clock was ahead as the run
+    /// began and has been set right since, or is behind now.
+    pub(crate) fn ahead(&self) -> Span {
+        self.now().since((self.time_of_day)())
     }
 
     /// This moment.

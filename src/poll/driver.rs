@@ -1,7 +1,9 @@
 //! The loop of one mapping: wait, feed one input, drain, again.
 
 use crate::engine::lease::LeaseEvent;
-use crate::engine::{Control, Event, Mapping, MappingConfig, Shard, Span, Time, WakeReason, pump};
+use crate::engine::{
+    Control, Event, Mapping, MappingConfig, Page, Shard, Span, Time, WakeReason, pump,
+};
 use crate::poll::Clock;
 use crate::poll::board::State;
 use crate::poll::counters::get;
@@ -23,6 +25,9 @@ pub(crate) const LIST_INTERVAL: Span = Span::from_secs(60);
 pub(crate) const LIST_AGAIN: Span = Span::from_secs(5);
 /// How often an ended shard lets the list be made so soon: some shards have no children.
 const LISTS_FOR_CHILDREN: u32 = 12;
+
+/// Clocks of one service's machines and of this one differ by less than this.
+const CLOCKS_DIFFER: Span = Span::from_secs(1);
 
 /// What the run asks of its mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,9 +205,10 @@ impl Driver {
 
     fn take(&mut self, now: Time, input: Result<Input, JoinError>) -> Result<(), MappingFailed> {
         match input {
-            Ok(Input::Event(event)) => {
-                if let Event::Fetched { page, .. } = &event {
+            Ok(Input::Event(mut event)) => {
+                if let Event::Fetched { page, .. } = &mut event {
                     self.io.shard_ended |= page.shard_end;
+                    self.date(page);
                 }
                 self.io.hear_of_partitions(now, &event);
                 self.handle(now, event);
@@ -236,6 +242,21 @@ impl Driver {
             self.io.list_shards();
         }
         Ok(())
+    }
+
+    /// Moves arrivals to where they are on the run's own axis, so that nothing is thrown away for its age because the
+    /// machine's clock was ahead when the run began. Windows are made of the arrivals themselves, and are left alone.
+    fn date(&self, page: &mut Page<Payload>) {
+        let config = self.mapping.config();
+        if config.maximum_record_age.is_none() || config.tumbling_window.is_some() {
+            return;
+        }
+        let ahead = self.io.clock.ahead();
+        if ahead > CLOCKS_DIFFER {
+            for record in &mut page.records {
+                record.meta.arrival = record.meta.arrival + ahead;
+            }
+        }
     }
 
     fn listed(

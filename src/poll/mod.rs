@@ -235,7 +235,14 @@ pub(crate) fn rng_label(mapping: &str) -> String {
 /// # Errors
 /// When something cannot be opened, before anything is read; or when a mapping fails.
 pub async fn run(file: PollerFile, options: RunOptions) -> Result<RunSummary, PollError> {
-    let clock = Clock::start();
+    run_by(Clock::start(), file, options).await
+}
+
+pub(crate) async fn run_by(
+    clock: Clock,
+    file: PollerFile,
+    options: RunOptions,
+) -> Result<RunSummary, PollError> {
     let (phase, phases) = watch::channel(Phase::Run);
     let phase = Arc::new(phase);
     // Before anything else, which may have to wait for services that are out of reach.
@@ -336,6 +343,8 @@ async fn monitor(
 mod tests;
 #[cfg(test)]
 mod tests_bounds;
+#[cfg(test)]
+mod tests_clock;
 #[cfg(test)]
 mod tests_divert;
 #[cfg(test)]

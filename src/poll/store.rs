@@ -3,11 +3,13 @@
 //! One file holds the positions of all mappings. A thread of its own writes it: whatever is waiting when it
 //! is ready goes into one transaction, so a single fsync serves many shards.
 
+mod file;
 mod position;
 mod writer;
 
 use crate::engine::{Delta, Position, Time};
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use file::StoreFile;
+use redb::{Database, ReadableDatabase};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -20,9 +22,6 @@ pub(crate) use position::{position_from_text, position_to_text};
 
 /// The format of stores that this version writes. Older ones are brought to it when they are opened.
 pub const STORE_FORMAT: u64 = 2;
-
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-const FORMAT_KEY: &str = "format";
 
 /// A store that cannot be used, or a checkpoint that it did not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,17 +39,33 @@ pub enum StoreError {
         /// What it says.
         found: u64,
     },
-    /// The file or its file system.
-    #[error("the store `{path}` failed: {text}")]
+    /// The file system does not let it be read or written.
+    #[error("the store `{path}` cannot be used: {text}. {advice}")]
     File {
         /// The file.
         path: PathBuf,
         /// What failed.
         text: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// What is in the file is not what was written, or is no store.
+    #[error(
+        "the store `{path}` is damaged, or is no store: {text}. It was left as it is. Put an earlier copy in its place, or move it away: mappings then begin where StartingPosition says"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        text: String,
     },
     /// A position that is not one, for instance after damage.
-    #[error("the store has `{text}` as the position of shard `{shard}` of mapping `{mapping}`")]
+    #[error(
+        "the store `{path}` has `{text}` as the position of shard `{shard}` of mapping `{mapping}`, which is none. Put an earlier copy in its place, or move it away: mappings then begin where StartingPosition says"
+    )]
     Position {
+        /// The file.
+        path: PathBuf,
         /// The mapping.
         mapping: String,
         /// The shard.
@@ -108,8 +123,7 @@ type Checkpoints = BTreeMap<(Arc<str>, Arc<str>), Stored>;
 enum Backend {
     Memory(Mutex<Checkpoints>),
     File {
-        database: Arc<Database>,
-        path: PathBuf,
+        file: Arc<StoreFile>,
         jobs: Option<Sender<Job>>,
         thread: Option<JoinHandle<()>>,
     },
@@ -160,27 +174,18 @@ impl Store {
     /// Opens the file at `path`, or creates it.
     ///
     /// # Errors
-    /// When the file is in use, of another format, or cannot be read or written.
+    /// When the file is in use, of another format, damaged, or cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = match Database::create(path) {
-            Ok(database) => database,
-            Err(DatabaseError::DatabaseAlreadyOpen) => {
-                return Err(StoreError::InUse(path.to_owned()));
-            }
-            Err(error) => return Err(file_error(path, &error)),
-        };
-        check_format(&database, path)?;
-        let database = Arc::new(database);
+        let file = Arc::new(StoreFile::open(path)?);
         let (jobs, waiting) = channel();
-        let writing = database.clone();
+        let writing = file.clone();
         let thread = std::thread::Builder::new()
             .name("tidegate-store".to_owned())
             .spawn(move || write_groups(&writing, &waiting))
-            .map_err(|error| file_error(path, &error))?;
+            .map_err(|error| file::system(path, &error))?;
         Ok(Self {
             backend: Backend::File {
-                database,
-                path: path.to_owned(),
+                file,
                 jobs: Some(jobs),
                 thread: Some(thread),
             },
@@ -200,15 +205,13 @@ impl Store {
                 .filter(|((of, _), _)| &**of == mapping)
                 .map(|((_, shard), stored)| (shard.clone(), stored.clone()))
                 .collect()),
-            Backend::File { database, path, .. } => {
-                let rows = load_rows(database, mapping).map_err(|text| StoreError::File {
-                    path: path.clone(),
-                    text,
-                })?;
+            Backend::File { file, .. } => {
+                let rows = file.with(|database| load_rows(database, mapping))?;
                 rows.into_iter()
                     .map(|(shard, text, window)| match position_from_text(&text) {
                         Some(position) => Ok((Arc::from(shard), Stored { position, window })),
                         None => Err(StoreError::Position {
+                            path: file.path().to_owned(),
                             mapping: mapping.to_owned(),
                             shard,
                             text,
@@ -295,68 +298,30 @@ fn judge(
     }
 }
 
-fn file_error(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::File {
-        path: path.to_owned(),
-        text: error.to_string(),
-    }
-}
-
-fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
-    let found = format_of(database).map_err(|error| file_error(path, &error))?;
-    if found > STORE_FORMAT {
-        return Err(StoreError::Format {
-            path: path.to_owned(),
-            found,
-        });
-    }
-    Ok(())
-}
-
-/// The format that the store named. A new store gets ours, and so does an older one: format 1 had no windows.
-fn format_of(database: &Database) -> Result<u64, redb::Error> {
-    let write = database.begin_write()?;
-    let found = {
-        let mut meta = write.open_table(META)?;
-        let found = meta.get(FORMAT_KEY)?.map(|value| value.value());
-        if found.is_none_or(|found| found < STORE_FORMAT) {
-            meta.insert(FORMAT_KEY, STORE_FORMAT)?;
-            write.open_table(CHECKPOINTS)?;
-            write.open_table(WINDOWS)?;
-        }
-        found.unwrap_or(STORE_FORMAT)
-    };
-    write.commit()?;
-    Ok(found)
-}
-
 /// Shard, position as text, window.
 type Row = (String, String, Option<OpenWindow>);
 
-fn load_rows(database: &Database, mapping: &str) -> Result<Vec<Row>, String> {
-    let read = || -> Result<Vec<Row>, redb::Error> {
-        let read = database.begin_read()?;
-        let table = read.open_table(CHECKPOINTS)?;
-        let windows = read.open_table(WINDOWS)?;
-        let mut rows = Vec::new();
-        for entry in table.range((mapping, "")..)? {
-            let (key, value) = entry?;
-            let (of, shard) = key.value();
-            if of != mapping {
-                break;
-            }
-            let window = windows.get((of, shard))?.map(|window| {
-                let (start, state) = window.value();
-                OpenWindow {
-                    start: Time::from_nanos(start),
-                    state: Arc::from(state),
-                }
-            });
-            rows.push((shard.to_owned(), value.value().to_owned(), window));
+fn load_rows(database: &Database, mapping: &str) -> Result<Vec<Row>, redb::Error> {
+    let read = database.begin_read()?;
+    let table = read.open_table(CHECKPOINTS)?;
+    let windows = read.open_table(WINDOWS)?;
+    let mut rows = Vec::new();
+    for entry in table.range((mapping, "")..)? {
+        let (key, value) = entry?;
+        let (of, shard) = key.value();
+        if of != mapping {
+            break;
         }
-        Ok(rows)
-    };
-    read().map_err(|error| error.to_string())
+        let window = windows.get((of, shard))?.map(|window| {
+            let (start, state) = window.value();
+            OpenWindow {
+                start: Time::from_nanos(start),
+                state: Arc::from(state),
+            }
+        });
+        rows.push((shard.to_owned(), value.value().to_owned(), window));
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a call to a source may take; longer than the longest long poll.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a call to a source may take; longer than the longest long poll, which is 20 s. A connection whose other end fell
+/// silent is found out by this alone.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to AWS that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

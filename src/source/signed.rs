@@ -16,8 +16,9 @@ use http_body_util::{BodyExt, Limited};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
-/// How long a call may take, its connection included.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a call may take, its connection included, and how long the body of its answer may take after that. A connection
+/// whose other end fell silent is found out by this alone.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Credentials are asked for again this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);
 /// Largest answer that is read, in bytes: a secret has at most 65,536, of which JSON may make six times as many.
@@ -222,12 +223,12 @@ pub(super) fn wall_clock() -> SystemTime {
 pub(crate) struct Answer(HttpResponse);
 
 impl Answer {
-    /// The body; empty when it breaks off or is longer than any that matters.
+    /// The body; empty when it breaks off, does not go on, or is longer than any that matters.
     pub(crate) async fn text(self) -> String {
         let body = Limited::new(self.0.into_body(), ANSWER_BYTES_MAX);
-        match body.collect().await {
-            Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-            Err(_) => String::new(),
+        match tokio::time::timeout(CALL_TIMEOUT, body.collect()).await {
+            Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            Ok(Err(_)) | Err(_) => String::new(),
         }
     }
 }
@@ -334,6 +335,30 @@ mod tests {
         ] {
             assert_eq!(explain(status, body), (class, text.to_owned()));
         }
+    }
+
+    /// A body that has begun and does not go on.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = bytes::Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, std::io::Error>>>
+        {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_go_on_is_not_waited_for_for_ever() {
+        let status = 200.try_into().expect("a status");
+        let answer = Answer(HttpResponse::new(status, SdkBody::from_body_1_x(Silent)));
+        let within = tokio::time::timeout(CALL_TIMEOUT * 2, answer.text());
+        assert_eq!(within.await.expect("an end"), "");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! - `TEST_FUNCTION_LOG`: file that gets one line of JSON for each invocation.
 //! - `TEST_FUNCTION_DELAY_MS`: how long each invocation takes, after its line is written.
+//! - `TEST_FUNCTION_TROUBLE`: when it is set, of every seven invocations that the log has, the third ends the whole process
+//!   and the fifth does not end by itself.
 //! - `TEST_FUNCTION_REPORT`: when it is set, poison records are reported as failed items, and the invocation succeeds.
 //! - In a call of a tumbling window, the state counts the window's records.
 //! - A record whose SQS body, Kinesis data, DynamoDB change or message contains `poison` makes the invocation fail; one with
@@ -43,8 +45,11 @@ async fn handle(invocation: LambdaEvent<Value>) -> Result<Value, Error> {
         OpenOptions::new()
             .create(true)
             .append(true)
-            .open(path)?
+            .open(&path)?
             .write_all(&line)?;
+        if std::env::var_os("TEST_FUNCTION_TROUBLE").is_some() {
+            trouble(std::fs::read_to_string(path)?.lines().count()).await;
+        }
     }
     if let Ok(delay) = std::env::var("TEST_FUNCTION_DELAY_MS") {
         tokio::time::sleep(Duration::from_millis(delay.parse()?)).await;
@@ -56,5 +61,14 @@ async fn handle(invocation: LambdaEvent<Value>) -> Result<Value, Error> {
         Verdict::Fail => Err("a record of the batch is poison".into()),
         // A panic would be caught by the runtime client and reported as an ordinary failure.
         Verdict::Crash => std::process::abort(),
+    }
+}
+
+/// What the invocation of this number has to suffer.
+async fn trouble(number: usize) {
+    match number % 7 {
+        3 => std::process::abort(),
+        5 => std::future::pending().await,
+        _ => {}
     }
 }

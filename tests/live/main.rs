@@ -16,6 +16,7 @@ mod function;
 mod kafka;
 mod kinesis;
 mod nodes;
+mod ordeal;
 mod rabbitmq;
 mod secrets;
 mod sqs;

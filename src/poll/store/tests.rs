@@ -1,3 +1,4 @@
+use super::file::{FORMAT_KEY, META};
 use super::*;
 use crate::engine::Seq;
 
@@ -89,7 +90,7 @@ fn a_store_is_used_by_one_process_and_one_format() {
     assert!(other.to_string().contains("has format 99"), "{other}");
     std::fs::write(&path, b"not a store").expect("written");
     let broken = Store::open(&path).expect_err("no store");
-    assert!(matches!(broken, StoreError::File { .. }), "{broken}");
+    assert!(matches!(broken, StoreError::Damaged { .. }), "{broken}");
 }
 
 #[test]
@@ -205,4 +206,120 @@ fn a_store_without_windows_is_taken_over() {
     let store = Store::open(&path).expect("a store");
     let window = stored(&store, "a").and_then(|stored| stored.window);
     assert_eq!(window, Some(self::window(60, "{}")));
+}
+
+/// A store of ten shards, as a kill leaves it and as it was closed.
+fn images(folder: &Path) -> [Vec<u8>; 2] {
+    let path = folder.join("store.redb");
+    let store = Store::open(&path).expect("a store");
+    for shard in 0..10 {
+        let name = format!("shardId-{shard:012}");
+        for number in 0..3 {
+            let from = match number {
+                0 => Position::Horizon,
+                _ => after(1_000 + number),
+            };
+            save(&store, &name, from, after(1_001 + number)).expect("stored");
+        }
+    }
+    let killed = std::fs::read(&path).expect("a file");
+    drop(store);
+    [killed, std::fs::read(&path).expect("a file")]
+}
+
+/// What is stored now, or that it was refused as damaged, without a change to the file.
+fn open_damaged(path: &Path, bytes: &[u8]) -> Option<BTreeMap<Arc<str>, Stored>> {
+    std::fs::write(path, bytes).expect("written");
+    let refused = match Store::open(path) {
+        Ok(store) => match store.load("clicks") {
+            Ok(found) => return Some(found),
+            Err(error) => error,
+        },
+        Err(error) => {
+            let left = std::fs::read(path).expect("it is still there");
+            assert!(left == bytes, "it was changed: {error}");
+            error
+        }
+    };
+    let text = refused.to_string();
+    assert!(text.contains(&path.display().to_string()), "{text}");
+    assert!(
+        text.contains("is damaged, or is no store") || text.contains("which is none"),
+        "{text}"
+    );
+    assert!(text.contains("Put an earlier copy in its place"), "{text}");
+    None
+}
+
+#[test]
+fn a_damaged_store_is_refused_or_goes_back_and_never_ahead() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = folder.path().join("image.redb");
+    let mut random = crate::engine::Rng::stream(8, "damage");
+    let mut refused = 0;
+    for good in images(folder.path()) {
+        let used: Vec<usize> = (0..good.len()).filter(|at| good[*at] != 0).collect();
+        let anywhere = (0..40).map(|_| used[random.below(used.len() as u64) as usize]);
+        // The last digits of stored positions, those of earlier transactions included.
+        let digits = good.windows(10).enumerate();
+        let digits = digits.filter(|(_, text)| *text == b"after:1003");
+        let digits = digits.map(|(at, _)| at + 9);
+        let places: Vec<usize> = anywhere.chain(digits).collect();
+        assert!(places.len() >= 50, "{} places", places.len());
+        for at in places {
+            let mut bad = good.clone();
+            bad[at] ^= 4;
+            let Some(found) = open_damaged(&image, &bad) else {
+                refused += 1;
+                continue;
+            };
+            // The transaction before the last one may be what is left whole.
+            for stored in found.values() {
+                assert!(
+                    !after(1_003).is_behind(stored.position),
+                    "byte {at}: {stored:?}"
+                );
+            }
+            assert!(found.len() >= 9, "byte {at}: {found:?}");
+        }
+    }
+    assert!(refused >= 10, "{refused} were refused");
+}
+
+#[test]
+fn garbage_and_stumps_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = folder.path().join("image.redb");
+    for good in images(folder.path()) {
+        for length in [1, 9, 100, 4_096, good.len() / 2, good.len() - 4_096] {
+            // Of a file that was not closed the end may be missing: nothing was in it.
+            let Some(found) = open_damaged(&image, &good[..length]) else {
+                continue;
+            };
+            let positions: Vec<Position> = found.values().map(|it| it.position).collect();
+            assert_eq!(positions, [after(1_003); 10], "{length}");
+            assert!(length > 4_096);
+        }
+    }
+    assert_eq!(open_damaged(&image, b"{\"position\": 7}"), None);
+    assert_eq!(open_damaged(&image, &[0xff; 8_192]), None);
+}
+
+#[test]
+fn a_place_that_cannot_be_used_is_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "taken").expect("written");
+    let no_folder = folder.path().join("missing");
+    for (path, advice) in [
+        (file.join("store.redb"), "Make the folder"),
+        (no_folder.join("store.redb"), "Make the folder"),
+        (folder.path().to_owned(), "Name a file"),
+    ] {
+        let text = Store::open(&path).expect_err("no store").to_string();
+        assert!(text.contains(&path.display().to_string()), "{text}");
+        assert!(text.contains(advice), "{text}");
+    }
+    assert!(!no_folder.exists());
+    assert_eq!(std::fs::read(&file).expect("it is there"), b"taken");
 }

@@ -1,10 +1,10 @@
 //! The thread that writes checkpoints.
 
+use super::file::StoreFile;
 use super::position::{position_from_text, position_to_text};
 use super::{OpenWindow, StoreError, judge};
 use crate::engine::Delta;
 use redb::{Database, ReadableTable, TableDefinition};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
@@ -31,17 +31,11 @@ pub(super) struct Job {
 }
 
 /// Writes until the last sender is gone.
-pub(super) fn write_groups(database: &Database, waiting: &Receiver<Job>) {
+pub(super) fn write_groups(file: &StoreFile, waiting: &Receiver<Job>) {
     while let Some(group) = next_group(waiting) {
-        let results = match write_group(database, &group) {
+        let results = match file.with(|database| write_group(database, &group)) {
             Ok(results) => results,
-            Err(error) => {
-                let error = StoreError::File {
-                    path: PathBuf::new(),
-                    text: error.to_string(),
-                };
-                vec![Err(error); group.len()]
-            }
+            Err(error) => vec![Err(error); group.len()],
         };
         for (job, result) in group.into_iter().zip(results) {
             // Whoever no longer waits has stopped; the checkpoint stands all the same.

@@ -22,7 +22,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 /// From the first packet to the end of the login.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
 /// A broker that says nothing for this long is gone; it is told so, and sends empty frames in between.
-const SILENCE_MAX_MILLIS: u32 = 60_000;
+const SILENCE_MAX_MILLIS: u32 = 30_000;
 
 /// A broker, and who is to use it.
 pub(super) struct Server {

@@ -13,12 +13,13 @@ use lapin::{
 };
 use std::time::Duration;
 
-/// How long everything from the name of the host to the first delivery may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long everything from the name of the host to the first delivery may take. The library does not notice that a broker
+/// hangs up while it is greeted, so this is also what a broker costs that is just being restarted.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the broker may take to say good-bye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds between signs of life; two that are missed mean that the connection is dead.
-const HEARTBEAT_SECS: u16 = 20;
+const HEARTBEAT_SECS: u16 = 10;
 
 /// What was opened for a poller.
 pub(super) struct Link {

@@ -23,6 +23,8 @@ pub(crate) struct Poller {
     whole: Option<String>,
     /// Of the program itself.
     variables: Vec<(String, String)>,
+    /// What a shell does before it becomes the program.
+    before: Option<String>,
 }
 
 /// A running poller. It is killed when it is dropped.
@@ -61,6 +63,7 @@ impl Poller {
             target: String::new(),
             whole: None,
             variables: Vec::new(),
+            before: None,
             folder,
             endpoint,
         }
@@ -76,6 +79,7 @@ impl Poller {
             target: String::new(),
             whole: None,
             variables: Vec::new(),
+            before: None,
             folder,
             endpoint: "http://127.0.0.1:9".to_owned(),
         }
@@ -116,6 +120,21 @@ impl Poller {
         self
     }
 
+    /// From the next start on, a shell does this before it becomes the program.
+    pub(crate) fn begin_with(&mut self, commands: &str) {
+        self.before = Some(commands.to_owned());
+    }
+
+    /// From the next start on, the function notes what it sees in this file; in the beginning that is `events.jsonl`.
+    pub(crate) fn logs_to(&mut self, name: &str) {
+        let log = format!("TEST_FUNCTION_LOG = {:?}", self.path(name));
+        let lines = self.target.lines().map(|line| match line {
+            line if line.starts_with("TEST_FUNCTION_LOG") => log.as_str(),
+            line => line,
+        });
+        self.target = lines.map(|line| format!("{line}\n")).collect();
+    }
+
     /// The name of the function.
     pub(crate) fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.function);
@@ -147,7 +166,16 @@ impl Poller {
             self.endpoint
         );
         std::fs::write(&file, text).expect("the file is written");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        let program = env!("CARGO_BIN_EXE_tidegate");
+        let mut command = match &self.before {
+            None => Command::new(program),
+            Some(before) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
+        let mut child = command
             .arg("poll")
             .arg(&file)
             .args(arguments)
@@ -270,6 +298,16 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// No file that it writes may be longer than this many bytes, or `unlimited`; a full disk is much like it.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let process = self.child.id().to_string();
+        let limited = Command::new("prlimit")
+            .args(["--pid", &process, &format!("--fsize={bytes}:unlimited")])
+            .status()
+            .expect("prlimit runs");
+        assert!(limited.success());
+    }
+
     /// Has it read its file again (SIGHUP).
     pub(crate) fn hang_up(&self) {
         let id = self.child.id().to_string();
@@ -277,7 +315,7 @@ impl Running {
         assert!(sent.expect("kill runs").success());
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         self.output.lock().expect("nobody panicked over it").clone()
     }
 

@@ -226,7 +226,8 @@ impl Leases {
     /// Rule `lease-owner-lets-go-first`: an owner counts from when it sent its last successful renewal, others from when
     /// they saw it, which is later.
     fn lost_at(&self, held: &Held) -> Time {
-        held.renewed + self.config.failover
+        let more = u64::from(mutant!(leases self.config, LeaseKeptTooLong));
+        held.renewed + self.config.failover.times(1 + 10 * more)
     }
 
     fn step(&mut self) {
@@ -264,7 +265,8 @@ impl Leases {
             if let Some(held) = self.held.get_mut(&key) {
                 held.renewal = Renewal::Sent(now);
                 let counters = held.counter..=held.counter + held.unsure;
-                let claim = matches!(held.phase, Phase::Waiting(until) if until <= now);
+                let early = mutant!(leases self.config, LeaseClaimedEarly);
+                let claim = matches!(held.phase, Phase::Waiting(until) if until <= now || early);
                 self.actions.push_back(LeaseAction::Renew {
                     token,
                     key,
@@ -304,6 +306,8 @@ impl Leases {
             failover: self.config.failover,
             steal_max: self.config.steal_max as usize,
             leases_max: self.config.leases_max as usize,
+            #[cfg(feature = "mutations")]
+            mutant: self.config.mutant,
         };
         let has = |key: &str| self.held.contains_key(key) || taking.iter().any(|one| **one == *key);
         let wanted = balance::wanted(
@@ -336,7 +340,8 @@ impl Leases {
     /// left; nobody once the row has stood still for the failover time.
     fn still_working(&self, seen: &Seen) -> Option<String> {
         let row = &seen.row;
-        if self.now.since(seen.since) >= self.config.failover {
+        let is_over = self.now.since(seen.since) >= self.config.failover;
+        if is_over || mutant!(leases self.config, LeaseStolenWithoutHandover) {
             return None;
         }
         let other = |worker: &&String| **worker != self.config.worker;
@@ -349,12 +354,15 @@ impl Leases {
         match self.take_pending(token) {
             Pending::Create(row) => {
                 self.table.wrote(now, row);
+                self.create_missing();
                 let is_create = |one: &Pending| matches!(one, Pending::Create(_));
                 if !self.pending.values().any(is_create) {
                     // They are free: no need to wait for the next scan's turn.
                     self.next_scan = now;
                 }
             }
+            // The answer took so long that somebody else may have it by now.
+            Pending::Take(_, sent, _) if now.since(sent) >= self.config.failover => {}
             Pending::Take(row, sent, is_waiting) => {
                 let (phase, again) = match is_waiting {
                     // The owner's last renewal was before this: by then it has let go by its own clock.
@@ -415,7 +423,10 @@ impl Leases {
                 Some(_) => self.lose(&key),
                 None => {}
             },
-            Pending::Create(row) => self.table.wrote(self.now, row),
+            Pending::Create(row) => {
+                self.table.wrote(self.now, row);
+                self.create_missing();
+            }
             // Somebody was faster; there may be another one to go for.
             Pending::Take(..) => {
                 self.next_scan = self.next_scan.min(self.now + self.config.retry());
@@ -471,7 +482,8 @@ impl Leases {
         });
     }
 
-    /// Rule `lease-for-every-listed-shard`.
+    /// Rule `lease-for-every-listed-shard`. A shard gets its row after its parents have theirs: a row whose parents have none
+    /// looks as if they were finished and forgotten.
     fn create_missing(&mut self) {
         let creating = |key: &String| {
             let is_it = |one: &Pending| matches!(one, Pending::Create(row) if row.key == *key);
@@ -481,6 +493,11 @@ impl Leases {
             .listed
             .iter()
             .filter(|(key, _)| self.table.get(key).is_none() && !creating(key))
+            .filter(|(_, parents)| {
+                let waits =
+                    |it: &String| self.listed.contains_key(it) && self.table.get(it).is_none();
+                !parents.iter().any(waits)
+            })
             .map(|(key, parents)| Row {
                 key: key.clone(),
                 owner: None,

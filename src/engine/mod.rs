@@ -7,12 +7,18 @@
 /// Whether a fault is planted at this place; never without the feature `mutations`.
 #[cfg(feature = "mutations")]
 macro_rules! mutant {
+    (leases $config:expr, $name:ident) => {
+        $config.mutant == Some(crate::engine::mutation::Mutant::$name)
+    };
     ($core:expr, $name:ident) => {
         $core.tuning.mutant == Some(crate::engine::mutation::Mutant::$name)
     };
 }
 #[cfg(not(feature = "mutations"))]
 macro_rules! mutant {
+    (leases $config:expr, $name:ident) => {
+        false
+    };
     ($core:expr, $name:ident) => {
         false
     };

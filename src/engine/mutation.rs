@@ -36,11 +36,18 @@ pub enum Mutant {
     DestinationSkipped,
     DisabledReadsOn,
     FailedStoreForgotten,
+    LeaseKeptTooLong,
+    LeaseStolenWithoutHandover,
+    LeaseClaimedEarly,
+    LeaseOfChildBeforeParent,
+    // Of the table's side, which is the driver's: planted in the swarm's own table.
+    LeaseRenewedBlindly,
+    LeaseNotAskedForProgress,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 36] = [
         Self::CheckpointFollowsReads,
         Self::LanesCheckpointPastUnfinished,
         Self::OneTryTooMany,
@@ -71,5 +78,11 @@ impl Mutant {
         Self::DestinationSkipped,
         Self::DisabledReadsOn,
         Self::FailedStoreForgotten,
+        Self::LeaseKeptTooLong,
+        Self::LeaseStolenWithoutHandover,
+        Self::LeaseClaimedEarly,
+        Self::LeaseOfChildBeforeParent,
+        Self::LeaseRenewedBlindly,
+        Self::LeaseNotAskedForProgress,
     ];
 }

@@ -1,5 +1,6 @@
 //! From a seed to a world.
 
+mod annex;
 mod options;
 mod records;
 
@@ -64,6 +65,12 @@ const KINDS: [SourceKind; 14] = [
 impl World {
     /// The world of a seed.
     pub fn draw(seed: u64, size: Size) -> Self {
+        let mut world = Self::draw_alone(seed, size);
+        world.annex = annex::draw(seed, size).map(Box::new);
+        world
+    }
+
+    fn draw_alone(seed: u64, size: Size) -> Self {
         let measures = size.measures();
         let mut dice = Dice::new(seed, 0);
         let mut count = dice.between(measures.parts.0, measures.parts.1);
@@ -85,7 +92,9 @@ impl World {
             };
             let slowest = functions[function].timeout;
             let end = START + Span::from_secs(arrivals);
-            parts.push(part(&mut dice, function, slowest, measures, end, calm));
+            let kind = dice.pick(&KINDS);
+            let part = part(&mut dice, kind, function, slowest, measures, (end, calm));
+            parts.push(part);
         }
         let reserves = functions.iter().any(|it| it.reserved.is_some());
         let account = if reserves {
@@ -100,6 +109,8 @@ impl World {
             functions,
             parts,
             calm,
+            fleet: None,
+            annex: None,
         }
     }
 }
@@ -127,13 +138,12 @@ fn function(dice: &mut Dice) -> FunctionScript {
 
 fn part(
     dice: &mut Dice,
+    kind: SourceKind,
     function: usize,
     timeout: Span,
     measures: Measures,
-    end: Time,
-    calm: Time,
+    (end, calm): (Time, Time),
 ) -> Part {
-    let kind = dice.pick(&KINDS);
     let parameters = options::draw(dice, kind, end);
     let service = service(dice, kind, timeout);
     let mut part = Part {
@@ -145,6 +155,7 @@ fn part(
         records: Vec::new(),
         faults: Vec::new(),
         events: Vec::new(),
+        begins: START,
     };
     part.events = events(dice, &part, calm);
     let ends = part
@@ -179,6 +190,7 @@ fn service(dice: &mut Dice, kind: SourceKind, timeout: Span) -> Service {
         },
         poll_interval: Span::from_millis(poll_interval),
         backoff_max: dice.pick(&[2, 5, 20, 60].map(Span::from_secs)),
+        retention: None,
     }
 }
 
@@ -191,7 +203,7 @@ fn faults(dice: &mut Dice, kind: SourceKind, calm: Time) -> Vec<Fault> {
     let count = dice.pick(&[0, 0, 0, 1, 1, 2, 3, 5]);
     let mut faults = Vec::new();
     for _ in 0..count {
-        let (what, _) = dice.pick(&Trouble::ALL);
+        let (what, _) = dice.pick(&Trouble::ALL[..Trouble::WITHOUT_LEASES]);
         let (one, other) = (moment(dice, calm), moment(dice, calm));
         let percent = dice.pick(&[10, 30, 60, 100]);
         if what.concerns(kind) {

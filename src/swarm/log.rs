@@ -28,6 +28,10 @@ pub(super) enum What {
     Gone,
     /// The shard or partition was begun behind them.
     Skipped,
+    /// The stream did not have them any more when they were to be read.
+    Expired,
+    /// Another consumer of the queue took and deleted them.
+    Foreign,
 }
 
 /// Why records were given up, in the model's own words.

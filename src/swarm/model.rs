@@ -5,7 +5,7 @@
 
 use super::log::{Log, What, Why};
 use super::world::{Incident, Part, Trouble, World};
-use crate::engine::{MappingParameters, SourceKind};
+use crate::engine::{MappingParameters, SourceKind, Span};
 
 /// What became of one record, added up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +20,10 @@ struct Story {
     dead: bool,
     gone: bool,
     skipped: bool,
+    /// When it was found to be gone from its stream.
+    expired_at: Option<u64>,
+    /// Another consumer of the queue has deleted it.
+    foreign: bool,
 }
 
 /// What a mapping's options promise.
@@ -53,11 +57,17 @@ fn promise(kind: SourceKind, options: &MappingParameters) -> Promise {
 const EVENT_BYTES: u64 = 6 * 1024 * 1024;
 const AROUND: u64 = 1_000;
 
-/// What is wrong with the end of a part, if anything. `given` says how often a queue gave out each of its messages.
-pub(super) fn judge(world: &World, index: usize, log: &Log, given: &[u32]) -> Option<String> {
+/// What is wrong with the end of a part, if anything. `given` says how often a queue gave out each of its
+/// messages. Of workers that share a stream, the first part stands for all, with everybody's log.
+pub(super) fn judge(world: &World, index: usize, logs: &[&Log], given: &[u32]) -> Option<String> {
     let part = &world.parts[index];
-    let stories = stories(part, log);
-    let updates = part.events.iter().filter_map(|event| match &event.what {
+    let stories = stories(part, logs);
+    let workers = match world.fleet {
+        Some(_) => &world.parts[..],
+        None => std::slice::from_ref(part),
+    };
+    let events = workers.iter().flat_map(|worker| &worker.events);
+    let updates = events.filter_map(|event| match &event.what {
         Incident::Update(options) => Some(&**options),
         _ => None,
     });
@@ -66,8 +76,9 @@ pub(super) fn judge(world: &World, index: usize, log: &Log, given: &[u32]) -> Op
     let case = Case {
         world,
         part,
+        workers,
         promises: &promises,
-        is_quiet: is_quiet(world, part),
+        is_quiet: world.fleet.is_none() && is_quiet(world, part),
     };
     (0..part.records.len()).find_map(|record| {
         let wrong = case.wrong(record, &stories[record], given[record])?;
@@ -75,9 +86,9 @@ pub(super) fn judge(world: &World, index: usize, log: &Log, given: &[u32]) -> Op
     })
 }
 
-fn stories(part: &Part, log: &Log) -> Vec<Story> {
+fn stories(part: &Part, logs: &[&Log]) -> Vec<Story> {
     let mut stories = vec![Story::default(); part.records.len()];
-    for (what, at, records) in log.lines() {
+    for (what, at, records) in logs.iter().flat_map(|log| log.lines()) {
         for &record in records {
             let story = &mut stories[record as usize];
             match what {
@@ -89,6 +100,8 @@ fn stories(part: &Part, log: &Log) -> Vec<Story> {
                 What::Dead => story.dead = true,
                 What::Gone => story.gone = true,
                 What::Skipped => story.skipped = true,
+                What::Expired => story.expired_at = story.expired_at.or(Some(at)),
+                What::Foreign => story.foreign = true,
             }
             if let What::Diverted(Why::Age) | What::Dropped(Why::Age) = what {
                 story.aged_at = story.aged_at.or(Some(at));
@@ -121,6 +134,8 @@ fn is_quiet(world: &World, part: &Part) -> bool {
 struct Case<'a> {
     world: &'a World,
     part: &'a Part,
+    /// All that read the stream.
+    workers: &'a [Part],
     promises: &'a [Promise],
     is_quiet: bool,
 }
@@ -143,6 +158,8 @@ impl Case<'_> {
             || given_up
             || story.dead
             || story.skipped
+            || story.expired_at.is_some()
+            || story.foreign
             || (fits_nothing && story.gone);
         if !has_ended {
             return Some("is lost");
@@ -151,6 +168,7 @@ impl Case<'_> {
             return Some("was deleted though no function finished it");
         }
         self.wrong_start(record, story)
+            .or_else(|| self.wrong_expiry(record, story))
             .or_else(|| self.wrong_give_up(record, story))
             .or_else(|| self.wrong_poison(record, story, given_up))
             .or_else(|| {
@@ -159,7 +177,11 @@ impl Case<'_> {
                 too_early.then_some("went to the dead-letter queue before its last delivery")
             })
             .or_else(|| {
-                let once = story.called == 1 || story.skipped || given_up || fits_nothing;
+                let once = story.called == 1
+                    || story.skipped
+                    || story.expired_at.is_some()
+                    || given_up
+                    || fits_nothing;
                 (self.is_quiet && !once).then_some("was delivered again though nothing went wrong")
             })
     }
@@ -179,6 +201,15 @@ impl Case<'_> {
             // A mapping that was resumed begins at what is stored, which says so itself.
             _ => Some("was skipped though the mapping starts at the horizon"),
         }
+    }
+
+    /// Only what is older than the stream keeps it may be gone.
+    fn wrong_expiry(&self, record: usize, story: &Story) -> Option<&'static str> {
+        let at = story.expired_at?;
+        let keeps = self.part.service.retention.map(Span::as_millis);
+        let age = at.saturating_sub(self.part.records[record].at.as_millis());
+        let is_early = keeps.is_none_or(|keeps| age < keeps);
+        is_early.then_some("is gone from its stream before its time")
     }
 
     fn wrong_give_up(&self, record: usize, story: &Story) -> Option<&'static str> {
@@ -205,7 +236,8 @@ impl Case<'_> {
             return Some("was given up for its size, which is allowed");
         }
         let always_tells = self.promises.iter().all(|it| it.tells);
-        let may_refuse = self.part.faults.iter().any(|fault| {
+        let mut faults = self.workers.iter().flat_map(|worker| &worker.faults);
+        let may_refuse = faults.any(|fault| {
             matches!(
                 fault.what,
                 Trouble::DestinationRefuses

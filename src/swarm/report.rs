@@ -56,7 +56,7 @@ pub fn json(outcome: &Outcome, size: Size, secs: f64) -> String {
     format!("{value:#}\n")
 }
 
-fn counts(outcome: &Outcome) -> [(&'static str, u64); 12] {
+fn counts(outcome: &Outcome) -> [(&'static str, u64); 16] {
     let tally = &outcome.tally;
     [
         ("mappings", tally.mappings),
@@ -69,6 +69,10 @@ fn counts(outcome: &Outcome) -> [(&'static str, u64); 12] {
         ("connections lost", tally.disconnects),
         ("rebalances", tally.rebalances),
         ("shards closed", tally.reshardings),
+        ("leases", tally.leases),
+        ("workers frozen", tally.freezes),
+        ("records expired", tally.expired),
+        ("messages taken by others", tally.foreign),
         ("virtual seconds", tally.virtual_secs),
         ("events", tally.events),
     ]

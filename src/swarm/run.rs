@@ -1,6 +1,7 @@
 //! One world from its beginning to its end, in virtual time.
 
 mod ends;
+mod fleet;
 mod hands;
 mod happen;
 mod incidents;
@@ -8,15 +9,18 @@ mod reads;
 
 use super::log::What as Happened;
 use super::services::function::{Answer, Course};
+use super::services::leases::LeaseTable;
 use super::services::{Source, Tag};
 use super::tally::{Checker, Failure, Tally};
 use super::watch::Watch;
 use super::world::{BOUND, Incident, Part, START, World};
 use crate::engine::lambda::{AccountLimits, FunctionLimits, Lambda, Lease, Reuse};
+use crate::engine::lease::LeaseAction;
 use crate::engine::{
     Event, Failure as Parting, Mapping, Position, Profile, Rng, ShardId, Span, Time, Token,
     WindowCall, pump,
 };
+use fleet::{Frozen, LeaseAnswer, Progress, Stored, Tenant};
 use hands::Hands;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -75,6 +79,8 @@ struct Shared<'w> {
     world: &'w World,
     now: Time,
     lambda: Lambda,
+    /// What workers that share a stream have in common.
+    table: Option<LeaseTable>,
     /// Invocations that run, by function.
     running: Vec<u32>,
     /// When the mappings were told to come to rest.
@@ -100,6 +106,11 @@ struct State<'w> {
     balancing: bool,
     /// Receives of a broker that wait.
     calls: u64,
+    /// Its leases, if it shares its stream.
+    tenant: Option<Tenant>,
+    frozen: Option<Frozen>,
+    /// It has left, or does, and does not come back.
+    is_leaving: bool,
 }
 
 /// Something in the calendar.
@@ -110,6 +121,10 @@ enum Due {
     Wake(usize),
     List(usize),
     Balance(usize),
+    /// A deadline of a worker's leases.
+    Lease(usize),
+    /// A worker that leaves may be done.
+    Leave(usize),
     Mine(usize, u32, Mine),
     Check,
 }
@@ -170,6 +185,11 @@ enum Mine {
         window: Option<WindowCall>,
         answer: Answer,
     },
+    /// A worker's call to the lease table, with his name, and its answer.
+    LeaseCall(String, LeaseAction, Position, Fate),
+    LeaseAnswer(LeaseAnswer),
+    Progress(String, Progress),
+    Progressed(Progress, Stored),
 }
 
 /// A receive that waits for something to come.
@@ -225,12 +245,37 @@ impl Calendar {
     }
 }
 
+/// An empty lease table.
+fn table(world: &World, manner: Manner) -> LeaseTable {
+    let shards = world.parts.first().map_or(0, |part| part.shards.len());
+    #[cfg_attr(
+        not(feature = "mutations"),
+        expect(unused_mut, reason = "one field more")
+    )]
+    let mut table = LeaseTable::new(shards);
+    #[cfg(feature = "mutations")]
+    {
+        table.mutant = manner.mutant;
+    }
+    #[cfg(not(feature = "mutations"))]
+    let _ = manner;
+    table
+}
+
 /// Runs a world to its end. A broken assertion of the engine is a panic here; see [`super::examine`].
 pub(super) fn run(world: &World, manner: Manner) -> Verdict {
     let mut run = Run::new(world, manner);
     run.begin();
     run.go_on();
-    run.finish()
+    let mut verdict = run.finish();
+    if let (Some(annex), None) = (&world.annex, &verdict.failure) {
+        let other = self::run(annex, manner);
+        verdict.tally.add(&other.tally);
+        verdict.tally.worlds = 1;
+        verdict.trace.extend(other.trace);
+        verdict.failure = other.failure;
+    }
+    verdict
 }
 
 impl<'w> Run<'w> {
@@ -262,6 +307,9 @@ impl<'w> Run<'w> {
             is_down: true,
             balancing: false,
             calls: 0,
+            tenant: None,
+            frozen: None,
+            is_leaving: false,
         });
         Self {
             world,
@@ -274,6 +322,7 @@ impl<'w> Run<'w> {
                 world,
                 now: START,
                 lambda,
+                table: world.fleet.map(|_| table(world, manner)),
                 running: vec![0; world.functions.len()],
                 drains: None,
                 tally: Tally {
@@ -290,7 +339,7 @@ impl<'w> Run<'w> {
     fn begin(&mut self) {
         for index in 0..self.parts.len() {
             let part = self.parts[index].part;
-            self.calendar.plan(START, Due::Begin(index));
+            self.calendar.plan(part.begins, Due::Begin(index));
             for (number, event) in part.events.iter().enumerate() {
                 self.calendar.plan(event.at, Due::Incident(index, number));
             }
@@ -337,6 +386,7 @@ impl<'w> Run<'w> {
         };
         machine.handle(now, event);
         self.pump(index);
+        self.follow(index);
     }
 
     fn pump(&mut self, index: usize) {
@@ -388,7 +438,11 @@ impl<'w> Run<'w> {
             Err(unsupported) => panic!("the swarm drew a mapping that is refused: {unsupported}"),
         }
         state.wake = None;
-        if state.part.kind.is_stream() {
+        if self.world.fleet.is_some() {
+            self.begin_tenancy(index);
+            self.pump(index);
+            self.follow(index);
+        } else if state.part.kind.is_stream() {
             self.list(index);
         } else {
             self.pump(index);

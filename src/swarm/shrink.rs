@@ -1,7 +1,7 @@
 //! From a world that fails to a small one that fails in the same way.
 
 use super::tally::Failure;
-use super::world::{Part, World};
+use super::world::{START, World};
 use super::{Manner, examine};
 use crate::engine::{MappingParameters, Span};
 
@@ -30,6 +30,7 @@ pub fn shrink(world: &World, failure: &Failure, manner: Manner) -> Shrunk {
         },
         manner,
     };
+    search.annex();
     loop {
         let before = search.best.world.clone();
         search.parts();
@@ -57,7 +58,7 @@ impl Search {
     fn attempt(&mut self, change: impl FnOnce(&mut World)) -> bool {
         let mut world = self.best.world.clone();
         change(&mut world);
-        world.parts.iter_mut().for_each(Part::settle);
+        world.settle();
         if world == self.best.world || self.is_spent() {
             return false;
         }
@@ -70,6 +71,16 @@ impl Search {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// The world or the one beside it: whichever fails.
+    fn annex(&mut self) {
+        if let Some(annex) = self.best.world.annex.clone() {
+            let is_alone = self.attempt(|world| world.annex = None);
+            if !is_alone {
+                self.attempt(|world| *world = *annex);
+            }
         }
     }
 
@@ -104,14 +115,22 @@ impl Search {
             self.thin(
                 |world| world.parts[index].records.len(),
                 |world, from, to| {
-                    world.parts[index].records.drain(from..to);
+                    world.change(index, |part| {
+                        part.records.drain(from..to);
+                    });
                 },
             );
             for record in 0..self.best.world.parts[index].records.len() {
-                self.attempt(|world| world.parts[index].records[record].poison = None);
-                self.attempt(|world| world.parts[index].records[record].glued = false);
-                self.attempt(|world| world.parts[index].records[record].filtered = false);
-                self.attempt(|world| world.parts[index].records[record].bytes = 100);
+                self.attempt(|world| {
+                    world.change(index, |part| part.records[record].poison = None)
+                });
+                self.attempt(|world| {
+                    world.change(index, |part| part.records[record].glued = false)
+                });
+                self.attempt(|world| {
+                    world.change(index, |part| part.records[record].filtered = false)
+                });
+                self.attempt(|world| world.change(index, |part| part.records[record].bytes = 100));
             }
         }
     }
@@ -138,11 +157,13 @@ impl Search {
                 let goes = last > 0 && !is_used;
                 let gone = goes
                     && self.attempt(|world| {
-                        let shards = &mut world.parts[index].shards;
-                        let parents = shards.pop().map_or(Vec::new(), |shard| shard.parents);
-                        for parent in parents {
-                            shards[parent as usize].closes = None;
-                        }
+                        world.change(index, |part| {
+                            let shards = &mut part.shards;
+                            let parents = shards.pop().map_or(Vec::new(), |shard| shard.parents);
+                            for parent in parents {
+                                shards[parent as usize].closes = None;
+                            }
+                        });
                     });
                 if !gone {
                     break;
@@ -174,7 +195,9 @@ impl Search {
                 let mut parameters = part.parameters.clone();
                 change(&mut parameters);
                 if crate::engine::check(part.kind, &parameters).is_ok() {
-                    self.attempt(|world| world.parts[index].parameters = parameters);
+                    self.attempt(|world| {
+                        world.change(index, |part| part.parameters = parameters.clone());
+                    });
                 }
             }
         }
@@ -185,6 +208,8 @@ impl Search {
             self.attempt(|world| world.parts[index].service.latency = Span::ZERO);
             self.attempt(|world| world.parts[index].service.receives_max = None);
             self.attempt(|world| world.parts[index].service.consumers = 1);
+            self.attempt(|world| world.parts[index].service.retention = None);
+            self.attempt(|world| world.parts[index].begins = START);
             self.attempt(|world| world.parts[index].service.page_max = 1_000);
         }
         for index in 0..self.best.world.functions.len() {

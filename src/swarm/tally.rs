@@ -52,13 +52,15 @@ pub enum Checker {
     Liveness,
     /// A drained mapping stops.
     Drain,
+    /// A shard is one worker's at a time, and its progress that of who has its lease.
+    Leases,
     /// The second model: what must have become of every record did.
     Model,
 }
 
 impl Checker {
     /// Every checker with its name.
-    pub const ALL: [(Self, &'static str); 24] = [
+    pub const ALL: [(Self, &'static str); 25] = [
         (Self::Panic, "panic"),
         (Self::Hands, "hands"),
         (Self::Filtered, "filtered"),
@@ -82,6 +84,7 @@ impl Checker {
         (Self::Disabled, "disabled"),
         (Self::Liveness, "liveness"),
         (Self::Drain, "drain"),
+        (Self::Leases, "leases"),
         (Self::Model, "model"),
     ];
 
@@ -118,6 +121,14 @@ pub struct Tally {
     pub rebalances: u64,
     /// Shards that were closed.
     pub reshardings: u64,
+    /// Leases that workers got, and that they lost or gave away.
+    pub leases: u64,
+    /// Workers that stood still.
+    pub freezes: u64,
+    /// Records that were gone before anybody read them.
+    pub expired: u64,
+    /// Messages that went to other consumers.
+    pub foreign: u64,
     /// Virtual time, in seconds.
     pub virtual_secs: u64,
     pub(super) troubles: [u64; Trouble::ALL.len()],
@@ -139,6 +150,10 @@ impl Tally {
         self.disconnects += other.disconnects;
         self.rebalances += other.rebalances;
         self.reshardings += other.reshardings;
+        self.leases += other.leases;
+        self.freezes += other.freezes;
+        self.expired += other.expired;
+        self.foreign += other.foreign;
         self.virtual_secs += other.virtual_secs;
         for (mine, theirs) in self.troubles.iter_mut().zip(other.troubles) {
             *mine += theirs;

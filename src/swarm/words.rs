@@ -24,8 +24,14 @@ impl World {
                 let _ = writeln!(text, "function {index}: {function:?}");
             }
         }
+        if let Some(fleet) = self.fleet {
+            let _ = writeln!(text, "all parts share one stream: {fleet:?}");
+        }
         for (index, part) in self.parts.iter().enumerate() {
             part.words(index, &mut text);
+        }
+        if let Some(annex) = &self.annex {
+            let _ = write!(text, "beside it, a world of its own:\n{}", annex.words());
         }
         text
     }
@@ -40,7 +46,7 @@ impl Part {
             self.function,
             options(&self.config())
         );
-        let _ = writeln!(text, "  {:?}", self.service);
+        let _ = writeln!(text, "  {:?}, begins at {}", self.service, ms(self.begins));
         for (number, shard) in self.shards.iter().enumerate() {
             if shard.closes.is_some() || !shard.parents.is_empty() {
                 let closes = shard.closes.map(ms);

@@ -42,6 +42,18 @@ pub struct World {
     pub(super) parts: Vec<Part>,
     /// From here on nothing fails any more, and everything has to come to its end.
     pub(super) calm: Time,
+    /// All parts are workers that share the one stream.
+    pub(super) fleet: Option<Fleet>,
+    /// A world of its own that is run after this one. What was thought of later is drawn there, so that a seed's world
+    /// stays what it was.
+    pub(super) annex: Option<Box<World>>,
+}
+
+/// Workers that share the shards of a stream by leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fleet {
+    pub(super) failover: Span,
+    pub(super) steal_max: u32,
 }
 
 /// When mappings are made. Records may be older.
@@ -87,6 +99,8 @@ pub(super) struct Part {
     pub(super) faults: Vec<Fault>,
     /// In the order of their times.
     pub(super) events: Vec<Planned>,
+    /// When its mapping is made.
+    pub(super) begins: Time,
 }
 
 /// What a source is like, and what the driver of its mapping makes of that.
@@ -102,6 +116,8 @@ pub(super) struct Service {
     pub(super) consumers: u32,
     pub(super) poll_interval: Span,
     pub(super) backoff_max: Span,
+    /// Streams: records that are older are gone.
+    pub(super) retention: Option<Span>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -167,10 +183,12 @@ pub(super) enum Trouble {
     InvokeAnswerLost,
     /// Invocations take ten times as long.
     Slow,
+    LeaseFails,
+    LeaseAnswerLost,
 }
 
 impl Trouble {
-    pub(super) const ALL: [(Self, &'static str); 14] = [
+    pub(super) const ALL: [(Self, &'static str); 16] = [
         (Self::ReadThrottled, "reads throttled"),
         (Self::ReadFails, "reads failed"),
         (Self::ReadAnswerLost, "answers of reads lost"),
@@ -185,7 +203,12 @@ impl Trouble {
         (Self::InvokeFails, "invocations did not arrive"),
         (Self::InvokeAnswerLost, "answers of invocations lost"),
         (Self::Slow, "invocations slowed down"),
+        (Self::LeaseFails, "calls to the lease table failed"),
+        (Self::LeaseAnswerLost, "answers of the lease table lost"),
     ];
+
+    /// How many of them any source can have; the others need leases.
+    pub(super) const WITHOUT_LEASES: usize = 14;
 
     pub(super) fn name(self) -> &'static str {
         Self::ALL[self as usize].1
@@ -226,6 +249,39 @@ pub(super) enum Incident {
     Revoke(u64),
     /// Consumers fall out of their group.
     Lose(u64),
+    /// A worker stands still, and its calls with it or not.
+    Freeze {
+        length: Span,
+        holds_calls: bool,
+    },
+    /// A worker finishes what it has in work and goes.
+    Leave,
+    /// Another consumer of the queue takes messages: it deletes them at once, or does nothing with them.
+    Foreign {
+        messages: u32,
+        deletes: bool,
+    },
+}
+
+impl World {
+    /// Repairs functions at the calm for whatever the options would let fail for ever.
+    pub(super) fn settle(&mut self) {
+        if self.fleet.is_none() {
+            return self.parts.iter_mut().for_each(Part::settle);
+        }
+        // One worker that never gives up is enough, and all of them read the same.
+        if !self.parts.iter().all(Part::gives_up) {
+            self.parts.iter_mut().for_each(Part::heal);
+        }
+    }
+
+    /// Changes a part; workers that share a stream are changed together.
+    pub(super) fn change(&mut self, index: usize, mut change: impl FnMut(&mut Part)) {
+        match self.fleet {
+            Some(_) => self.parts.iter_mut().for_each(change),
+            None => change(&mut self.parts[index]),
+        }
+    }
 }
 
 impl Part {
@@ -242,11 +298,19 @@ impl Part {
     }
 
     /// Repairs the function at the calm for whatever the options would let fail for ever.
-    pub(super) fn settle(&mut self) {
-        let receives_max = self.service.receives_max;
-        if self.configs().iter().all(|it| gives_up(it, receives_max)) {
-            return;
+    fn settle(&mut self) {
+        if !self.gives_up() {
+            self.heal();
         }
+    }
+
+    /// Whether it ends with a record that never succeeds, whatever its options are.
+    fn gives_up(&self) -> bool {
+        let receives_max = self.service.receives_max;
+        self.configs().iter().all(|it| gives_up(it, receives_max))
+    }
+
+    fn heal(&mut self) {
         for record in &mut self.records {
             if let Some(poison) = &mut record.poison {
                 poison.heals = true;

@@ -1,7 +1,7 @@
 //! Rules of leases: who has which shard when several processes share a stream.
 
 use super::lease_world::{FAILOVER, State, World};
-use tidegate::engine::lease::LeaseEvent;
+use tidegate::engine::lease::{LeaseAction, LeaseChange, LeaseConfig, LeaseEvent, Leases, Row};
 use tidegate::engine::{Rng, Span, Time};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -203,6 +203,74 @@ fn a_worker_of_the_same_name_takes_its_own_leases_back_at_once() {
     world.join();
     world.run(Span::from_secs(2));
     assert_eq!(world.loads(), [3]);
+}
+
+/// A worker on its own, and everything that it asks for at first.
+fn alone(shards: &[(&str, &[&str])]) -> (Leases, Vec<LeaseAction>) {
+    let now = Time::from_secs(1);
+    let mut leases = Leases::new(LeaseConfig::new("one"), Rng::stream(1, "leases"), now);
+    let shard = |(key, parents): &(&str, &[&str])| {
+        let parents = parents.iter().map(ToString::to_string).collect();
+        (String::from(*key), parents)
+    };
+    let listed = shards.iter().map(shard).collect();
+    let token = match leases.poll_action() {
+        Some(LeaseAction::Scan { token }) => token,
+        other => panic!("it looks first: {other:?}"),
+    };
+    let rows = Vec::new();
+    leases.handle(now, LeaseEvent::Scanned { token, rows });
+    leases.handle(now, LeaseEvent::Listed(listed));
+    let actions = std::iter::from_fn(|| leases.poll_action()).collect();
+    (leases, actions)
+}
+
+/// Another worker that saw a child's row alone would take its parent for finished and forgotten.
+#[test]
+fn a_child_gets_its_row_after_its_parents() {
+    let (mut leases, actions) = alone(&[("child", &["parent"]), ("parent", &[])]);
+    let [LeaseAction::Create { token, key, .. }] = &actions[..] else {
+        panic!("one row at first: {actions:?}");
+    };
+    assert_eq!(key, "parent");
+    leases.handle(Time::from_secs(2), LeaseEvent::Done { token: *token });
+    let next = leases.poll_action();
+    assert!(
+        matches!(&next, Some(LeaseAction::Create { key, .. }) if key == "child"),
+        "{next:?}"
+    );
+}
+
+/// A worker that stood still hears that it got a lease when others may have it already.
+#[test]
+fn a_lease_whose_answer_came_too_late_is_not_gained() {
+    for (secs, expected) in [(9, Some(LeaseChange::Gained("shard".into()))), (10, None)] {
+        let (mut leases, actions) = alone(&[("shard", &[])]);
+        let [LeaseAction::Create { token, .. }] = &actions[..] else {
+            panic!("one row: {actions:?}");
+        };
+        let taken = Time::from_secs(1);
+        leases.handle(taken, LeaseEvent::Done { token: *token });
+        let Some(LeaseAction::Scan { token }) = leases.poll_action() else {
+            panic!("it looks again");
+        };
+        let row = Row {
+            key: "shard".into(),
+            owner: None,
+            counter: 0,
+            handing_over: None,
+            is_finished: false,
+            parents: Vec::new(),
+        };
+        let rows = vec![row];
+        leases.handle(taken, LeaseEvent::Scanned { token, rows });
+        let Some(LeaseAction::Take { token, .. }) = leases.poll_action() else {
+            panic!("it takes what is free");
+        };
+        leases.handle_timeout(taken + Span::from_secs(secs));
+        leases.handle(taken + Span::from_secs(secs), LeaseEvent::Done { token });
+        assert_eq!(leases.poll_change(), expected, "after {secs} s");
+    }
 }
 
 #[test]

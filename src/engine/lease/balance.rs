@@ -12,6 +12,9 @@ pub(super) struct Appetite {
     pub(super) steal_max: usize,
     /// Leases that this worker holds at most.
     pub(super) leases_max: usize,
+    /// A planted fault: parents are not waited for.
+    #[cfg(feature = "mutations")]
+    pub(super) mutant: Option<crate::engine::mutation::Mutant>,
 }
 
 /// The leases to take now, in the order in which to try.
@@ -30,7 +33,12 @@ pub(super) fn wanted(
     let mut free = Vec::new();
     let mut loads: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
     let (mut leases, mut held) = (0, 0);
-    for seen in table.ready() {
+    let ready: Vec<&Seen> = if mutant!(leases appetite, LeaseOfChildBeforeParent) {
+        table.unfinished().collect()
+    } else {
+        table.ready().collect()
+    };
+    for seen in ready {
         leases += 1;
         match &seen.row.owner {
             _ if has(&seen.row.key) => held += 1,

@@ -16,6 +16,9 @@ pub struct LeaseConfig {
     pub steal_max: u32,
     /// Leases held at most (KCL's `maxLeasesForWorker`, no limit).
     pub leases_max: u32,
+    /// A planted fault.
+    #[cfg(feature = "mutations")]
+    pub mutant: Option<crate::engine::mutation::Mutant>,
 }
 
 impl LeaseConfig {
@@ -26,6 +29,8 @@ impl LeaseConfig {
             failover: Span::from_secs(10),
             steal_max: 1,
             leases_max: u32::MAX,
+            #[cfg(feature = "mutations")]
+            mutant: None,
         }
     }
 

@@ -72,12 +72,15 @@ impl Table {
     ///
     /// Rule `lease-children-after-parents`: a parent without a row has been finished and forgotten, or was never wanted.
     pub(super) fn ready(&self) -> impl Iterator<Item = &Seen> {
-        self.rows.values().filter(|seen| {
+        self.unfinished().filter(|seen| {
             let mut parents = seen.row.parents.iter();
-            !seen.row.is_finished
-                && parents
-                    .all(|parent| self.get(parent).is_none_or(|parent| parent.row.is_finished))
+            parents.all(|parent| self.get(parent).is_none_or(|parent| parent.row.is_finished))
         })
+    }
+
+    /// Rows that are not finished.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &Seen> {
+        self.rows.values().filter(|seen| !seen.row.is_finished)
     }
 }
 

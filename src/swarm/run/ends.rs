@@ -1,8 +1,10 @@
 //! When a world is over, and whether it should be.
 
 use super::{BOUND, Due, Run, Source, State};
-use crate::engine::{Control, Event, Mapping, Position, Seq, Span};
+use crate::engine::{Control, Event, Mapping, Position, Seq, Span, Time};
+use crate::swarm::log::Log;
 use crate::swarm::model;
+use crate::swarm::services::leases::LeaseTable;
 use crate::swarm::services::stream::Stream;
 use crate::swarm::tally::{Checker, Failure};
 use crate::swarm::watch::Watch;
@@ -17,8 +19,12 @@ impl Run<'_> {
     pub(super) fn is_over(&mut self) -> bool {
         let (now, calm) = (self.shared.now, self.world.calm);
         if let Some(since) = self.shared.drains {
+            let is_fleet = self.world.fleet.is_some();
+            let all = 0..self.parts.len();
+            let left = is_fleet && all.filter(|index| !self.leave(*index)).count() == 0;
             let machines = self.parts.iter().map(|state| state.machine.as_ref());
-            if machines.flatten().all(Mapping::is_drained) {
+            let rest = !is_fleet && machines.flatten().all(Mapping::is_drained);
+            if left || rest {
                 self.judge();
                 return true;
             }
@@ -30,9 +36,10 @@ impl Run<'_> {
             for index in 0..self.parts.len() {
                 self.enable(index);
             }
+            let table = self.shared.table.as_ref();
             let open = self.parts.iter_mut().find_map(|state| {
                 state.watch.now = now;
-                let what = open(state)?;
+                let what = open(state, table, now)?;
                 Some(format!(
                     "part {} ({}): {what}",
                     state.watch.number, state.part.kind
@@ -44,7 +51,11 @@ impl Run<'_> {
             } else {
                 self.shared.drains = Some(now);
                 for index in 0..self.parts.len() {
-                    self.feed(index, Event::Control(Control::Drain));
+                    if self.world.fleet.is_some() {
+                        self.drain(index);
+                    } else {
+                        self.feed(index, Event::Control(Control::Drain));
+                    }
                 }
             }
         }
@@ -54,7 +65,13 @@ impl Run<'_> {
 
     /// Asks the second model what must have become of every record.
     fn judge(&mut self) {
-        for (index, state) in self.parts.iter().enumerate() {
+        if let (Some(_), Some(first)) = (self.world.fleet, self.parts.first()) {
+            let logs: Vec<&Log> = self.parts.iter().map(|state| &state.watch.log).collect();
+            let found = model::judge(self.world, 0, &logs, &vec![0; first.part.records.len()]);
+            return self.judged(0, first.part.records.len(), found);
+        }
+        for index in 0..self.parts.len() {
+            let state = &self.parts[index];
             let mut given = vec![0; state.part.records.len()];
             for (record, given) in given.iter_mut().enumerate() {
                 *given = match &state.source {
@@ -63,20 +80,31 @@ impl Run<'_> {
                     _ => 0,
                 };
             }
-            let found = model::judge(self.world, index, &state.watch.log, &given);
-            self.shared.tally.checks[Checker::Model as usize] += given.len() as u64;
-            if let (Some(what), None) = (found, &self.shared.failure) {
-                self.shared.failure = Some(Failure {
-                    checker: Checker::Model,
-                    what: format!("part {index} ({}): {what}", state.part.kind),
-                });
-            }
+            let found = model::judge(self.world, index, &[&state.watch.log], &given);
+            self.judged(index, given.len(), found);
+        }
+    }
+
+    fn judged(&mut self, index: usize, records: usize, found: Option<String>) {
+        self.shared.tally.checks[Checker::Model as usize] += records as u64;
+        if let (Some(what), None) = (found, &self.shared.failure) {
+            let kind = self.parts[index].part.kind;
+            self.shared.failure = Some(Failure {
+                checker: Checker::Model,
+                what: format!("part {index} ({kind}): {what}"),
+            });
         }
     }
 }
 
 /// What a part has not come to an end with.
-fn open(state: &mut State<'_>) -> Option<String> {
+fn open(state: &mut State<'_>, table: Option<&LeaseTable>, now: Time) -> Option<String> {
+    if state.is_leaving && state.machine.is_none() {
+        return None;
+    }
+    if state.is_leaving || state.frozen.is_some() {
+        return Some("a worker stands still or is about to leave".to_owned());
+    }
     let Some(machine) = &state.machine else {
         return Some("the mapping is down".to_owned());
     };
@@ -88,7 +116,14 @@ fn open(state: &mut State<'_>) -> Option<String> {
     let left = match &state.source {
         Source::Stream(stream) => {
             let watch = &mut state.watch;
-            return (0..state.part.shards.len()).find_map(|shard| open_shard(watch, stream, shard));
+            if let Some(table) = table {
+                let mut shards = 0..state.part.shards.len();
+                return shards.find_map(|shard| open_lease(watch, stream, table, shard));
+            }
+            return (0..state.part.shards.len()).find_map(|shard| {
+                let expired = stream.expired(state.part, shard, now);
+                open_shard(watch, stream, shard, expired)
+            });
         }
         Source::Kafka(kafka) => {
             let mut partitions = kafka.partitions.iter().zip(&kafka.lists.of);
@@ -104,9 +139,37 @@ fn open(state: &mut State<'_>) -> Option<String> {
     left.map(|record| format!("message {record} is still in the queue"))
 }
 
-fn open_shard(watch: &mut Watch<'_>, stream: &Stream, shard: usize) -> Option<String> {
+/// What the workers of a stream have not come to an end with.
+fn open_lease(
+    watch: &Watch<'_>,
+    stream: &Stream,
+    table: &LeaseTable,
+    shard: usize,
+) -> Option<String> {
     let list = &stream.lists.of[shard];
-    let lowest = watch.lowest(shard);
+    let to = table.position(shard);
+    let is_wanted = |last: &&u32| match watch.config.starting_position {
+        Position::At(at) => watch.part.records[**last as usize].at >= at,
+        _ => true,
+    };
+    let wanted = if watch.part.shards[shard].closes.is_some() {
+        Some(Position::End)
+    } else {
+        let last = list.last().filter(is_wanted);
+        last.map(|last| Position::After(Seq::from(stream.lists.number[*last as usize])))
+    };
+    let is_open = wanted.is_some() && to != wanted;
+    is_open.then(|| format!("shard {shard}: {to:?} is stored, not {wanted:?}"))
+}
+
+fn open_shard(
+    watch: &mut Watch<'_>,
+    stream: &Stream,
+    shard: usize,
+    expired: usize,
+) -> Option<String> {
+    let list = &stream.lists.of[shard];
+    let lowest = watch.lowest(shard).max(expired);
     if let Some(record) = list.get(lowest) {
         return Some(format!("record {record} of shard {shard} is not finished"));
     }
@@ -120,7 +183,9 @@ fn open_shard(watch: &mut Watch<'_>, stream: &Stream, shard: usize) -> Option<St
     } else {
         last.map(|last| Position::After(Seq::from(stream.lists.number[*last as usize])))
     };
-    if wanted.is_some() && to != wanted {
+    // Nobody has read past what was gone at the end of a shard that is still open.
+    let is_gone = !is_closed && expired == list.len();
+    if wanted.is_some() && to != wanted && !is_gone {
         return Some(format!("shard {shard}: {mark:?} is stored, not {wanted:?}"));
     }
     let kept = watched.state;

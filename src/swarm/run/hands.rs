@@ -30,6 +30,10 @@ const READS: [(Trouble, bool); 3] = [
 impl Effects<Tag> for Hands<'_, '_> {
     fn start(&mut self, _: Time, machine: &mut Mapping<Tag>, action: Action) -> Option<Event<Tag>> {
         let index = self.index;
+        let action = match &mut self.state.tenant {
+            Some(tenant) => tenant.translated(action),
+            None => action,
+        };
         self.shared
             .say(|| format!("part {index} {}", shown(machine, &action)));
         match action {
@@ -77,6 +81,9 @@ impl Effects<Tag> for Hands<'_, '_> {
                 delta,
                 window,
             } => self.checkpoint(token, shard, delta, window),
+            Action::Yield { token, .. } if self.state.tenant.is_some() => {
+                return Some(Event::Done { token });
+            }
             Action::Yield {
                 token,
                 poller,
@@ -116,6 +123,10 @@ impl Effects<Tag> for Hands<'_, '_> {
                 ..
             } => {
                 let index = self.index;
+                let shard = match &self.state.tenant {
+                    Some(tenant) => tenant.world(shard),
+                    None => shard,
+                };
                 self.shared.say(|| {
                     format!(
                         "part {index} gives up {records} records: {condition:?}, {destination:?}"
@@ -182,7 +193,7 @@ impl Hands<'_, '_> {
         Span::from_millis(drawn % (most + 1))
     }
 
-    fn after_latency(&mut self, mine: Mine) {
+    pub(super) fn after_latency(&mut self, mine: Mine) {
         let at = self.shared.now + self.latency();
         self.mine(at, mine);
     }
@@ -197,7 +208,7 @@ impl Hands<'_, '_> {
     }
 
     /// What becomes of a call that any of these troubles may strike; the flag says whether it works all the same.
-    fn fate(&mut self, troubles: &[(Trouble, bool)]) -> Fate {
+    pub(super) fn fate(&mut self, troubles: &[(Trouble, bool)]) -> Fate {
         for &(what, works) in troubles {
             if !self.state.part.is_troubled_by(what) || !self.strikes(what) {
                 continue;
@@ -223,10 +234,20 @@ impl Hands<'_, '_> {
         watch.check(Checker::Disabled, starts, || {
             "a read while disabled".to_owned()
         });
+        if let Some(tenant) = &self.state.tenant {
+            let works = tenant.works_on(index);
+            watch.check(Checker::Leases, works, || {
+                format!("a read of shard {index}, which is not this worker's to go on with")
+            });
+        }
         if let Source::Stream(stream) = &self.state.source {
             for &parent in &self.state.part.shards[index].parents {
-                let mark = stream.stored(parent as usize);
-                let is_over = mark.is_some_and(|mark| mark.to == Position::End);
+                let parent = parent as usize;
+                let stored = match &self.shared.table {
+                    Some(table) => table.position(parent),
+                    None => stream.stored(parent).map(|mark| mark.to),
+                };
+                let is_over = stored == Some(Position::End);
                 watch.check(Checker::Parents, is_over, || {
                     format!("shard {index} is read before the end of {parent} is stored")
                 });
@@ -287,6 +308,9 @@ impl Hands<'_, '_> {
         let index = shard.0 as usize;
         let watch = &mut self.state.watch;
         watch.stores(index, delta, window);
+        if self.state.tenant.is_some() {
+            return self.lease_progress(token, index, delta);
+        }
         let mut assignment = 0;
         if let Source::Kafka(kafka) = &self.state.source {
             let partition = kafka.partitions[index];

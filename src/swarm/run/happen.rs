@@ -1,6 +1,6 @@
 //! What happens, one thing after the other.
 
-use super::{Due, Fate, Happened, Mine, Run, Source};
+use super::{Due, Fate, Hands, Happened, Mine, Run, Source};
 use crate::engine::lambda::Fate as EnvironmentFate;
 use crate::engine::{Control, Event, FailureClass, Outcome, Position, Time, Token};
 use crate::swarm::services::Tag;
@@ -11,8 +11,18 @@ use crate::swarm::services::stream::Mark;
 impl Run<'_> {
     /// Lets one thing happen; whether the world is over.
     pub(super) fn happen(&mut self, due: Due) -> bool {
+        let due = match self.world.fleet {
+            Some(_) => match self.put_off(due) {
+                Some(due) => due,
+                None => return false,
+            },
+            None => due,
+        };
         match due {
             Due::Begin(index) => {
+                if self.parts[index].is_leaving {
+                    return false;
+                }
                 self.parts[index].is_down = false;
                 if self.parts[index].is_enabled {
                     self.build(index);
@@ -21,6 +31,8 @@ impl Run<'_> {
             Due::Wake(index) => self.wake(index),
             Due::List(index) => self.list(index),
             Due::Balance(index) => self.balance(index),
+            Due::Lease(index) => self.lease_wake(index),
+            Due::Leave(index) => self.go_on_leaving(index),
             Due::Incident(index, number) => self.incident(index, number),
             Due::Mine(index, life, mine) => {
                 self.parts[index].watch.now = self.shared.now;
@@ -42,12 +54,16 @@ impl Run<'_> {
         if let Some(machine) = &mut state.machine {
             machine.handle_timeout(now);
             self.pump(index);
+            self.follow(index);
         }
     }
 
     /// Tells the mapping of shards that it does not know.
     pub(super) fn list(&mut self, index: usize) {
         let now = self.shared.now;
+        if self.world.fleet.is_some() {
+            return self.lease_list(index);
+        }
         let state = &mut self.parts[index];
         let (Source::Stream(stream), true) = (&mut state.source, state.machine.is_some()) else {
             return;
@@ -97,7 +113,21 @@ impl Run<'_> {
                     self.answer(index, token, &tags, window, answer);
                 }
             }
+            Mine::LeaseCall(worker, action, from, fate) => {
+                let answer = self.lease_call(index, &worker, &action, from, fate);
+                if is_current {
+                    self.after_latency(index, Mine::LeaseAnswer(answer));
+                }
+            }
+            Mine::Progress(worker, progress) => {
+                let stored = self.progress(&worker, progress);
+                if is_current {
+                    self.after_latency(index, Mine::Progressed(progress, stored));
+                }
+            }
             _ if !is_current => self.too_late(index, mine),
+            Mine::LeaseAnswer(answer) => self.lease_answered(index, answer),
+            Mine::Progressed(progress, stored) => self.progressed(index, progress, stored),
             Mine::Answer(event) => self.feed(index, event),
             Mine::Refused {
                 token,
@@ -182,6 +212,16 @@ impl Run<'_> {
                 self.feed(index, Event::Done { token });
             }
         }
+    }
+
+    fn after_latency(&mut self, index: usize, mine: Mine) {
+        let mut hands = Hands {
+            index,
+            state: &mut self.parts[index],
+            shared: &mut self.shared,
+            calendar: &mut self.calendar,
+        };
+        hands.after_latency(mine);
     }
 
     /// What the calls of a mapping that is gone still bring about.

@@ -1,6 +1,7 @@
 //! What befalls a part once: crashes, switches, updates, and what its group or connections do.
 
-use super::{Due, Incident, Run, Source};
+use super::reads::bury;
+use super::{Due, Happened, Incident, Run, Source};
 use crate::engine::{Control, Event, Position, Shard, ShardId, Span};
 use crate::swarm::services::kafka::{Decision, Owner};
 
@@ -22,6 +23,8 @@ impl Run<'_> {
                 }
                 tally.crashes += 1;
                 state.machine = None;
+                state.tenant = None;
+                state.frozen = None;
                 state.life += 1;
                 state.is_down = true;
                 match &mut state.source {
@@ -58,6 +61,20 @@ impl Run<'_> {
             }
             Incident::Revoke(bits) => self.take_away(index, *bits, false),
             Incident::Lose(bits) => self.take_away(index, *bits, true),
+            Incident::Freeze {
+                length,
+                holds_calls,
+            } => {
+                if state.machine.is_some() {
+                    self.freeze(index, *length, *holds_calls);
+                }
+            }
+            Incident::Leave => {
+                state.is_leaving = true;
+                self.drain(index);
+                self.go_on_leaving(index);
+            }
+            Incident::Foreign { messages, deletes } => self.foreign(index, *messages, *deletes),
         }
     }
 
@@ -74,6 +91,47 @@ impl Run<'_> {
             self.feed(index, Event::Control(Control::Enable));
         } else if !state.is_down {
             self.build(index);
+        }
+    }
+
+    /// Another consumer of the queue takes what is there: it deletes it at once, or lets its time go by.
+    fn foreign(&mut self, index: usize, messages: u32, deletes: bool) {
+        let now = self.shared.now;
+        let state = &mut self.parts[index];
+        let (part, watch) = (state.part, &mut state.watch);
+        let max = messages as usize;
+        let taken = match &mut state.source {
+            Source::Queue(queue) => {
+                let taken = queue.receive(part, now, max, |record| watch.elsewhere(record));
+                if deletes {
+                    for &tag in &taken {
+                        queue.delete(tag, now);
+                    }
+                }
+                bury(watch, &mut queue.died);
+                taken
+            }
+            Source::Broker(broker) => {
+                let other = u32::MAX;
+                let era = |record| watch.elsewhere(record);
+                let taken = broker.receive(part, now, other, max, era);
+                for &tag in &taken {
+                    if deletes {
+                        broker.acknowledge(tag);
+                    } else {
+                        broker.release(tag);
+                    }
+                }
+                bury(watch, &mut broker.died);
+                taken
+            }
+            Source::Stream(_) | Source::Kafka(_) => return,
+        };
+        self.shared.tally.foreign += taken.len() as u64;
+        if deletes {
+            for tag in taken {
+                watch.gone(tag.record, Happened::Foreign);
+            }
         }
     }
 

@@ -37,6 +37,10 @@ impl Run<'_> {
         // A page may be empty although there is more behind it.
         let is_empty_handed = happens(4, seed, index as u64, now.as_nanos(), u64::from(shard.0));
         let found = stream.read(state.part, at, from, max as usize, now, is_empty_handed);
+        if found.from > place {
+            self.shared.tally.expired += (found.from - place) as u64;
+            state.watch.expired(at, place..found.from);
+        }
         let watched = &mut state.watch.shards[at];
         watched.cursor = found.to;
         watched.is_closed |= found.shard_end;
@@ -179,7 +183,7 @@ fn give(part: &Part, watch: &mut Watch<'_>, page: &mut Page<Tag>, taken: &[Tag])
     }
 }
 
-fn bury(watch: &mut Watch<'_>, died: &mut Vec<u32>) {
+pub(super) fn bury(watch: &mut Watch<'_>, died: &mut Vec<u32>) {
     for record in died.drain(..) {
         watch.gone(record, Happened::Dead);
     }

@@ -3,6 +3,7 @@
 pub(super) mod broker;
 pub(super) mod function;
 pub(super) mod kafka;
+pub(super) mod leases;
 pub(super) mod sqs;
 pub(super) mod stream;
 

@@ -86,6 +86,20 @@ impl Stream {
         .collect()
     }
 
+    /// A worker has the lease of a shard again: nothing is known of an earlier tenure.
+    pub(in super::super) fn forget(&mut self, shard: usize) {
+        self.live[shard] = None;
+    }
+
+    /// How many records of a shard are gone by now.
+    pub(in super::super) fn expired(&self, part: &Part, shard: usize, now: Time) -> usize {
+        let Some(retention) = part.service.retention else {
+            return 0;
+        };
+        let is_gone = |record: &u32| part.records[*record as usize].at + retention <= now;
+        self.lists.of[shard].partition_point(is_gone)
+    }
+
     /// The place in the shard's list that a position means now.
     pub(in super::super) fn place(
         &self,
@@ -122,7 +136,8 @@ impl Stream {
         now: Time,
         is_empty_handed: bool,
     ) -> Found {
-        let start = self.place(part, shard, from, now);
+        let place = self.place(part, shard, from, now);
+        let start = place.max(self.expired(part, shard, now));
         let list = &self.lists.of[shard];
         let arrival = |place: usize| part.records[list[place] as usize].at;
         let there = list.partition_point(|record| part.records[*record as usize].at <= now);

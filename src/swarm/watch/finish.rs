@@ -82,7 +82,15 @@ impl Watch<'_> {
     /// An invocation is over.
     fn land(&mut self, tags: &[Tag], window_of: Option<usize>) {
         self.flying -= 1;
-        for shard in self.shards_of(tags, window_of) {
+        // What ends after the shard was lost is nothing to its next tenure.
+        let is_stale =
+            self.part.kind.is_stream() && tags.first().is_some_and(|tag| !self.is_current(*tag));
+        let shards = if is_stale {
+            Vec::new()
+        } else {
+            self.shards_of(tags, window_of)
+        };
+        for shard in shards {
             let shard = &mut self.shards[shard];
             shard.flying = shard.flying.saturating_sub(1);
             shard.ended = self.now;
@@ -311,7 +319,9 @@ impl Watch<'_> {
                 // What departs leaves the batch before it is given up.
                 let stays = |tag: &&Tag| {
                     let shard = self.part.records[tag.record as usize].shard;
-                    self.is_current(**tag) && !self.shards[shard as usize].leaving
+                    let departs = self.shards[shard as usize].leaving;
+                    // A shard of a stream that is to be handed over ends with its last call.
+                    self.is_current(**tag) && (!departs || self.part.kind.is_stream())
                 };
                 Some(self.failing.iter().filter(stays).copied().collect())
             }

@@ -200,6 +200,35 @@ impl<'w> Watch<'w> {
         self.something_changed();
     }
 
+    /// This worker has a shard from now on, and reads it from there.
+    pub(super) fn gained(&mut self, shard: usize, from: Position) {
+        self.lost(shard);
+        self.shards[shard] = ShardWatch::new(self.now);
+        self.listed(shard, from, None);
+    }
+
+    /// This worker has a shard no more: what it still does of it counts for nobody.
+    pub(super) fn lost(&mut self, shard: usize) {
+        for place in 0..self.lists.of[shard].len() {
+            self.forget(self.lists.of[shard][place]);
+        }
+    }
+
+    /// Another consumer got a message; returns the number of that.
+    pub(super) fn elsewhere(&mut self, record: u32) -> u32 {
+        self.forget(record);
+        self.era
+    }
+
+    /// Records that the stream had no more when they were to be read.
+    pub(super) fn expired(&mut self, shard: usize, places: std::ops::Range<usize>) {
+        let records = self.lists.of[shard][places].to_vec();
+        for &record in &records {
+            self.entries[record as usize].settled = true;
+        }
+        self.log.push(What::Expired, self.now, records);
+    }
+
     /// Waits are counted from here again.
     pub(super) fn something_changed(&mut self) {
         self.ended = self.now;

@@ -186,6 +186,18 @@ impl Leases {
         self.changes.pop_front()
     }
 
+    /// The losses that come next, by the names of their shards: a mapping hears of all of them at once, so that it does not
+    /// go on with the second when it hears of the first.
+    pub fn poll_losses(&mut self) -> Vec<String> {
+        let mut lost = Vec::new();
+        while let Some(LeaseChange::Lost(_)) = self.changes.front() {
+            if let Some(LeaseChange::Lost(key)) = self.changes.pop_front() {
+                lost.push(key);
+            }
+        }
+        lost
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is wanted: for a renewal, a scan, or the moment at which a lease
     /// that could not be renewed is lost.
     pub fn poll_wake(&self) -> Option<Time> {

@@ -169,7 +169,7 @@ fn open_shard(
     expired: usize,
 ) -> Option<String> {
     let list = &stream.lists.of[shard];
-    let lowest = watch.lowest(shard).max(expired);
+    let lowest = watch.lowest(shard);
     if let Some(record) = list.get(lowest) {
         return Some(format!("record {record} of shard {shard} is not finished"));
     }

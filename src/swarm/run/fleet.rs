@@ -261,10 +261,16 @@ impl Run<'_> {
                 );
             }
             LeaseChange::Lost(name) => {
-                let shard = number(&name);
-                tenant.enters(shard, Stage::Absent);
-                let shards = vec![tenant.local(shard)];
-                state.watch.lost(shard);
+                // All that are lost together, before the mapping goes on with any of them.
+                let mut names = vec![name];
+                names.extend(tenant.leases.poll_losses());
+                let mut shards = Vec::new();
+                for name in names {
+                    let shard = number(&name);
+                    tenant.enters(shard, Stage::Absent);
+                    shards.push(tenant.local(shard));
+                    state.watch.lost(shard);
+                }
                 state.watch.rebalanced();
                 self.feed(index, Event::Control(Control::Lost { poller: 0, shards }));
             }
@@ -482,7 +488,10 @@ impl Hands<'_, '_> {
         let Some(tenant) = &self.state.tenant else {
             return;
         };
-        let has = tenant.stage(shard) != Stage::Absent;
+        // A mapping is drained while a store that failed waits for its next try: the leases go back all the same, and the
+        // table refuses what comes after that.
+        let is_leaving = self.state.is_leaving || self.shared.drains.is_some();
+        let has = is_leaving || tenant.stage(shard) != Stage::Absent;
         let tenure = tenant.tenures[shard].number;
         let worker = tenant.leases.worker().to_owned();
         self.state.watch.check(Checker::Leases, has, || {

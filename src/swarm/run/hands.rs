@@ -372,6 +372,15 @@ impl Hands<'_, '_> {
         window: Option<WindowCall>,
     ) {
         let tags = tags(machine, batch);
+        if let (Some(tenant), Some(first)) = (&self.state.tenant, tags.first()) {
+            let shard = self.state.part.records[first.record as usize].shard as usize;
+            let works = tenant.works_on(shard);
+            self.state.watch.check(Checker::Leases, works, || {
+                format!(
+                    "records of shard {shard} are sent, which is not this worker's to go on with"
+                )
+            });
+        }
         self.state.watch.sent(&tags, attempt, window);
         self.shared.tally.invocations += 1;
         let function = self.state.part.function;

@@ -111,13 +111,13 @@ impl Watch<'_> {
 
     /// What is left of a batch after progress is a new one.
     fn renew(&mut self, tags: &[Tag]) {
-        if let Some(first) = tags.first() {
+        if let Some(first) = tags.first().filter(|tag| self.is_current(**tag)) {
             self.entries[first.record as usize].piece = None;
         }
     }
 
     fn halved(&mut self, tags: &[Tag]) {
-        let Some(first) = tags.first() else {
+        let Some(first) = tags.first().filter(|tag| self.is_current(**tag)) else {
             return;
         };
         let half = tags.len() / 2;
@@ -140,7 +140,8 @@ impl Watch<'_> {
         let cap = caps.then_some(limits::KAFKA_DESTINATION_RETRIES);
         let most = config.maximum_retry_attempts.or(cap);
         self.failing = tags.to_vec();
-        let Some(first) = tags.first() else {
+        // What an earlier tenure sent spends no try of this one.
+        let Some(first) = tags.first().filter(|tag| self.is_current(**tag)) else {
             return;
         };
         if let Some(piece) = &mut self.entries[first.record as usize].piece {

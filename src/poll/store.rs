@@ -7,7 +7,9 @@ mod position;
 mod writer;
 
 use crate::engine::{Delta, Position, Time};
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -162,7 +164,17 @@ impl Store {
     /// # Errors
     /// When the file is in use, of another format, or cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = match Database::create(path) {
+        Self::over(Database::create(path), path)
+    }
+
+    /// A store whose file is somewhere else than on a disk.
+    pub(crate) fn of_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        let path = Path::new("memory");
+        Self::over(Database::builder().create_with_backend(backend), path)
+    }
+
+    fn over(database: Result<Database, DatabaseError>, path: &Path) -> Result<Self, StoreError> {
+        let database = match database {
             Ok(database) => database,
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 return Err(StoreError::InUse(path.to_owned()));

@@ -242,7 +242,13 @@ async fn no_password_is_logged_at_any_level() {
     let poller = broker.poller(&queue, "").variable("RUST_LOG", "trace");
     let ended = poller.run(&["--stop-when-idle", "2s"]);
     assert!(ended.status.success(), "{:?}", ended.status);
-    assert!(ended.output.contains(" DEBUG "), "its own lines are all there");
-    assert!(!ended.output.contains(" TRACE "), "libraries are heard in detail");
+    assert!(
+        ended.output.contains(" DEBUG "),
+        "its own lines are all there"
+    );
+    assert!(
+        !ended.output.contains(" TRACE "),
+        "libraries are heard in detail"
+    );
     ended.keeps(&broker.password);
 }

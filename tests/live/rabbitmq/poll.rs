@@ -130,8 +130,14 @@ async fn no_password_is_logged_at_any_level() {
         .variable("RUST_LOG", "trace");
     let ended = poller.run(&["--max-records", "20"]);
     assert!(ended.status.success(), "{:?}", ended.status);
-    assert!(ended.output.contains(" DEBUG "), "its own lines are all there");
-    assert!(!ended.output.contains(" TRACE "), "libraries are heard in detail");
+    assert!(
+        ended.output.contains(" DEBUG "),
+        "its own lines are all there"
+    );
+    assert!(
+        !ended.output.contains(" TRACE "),
+        "libraries are heard in detail"
+    );
     ended.keeps(&crate::support::server_url(
         "TIDEGATE_TEST_RABBITMQ_PASSWORD",
     ));

@@ -48,10 +48,8 @@ pub(super) fn check_config(config: &MappingConfig, tuning: &Tuning) -> Result<()
         (tuning.envelope_len <= MANY, "envelope_len"),
         (tuning.partition_len <= MANY, "partition_len"),
     ];
-    match checks.iter().find(|(holds, _)| !holds) {
-        None => Ok(()),
-        Some((_, field)) => Err(field),
-    }
+    let broken = checks.iter().find(|(holds, _)| !holds);
+    broken.map_or(Ok(()), |(_, field)| Err(*field))
 }
 
 impl Guard {

@@ -77,6 +77,8 @@ pub mod cost;
 #[cfg(feature = "poller")]
 pub mod destination;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "poller")]
 pub mod invoke;
 pub mod metrics;

@@ -7,12 +7,14 @@ mod callers;
 mod cli;
 mod clusters;
 mod compare;
+mod corpora;
 mod dependencies;
 mod diagnostics;
 mod findings;
 mod gates_formats;
 mod kafka;
 mod mappings;
+mod nesting;
 #[cfg(feature = "poller")]
 mod operations;
 #[cfg(feature = "poller")]

@@ -527,7 +527,14 @@ fn documents_of_many_runs_are_as_their_schemas_say() {
     let out = folder.path().to_str().expect("a plain path");
     let ended = Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .current_dir(root())
-        .args([&varied[..], &front, &["--quiet", "--shard", "2/2", "--out", out]].concat())
+        .args(
+            [
+                &varied[..],
+                &front,
+                &["--quiet", "--shard", "2/2", "--out", out],
+            ]
+            .concat(),
+        )
         .ok();
     assert!(ended.is_ok(), "{ended:?}");
     let text = std::fs::read_to_string(folder.path().join("shard-2-of-2.json"));

@@ -54,6 +54,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "swarm", "target",
         ],
     ),
+    // Everything that reads what others wrote.
+    (
+        "fuzzing",
+        &["engine", "poll", "scenario", "source", "swarm", "target"],
+    ),
     // lib.rs and main.rs
     ("", &["cli"]),
 ];

@@ -516,9 +516,7 @@ impl Prediction {
             iterator_age,
             ..
         } = mapping;
-        let millis = |histogram: &Histogram, q| {
-            histogram.quantile(q).unwrap_or(0) as f64 / 1e6
-        };
+        let millis = |histogram: &Histogram, q| histogram.quantile(q).unwrap_or(0) as f64 / 1e6;
         let per_sec = mapping.succeeded_event_count.value / summary.measured_s;
         Self {
             records_per_s: Compared::of(hops.per_sec, per_sec),

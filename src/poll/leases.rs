@@ -8,6 +8,7 @@ use crate::engine::{Delta, Event, FailureClass, Position, Rng, Time, Token};
 use crate::poll::effects::Input;
 use crate::source::{CallError, ListedShard};
 use item::Lease;
+pub(crate) use item::{lease as lease_of_row, new_item as new_lease_row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

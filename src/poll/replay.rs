@@ -1,6 +1,7 @@
 //! Feeding a recorded run back through the engine.
 
 use crate::engine::{Action, Effects, Event, Fact, Mapping, Rng, Time, Unsupported, pump};
+use crate::poll::guard::{Guard, check_config};
 use crate::poll::log::{Header, Item, LOG_FORMAT, Line, LogAction, LogEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -73,14 +74,21 @@ pub fn replay(path: &Path) -> Result<Replay, ReplayError> {
         path: path.to_owned(),
         source,
     };
-    let mut reader = BufReader::new(File::open(path).map_err(error)?);
+    replay_lines(BufReader::new(File::open(path).map_err(error)?), error)
+}
+
+/// [`replay()`] of a log that is read from anywhere.
+pub(crate) fn replay_lines(
+    mut reader: impl BufRead,
+    error: impl Fn(std::io::Error) -> ReplayError,
+) -> Result<Replay, ReplayError> {
     let mut replay = Replay::default();
     let mut mappings: BTreeMap<u32, Replayed> = BTreeMap::new();
     let mut text = Vec::new();
     let mut number = 0;
     loop {
         text.clear();
-        if reader.read_until(b'\n', &mut text).map_err(error)? == 0 {
+        if reader.read_until(b'\n', &mut text).map_err(&error)? == 0 {
             break;
         }
         number += 1;
@@ -150,7 +158,7 @@ struct Replayed {
     step: Step,
     outputs: VecDeque<(u64, Output)>,
     pending: BTreeMap<u64, LogAction>,
-    shards: u32,
+    guard: Guard,
 }
 
 struct Step {
@@ -184,6 +192,10 @@ impl Replayed {
         let (config, tuning) = header
             .config
             .restore()
+            .and_then(|(config, tuning)| {
+                check_config(&config, &tuning)?;
+                Ok((config, tuning))
+            })
             .map_err(|field| damaged(line, format!("`{field}` has no meaning")))?;
         let rng = Rng::stream(header.seed, &super::rng_label(&config.name));
         let mapping = Mapping::new(config, tuning, rng, at)
@@ -197,7 +209,7 @@ impl Replayed {
             },
             outputs: VecDeque::new(),
             pending: BTreeMap::new(),
-            shards: 0,
+            guard: Guard::default(),
         })
     }
 
@@ -237,14 +249,15 @@ impl Replayed {
             }
             Input::Event(event) => {
                 replay.inputs += 1;
-                let event = check(&mut self.pending, &mut self.shards, line, &event)?;
+                let (pending, guard) = (&mut self.pending, &mut self.guard);
+                let event = check(&self.mapping, pending, guard, line, &event)?;
                 self.mapping.handle(at, event);
             }
         }
         let mut checker = Checker {
             outputs: &mut self.outputs,
             pending: &mut self.pending,
-            shards: &mut self.shards,
+            guard: &mut self.guard,
             line,
             mapping: self.mapping.name().to_owned(),
             is_last,
@@ -271,32 +284,29 @@ impl Replayed {
 
 /// Refuses what would be an error of the driver, which the engine answers with a panic.
 fn check(
+    mapping: &Mapping<()>,
     pending: &mut BTreeMap<u64, LogAction>,
-    shards: &mut u32,
+    guard: &mut Guard,
     line: u64,
     event: &LogEvent,
 ) -> Result<Event<()>, ReplayError> {
+    let mut answered = None;
     if let Some(token) = event.token() {
-        match pending.remove(&token) {
-            Some(action) if action.takes(event) => {}
-            _ => return Err(damaged(line, format!("nothing waits for token {token}"))),
+        answered = pending.remove(&token);
+        if !answered.as_ref().is_some_and(|action| action.takes(event)) {
+            return Err(damaged(line, format!("nothing waits for token {token}")));
         }
     }
-    if let LogEvent::Shards(listed) = event {
-        for (id, ..) in listed {
-            if *id > *shards {
-                return Err(damaged(line, "shard indices have a gap"));
-            }
-            *shards = (*shards).max(id + 1);
-        }
-    }
+    guard
+        .admit(mapping, answered.as_ref(), event)
+        .map_err(|text| damaged(line, text))?;
     event.restore().map_err(|text| damaged(line, text))
 }
 
 struct Checker<'a> {
     outputs: &'a mut VecDeque<(u64, Output)>,
     pending: &'a mut BTreeMap<u64, LogAction>,
-    shards: &'a mut u32,
+    guard: &'a mut Guard,
     line: u64,
     mapping: String,
     is_last: bool,
@@ -306,7 +316,7 @@ struct Checker<'a> {
 }
 
 impl Effects<()> for Checker<'_> {
-    fn start(&mut self, _: Time, _: &mut Mapping<()>, action: Action) -> Option<Event<()>> {
+    fn start(&mut self, _: Time, mapping: &mut Mapping<()>, action: Action) -> Option<Event<()>> {
         if self.difference.is_some() || self.error.is_some() {
             return None;
         }
@@ -336,7 +346,7 @@ impl Effects<()> for Checker<'_> {
         else {
             return None;
         };
-        match check(self.pending, self.shards, line, &answer) {
+        match check(mapping, self.pending, self.guard, line, &answer) {
             Ok(event) => Some(event),
             Err(error) => {
                 self.error = Some(error);

@@ -9,7 +9,7 @@ mod writer;
 
 use crate::engine::{Delta, Position, Time};
 use file::StoreFile;
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadableDatabase, StorageBackend};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -176,13 +176,22 @@ impl Store {
     /// # Errors
     /// When the file is in use, of another format, damaged, or cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = Arc::new(StoreFile::open(path)?);
+        Self::over(StoreFile::open(path)?)
+    }
+
+    /// A store whose file is somewhere else than on a disk.
+    pub(crate) fn of_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        Self::over(StoreFile::of_backend(backend)?)
+    }
+
+    fn over(file: StoreFile) -> Result<Self, StoreError> {
+        let file = Arc::new(file);
         let (jobs, waiting) = channel();
         let writing = file.clone();
         let thread = std::thread::Builder::new()
             .name("tidegate-store".to_owned())
             .spawn(move || write_groups(&writing, &waiting))
-            .map_err(|error| file::system(path, &error))?;
+            .map_err(|error| file::system(file.path(), &error))?;
         Ok(Self {
             backend: Backend::File {
                 file,

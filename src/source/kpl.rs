@@ -14,22 +14,25 @@
 
 use super::md5;
 
-const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
+/// What every aggregate begins with.
+pub(crate) const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
+/// Characters of a partition key (PutRecord, Kinesis API reference).
+pub(crate) const KEY_CHARS_MAX: usize = 256;
 const DIGEST_LEN: usize = 16;
 
 /// A record as its producer wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UserRecord<'a> {
-    pub(super) partition_key: &'a str,
-    pub(super) data: &'a [u8],
+pub(crate) struct UserRecord<'a> {
+    pub(crate) partition_key: &'a str,
+    pub(crate) data: &'a [u8],
 }
 
 /// The user records in an aggregate, in the order in which they were put.
 ///
 /// `None` if `data` is no aggregate. Rule `kpl-malformed-is-plain`: neither is one whose digest is wrong, that is
-/// no valid message, whose indices lead nowhere, or that holds no record: whoever reads the stream gets it as it is,
+/// no valid message, whose indices lead nowhere, that has a key longer than 256 characters, or that holds no record: whoever reads the stream gets it as it is,
 /// so that nothing disappears.
-pub(super) fn deaggregate(data: &[u8]) -> Option<Vec<UserRecord<'_>>> {
+pub(crate) fn deaggregate(data: &[u8]) -> Option<Vec<UserRecord<'_>>> {
     let rest = data.strip_prefix(&MAGIC)?;
     let (message, digest) = rest.split_at_checked(rest.len().checked_sub(DIGEST_LEN)?)?;
     if md5::digest(message) != digest {
@@ -41,7 +44,7 @@ pub(super) fn deaggregate(data: &[u8]) -> Option<Vec<UserRecord<'_>>> {
     let mut message = Message(message);
     while let Some(field) = message.next()? {
         match field {
-            (1, Value::Bytes(key)) => keys.push(std::str::from_utf8(key).ok()?),
+            (1, Value::Bytes(key)) => keys.push(partition_key(key)?),
             (2, Value::Bytes(_)) => hash_keys += 1,
             (3, Value::Bytes(entry)) => entries.push(Entry::parse(entry)?),
             (1..=3, _) => return None,
@@ -61,6 +64,12 @@ pub(super) fn deaggregate(data: &[u8]) -> Option<Vec<UserRecord<'_>>> {
     });
     let records: Vec<_> = resolved.collect::<Option<_>>()?;
     (!records.is_empty()).then_some(records)
+}
+
+/// A key that the service would have taken. Many records may have the same one, so that a long one would grow with each.
+fn partition_key(key: &[u8]) -> Option<&str> {
+    let key = std::str::from_utf8(key).ok()?;
+    (key.chars().nth(KEY_CHARS_MAX).is_none()).then_some(key)
 }
 
 struct Entry<'a> {

@@ -19,7 +19,7 @@ pub(super) fn hex(data: &[u8]) -> String {
 }
 
 /// The digest.
-pub(super) fn digest(data: &[u8]) -> [u8; 16] {
+pub(crate) fn digest(data: &[u8]) -> [u8; 16] {
     let mut state = [0x6745_2301u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let (blocks, rest) = data.as_chunks::<64>();
     for block in blocks {

@@ -65,14 +65,31 @@ const KINDS: [SourceKind; 14] = [
 impl World {
     /// The world of a seed.
     pub fn draw(seed: u64, size: Size) -> Self {
-        let mut world = Self::draw_alone(seed, size);
+        let mut world = Self::drawn(seed, size, |thing| Dice::new(seed, thing));
         world.annex = annex::draw(seed, size).map(Box::new);
         world
     }
 
-    fn draw_alone(seed: u64, size: Size) -> Self {
+    /// A small world of somebody else's choice: whatever would be drawn is read from `bytes`.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let (seed, rest) = bytes.split_at(bytes.len().min(2));
+        let seed = seed
+            .iter()
+            .fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+        let (world, parts) = rest.split_at(rest.len().min(8));
+        let (first, second) = parts.split_at(parts.len() * 2 / 3);
+        Self::drawn(seed, Size::Small, |thing| {
+            Dice::of_bytes(match thing {
+                0 => world,
+                1 => first,
+                _ => second,
+            })
+        })
+    }
+
+    fn drawn<'b>(seed: u64, size: Size, dice_of: impl Fn(u64) -> Dice<'b>) -> Self {
         let measures = size.measures();
-        let mut dice = Dice::new(seed, 0);
+        let mut dice = dice_of(0);
         let mut count = dice.between(measures.parts.0, measures.parts.1);
         if size == Size::Small && dice.percent(15) {
             count += 1;
@@ -82,7 +99,7 @@ impl World {
         let mut functions = Vec::new();
         let mut parts: Vec<Part> = Vec::new();
         for index in 0..count {
-            let mut dice = Dice::new(seed, index + 1);
+            let mut dice = dice_of(index + 1);
             let shared = !functions.is_empty() && dice.percent(25);
             let function = if shared {
                 dice.below(functions.len() as u64) as usize
@@ -115,7 +132,7 @@ impl World {
     }
 }
 
-fn function(dice: &mut Dice) -> FunctionScript {
+fn function(dice: &mut Dice<'_>) -> FunctionScript {
     let quickest = dice.millis(0, 100);
     let slowest = quickest + dice.pick(&[0, 0, 50, 300, 2_000, 8_000].map(Span::from_millis));
     let is_sound = dice.percent(50);
@@ -137,7 +154,7 @@ fn function(dice: &mut Dice) -> FunctionScript {
 }
 
 fn part(
-    dice: &mut Dice,
+    dice: &mut Dice<'_>,
     kind: SourceKind,
     function: usize,
     timeout: Span,
@@ -167,7 +184,7 @@ fn part(
     part
 }
 
-fn service(dice: &mut Dice, kind: SourceKind, timeout: Span) -> Service {
+fn service(dice: &mut Dice<'_>, kind: SourceKind, timeout: Span) -> Service {
     let poll_interval = match kind {
         SourceKind::DynamoDb => dice.pick(&[500, 1_000, 2_000]),
         _ => dice.pick(&[1_000, 2_000, 5_000]),
@@ -195,11 +212,11 @@ fn service(dice: &mut Dice, kind: SourceKind, timeout: Span) -> Service {
 }
 
 /// An instant between the start and the calm.
-fn moment(dice: &mut Dice, calm: Time) -> Time {
+fn moment(dice: &mut Dice<'_>, calm: Time) -> Time {
     START + dice.millis(0, calm.since(START).as_millis())
 }
 
-fn faults(dice: &mut Dice, kind: SourceKind, calm: Time) -> Vec<Fault> {
+fn faults(dice: &mut Dice<'_>, kind: SourceKind, calm: Time) -> Vec<Fault> {
     let count = dice.pick(&[0, 0, 0, 1, 1, 2, 3, 5]);
     let mut faults = Vec::new();
     for _ in 0..count {
@@ -218,9 +235,9 @@ fn faults(dice: &mut Dice, kind: SourceKind, calm: Time) -> Vec<Fault> {
     faults
 }
 
-fn events(dice: &mut Dice, part: &Part, calm: Time) -> Vec<Planned> {
+fn events(dice: &mut Dice<'_>, part: &Part, calm: Time) -> Vec<Planned> {
     let mut events = Vec::new();
-    let mut at = |dice: &mut Dice, what| {
+    let mut at = |dice: &mut Dice<'_>, what| {
         let at = moment(dice, calm);
         events.push(Planned { at, what });
     };

@@ -5,13 +5,13 @@ use crate::scenario::ErrorSign;
 
 /// The parts of an answer that meaning depends on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) status: u16,
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
     /// `X-Amz-Function-Error` is present.
-    pub(super) error_header: bool,
+    pub(crate) error_header: bool,
     /// `Retry-After`, as it came.
-    pub(super) retry_after: Option<&'a str>,
-    pub(super) body: &'a [u8],
+    pub(crate) retry_after: Option<&'a str>,
+    pub(crate) body: &'a [u8],
 }
 
 /// A server that asks for a longer pause than this is asked again anyway, in seconds.
@@ -21,7 +21,7 @@ const RETRY_AFTER_SECS_MAX: u64 = 900;
 ///
 /// Whatever `sign` says, 429 is a throttle and 413 an event that is too large; other answers that are not a
 /// success say nothing of the function, so they spend no try.
-pub(super) fn judge(sign: ErrorSign, answer: &Answer<'_>) -> Outcome {
+pub(crate) fn judge(sign: ErrorSign, answer: &Answer<'_>) -> Outcome {
     let success = (200..300).contains(&answer.status);
     match (answer.status, sign) {
         (429, _) | (503, ErrorSign::Status) => Outcome::Throttled {
@@ -59,7 +59,7 @@ fn tells_of_an_error(body: &[u8]) -> bool {
 }
 
 /// The head of an error's text, for logs: enough to act on, without the payload that may follow.
-pub(super) fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     const CHARS_MAX: usize = 300;
     String::from_utf8_lossy(&body[..body.len().min(4 * CHARS_MAX)])
         .chars()

@@ -1,7 +1,7 @@
 //! Whoever is invoked with a batch.
 
 mod http;
-mod judge;
+pub(crate) mod judge;
 mod lambda;
 mod mock;
 pub mod process;

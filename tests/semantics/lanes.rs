@@ -36,6 +36,38 @@ fn lanes_by_key_hash() {
     assert!(rig.read_times()[1] >= 1_000);
 }
 
+/// One key has everything, its function is stuck, and BatchSize would let a thousand times as much be read.
+#[test]
+fn stream_reads_ahead() {
+    const RECORD: u32 = 1_000_000;
+    let hot = |seq| {
+        let mut record = in_lane(seq, "hot", 0, 10);
+        record.meta.wire_len = RECORD;
+        record
+    };
+    let polled = |factor, batch_size| -> u64 {
+        let rig = Rig::stream(
+            parallel(factor, batch_size),
+            vec![(1..=400).map(hot).collect()],
+        )
+        .tuned(|tuning| tuning.page_records_max = 7)
+        .invocations_take(Span::from_secs(100_000))
+        .run_secs(3_600);
+        let polled = rig.facts().iter().map(|(_, fact)| match fact {
+            Fact::Polled { records, .. } => u64::from(*records),
+            _ => 0,
+        });
+        polled.sum()
+    };
+    // Ten events of 6 MiB may wait beside the one that is sent, and a page comes whole.
+    let wait = u64::from(10 * 6_291_456 / RECORD);
+    let found = polled(10, 10_000);
+    assert!((wait..=wait + 6 + 2 * 7).contains(&found), "{found}");
+    // BatchSize bounds as before: ten times five records, the batch that is sent, and a page.
+    assert!((50..=50 + 5 + 7).contains(&polled(10, 5)));
+    assert!((12..=2 * 6 + 2 * 7).contains(&polled(1, 10_000)));
+}
+
 #[test]
 fn concurrency_is_shards_times_factor() {
     let shard =

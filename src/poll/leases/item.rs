@@ -25,7 +25,7 @@ pub(crate) struct BadRow {
 }
 
 /// Reads a row.
-pub(super) fn lease(item: &Value) -> Result<Lease, BadRow> {
+pub(crate) fn lease(item: &Value) -> Result<Lease, BadRow> {
     let text = |column: &str| item[column]["S"].as_str();
     let key = text("leaseKey").unwrap_or_default();
     let bad = |column| BadRow {
@@ -67,7 +67,7 @@ pub(super) fn lease(item: &Value) -> Result<Lease, BadRow> {
 }
 
 /// A row that nobody has yet.
-pub(super) fn new_item(key: &str, parents: &[String], from: Position) -> Value {
+pub(crate) fn new_item(key: &str, parents: &[String], from: Position) -> Value {
     let mut item = json!({
         "leaseKey": {"S": key},
         "leaseCounter": {"N": "0"},

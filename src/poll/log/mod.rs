@@ -7,7 +7,7 @@ mod config;
 mod message;
 
 pub(crate) use config::{LogConfig, LogParameters};
-pub(crate) use message::{LogAction, LogEvent};
+pub(crate) use message::{LogAction, LogEvent, LogOutcome, LogShard};
 
 use serde::{Deserialize, Serialize};
 

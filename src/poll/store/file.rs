@@ -3,9 +3,7 @@
 use super::writer::{CHECKPOINTS, WINDOWS};
 use super::{STORE_FORMAT, StoreError};
 use redb::backends::InMemoryBackend;
-use redb::{
-    Database, DatabaseError, ReadableTable, StorageBackend as _, StorageError, TableDefinition,
-};
+use redb::{Database, DatabaseError, ReadableTable, StorageBackend, StorageError, TableDefinition};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -28,7 +26,17 @@ impl StoreFile {
     /// Opens the file or creates it.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         look(path)?;
-        let database = Database::create(path).map_err(|error| not_opened(path, error))?;
+        Self::of(path, Database::create(path))
+    }
+
+    /// One that is somewhere else than on a disk.
+    pub(super) fn of_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        let database = Database::builder().create_with_backend(backend);
+        Self::of(Path::new("memory"), database)
+    }
+
+    fn of(path: &Path, database: Result<Database, DatabaseError>) -> Result<Self, StoreError> {
+        let database = database.map_err(|error| not_opened(path, error))?;
         let found = format_of(&database).map_err(|error| failed(path, error))?;
         if found > STORE_FORMAT {
             return Err(StoreError::Format {

@@ -89,7 +89,7 @@ pub(super) fn draw(seed: u64, size: Size) -> Option<World> {
 }
 
 /// One worker of a stream: when it comes, what happens to it, and what goes wrong with its calls. The first one stays.
-fn share(dice: &mut Dice, one: &Part, worker: u64, calm: Time) -> Part {
+fn share(dice: &mut Dice<'_>, one: &Part, worker: u64, calm: Time) -> Part {
     let mut part = one.clone();
     part.faults.clear();
     part.events.clear();

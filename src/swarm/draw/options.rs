@@ -13,7 +13,7 @@ const PATTERN_OF_MESSAGES: &str = r#"{"body":{"kept":[true]}}"#;
 const PATTERN_OF_EVENTS: &str = r#"{"value":{"kept":[true]}}"#;
 
 /// Parameters of a new mapping.
-pub(super) fn draw(dice: &mut Dice, kind: SourceKind, end: Time) -> MappingParameters {
+pub(super) fn draw(dice: &mut Dice<'_>, kind: SourceKind, end: Time) -> MappingParameters {
     let mut parameters = MappingParameters {
         name: "mapping".to_owned(),
         function_name: Some("function".to_owned()),
@@ -46,7 +46,7 @@ pub(super) fn draw(dice: &mut Dice, kind: SourceKind, end: Time) -> MappingParam
 
 /// Other parameters of the same mapping.
 pub(super) fn update(
-    dice: &mut Dice,
+    dice: &mut Dice<'_>,
     before: &MappingParameters,
     kind: SourceKind,
 ) -> MappingParameters {
@@ -72,7 +72,7 @@ pub(super) fn update(
     parameters
 }
 
-fn position(dice: &mut Dice, kind: SourceKind, end: Time, parameters: &mut MappingParameters) {
+fn position(dice: &mut Dice<'_>, kind: SourceKind, end: Time, parameters: &mut MappingParameters) {
     let name = match dice.below(10) {
         0..7 => "TRIM_HORIZON",
         7 if kind != SourceKind::DynamoDb => {
@@ -87,7 +87,7 @@ fn position(dice: &mut Dice, kind: SourceKind, end: Time, parameters: &mut Mappi
 }
 
 /// What an update may change as well.
-fn vary(dice: &mut Dice, kind: SourceKind, parameters: &mut MappingParameters) {
+fn vary(dice: &mut Dice<'_>, kind: SourceKind, parameters: &mut MappingParameters) {
     let is_log = kind.is_stream() || kind.is_kafka();
     let window = dice.perhaps(50, &[0, 1, 1, 3, 10]);
     if kind != SourceKind::SqsFifo {

@@ -5,7 +5,13 @@ use super::{Dice, Measures};
 use crate::engine::{SourceKind, Span, Time, limits};
 
 /// Draws the shards and records of a part. `ends` says that it gives up what never succeeds.
-pub(super) fn draw(dice: &mut Dice, part: &mut Part, measures: Measures, end: Time, ends: bool) {
+pub(super) fn draw(
+    dice: &mut Dice<'_>,
+    part: &mut Part,
+    measures: Measures,
+    end: Time,
+    ends: bool,
+) {
     part.shards = shards(dice, part.kind, measures, end);
     let count = dice.between(measures.records.0, measures.records.1);
     let begin = START.as_millis() - dice.pick(&[0, 5, 50, 130]) * 1_000;
@@ -73,7 +79,12 @@ fn place(part: &Part, record: &mut RecordScript) {
     }
 }
 
-fn shards(dice: &mut Dice, kind: SourceKind, measures: Measures, end: Time) -> Vec<ShardScript> {
+fn shards(
+    dice: &mut Dice<'_>,
+    kind: SourceKind,
+    measures: Measures,
+    end: Time,
+) -> Vec<ShardScript> {
     let old = |parents| ShardScript {
         parents,
         opens: Time::ZERO,

@@ -109,6 +109,11 @@ impl<P> Lane<P> {
         self.buffer.len()
     }
 
+    /// Encoded bytes of the records that wait for a batch.
+    pub(super) const fn waiting_bytes(&self) -> u64 {
+        self.buffered
+    }
+
     /// The number of the lowest unfinished record.
     pub(super) fn unfinished(&self, core: &Core<P>) -> Option<Seq> {
         let in_work = self

@@ -10,7 +10,8 @@ use super::progress::Progress;
 use super::window::OpenWindow;
 use crate::engine::retry;
 use crate::engine::{
-    Delta, Fact, FailureClass, Outcome, Page, Position, Seq, ShardId, Span, Time, Token, WakeReason,
+    Delta, Fact, FailureClass, Outcome, Page, Position, Seq, ShardId, Span, Time, Token,
+    WakeReason, limits,
 };
 
 /// Lanes of a shard: ParallelizationFactor is at most 10.
@@ -172,14 +173,17 @@ impl<P> Shard<P> {
         Some((self.reader.cursor, core.tuning.page_records_max))
     }
 
-    /// Reading ahead stops once the next batch of every lane is complete, and at the latest when as many records wait
-    /// as all lanes together take in one batch each: memory is bounded by that and one page.
+    /// Reading ahead stops once the next batch of every lane is complete, and at the latest when as many records or bytes
+    /// wait as all lanes together take in one batch each: memory is bounded by that and one page (rule
+    /// `stream-reads-ahead`).
     fn has_room(&self, core: &Core<P>) -> bool {
         match self.lanes.as_slice() {
             [only] => !only.is_complete(core),
             lanes => {
                 let waiting: usize = lanes.iter().map(Lane::waiting).sum();
+                let bytes: u64 = lanes.iter().map(Lane::waiting_bytes).sum();
                 waiting < lanes.len() * core.config.batch_size as usize
+                    && bytes <= lanes.len() as u64 * limits::EVENT_BYTES_MAX
                     && lanes.iter().any(|lane| !lane.is_complete(core))
             }
         }

@@ -61,7 +61,11 @@ fn dots(browser: &Browser, colour: &str) -> u64 {
              const hex = style.getPropertyValue('--{colour}').trim();
              const wanted = [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16));
              const canvas = document.querySelector('.plot canvas');
-             const dots = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+             // Of a copy that is made for reading: the browser complains of the other in the console.
+             const copy = Object.assign(document.createElement('canvas'), {{ width: canvas.width, height: canvas.height }});
+             const drawn = copy.getContext('2d', {{ willReadFrequently: true }});
+             drawn.drawImage(canvas, 0, 0);
+             const dots = drawn.getImageData(0, 0, copy.width, copy.height).data;
              let found = 0;
              for (let i = 0; i < dots.length; i += 4) {{
                if (dots[i + 3] > 250 && wanted.every((part, at) => Math.abs(part - dots[i + at]) < 3)) found++;

@@ -13,7 +13,7 @@ use super::services::leases::LeaseTable;
 use super::services::{Source, Tag};
 use super::tally::{Checker, Failure, Tally};
 use super::watch::Watch;
-use super::world::{BOUND, Incident, Part, START, World};
+use super::world::{Incident, Part, START, World};
 use crate::engine::lambda::{AccountLimits, FunctionLimits, Lambda, Lease, Reuse};
 use crate::engine::lease::LeaseAction;
 use crate::engine::{

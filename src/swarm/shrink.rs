@@ -122,13 +122,13 @@ impl Search {
             );
             for record in 0..self.best.world.parts[index].records.len() {
                 self.attempt(|world| {
-                    world.change(index, |part| part.records[record].poison = None)
+                    world.change(index, |part| part.records[record].poison = None);
                 });
                 self.attempt(|world| {
-                    world.change(index, |part| part.records[record].glued = false)
+                    world.change(index, |part| part.records[record].glued = false);
                 });
                 self.attempt(|world| {
-                    world.change(index, |part| part.records[record].filtered = false)
+                    world.change(index, |part| part.records[record].filtered = false);
                 });
                 self.attempt(|world| world.change(index, |part| part.records[record].bytes = 100));
             }

@@ -46,7 +46,7 @@ pub struct World {
     pub(super) fleet: Option<Fleet>,
     /// A world of its own that is run after this one. What was thought of later is drawn there, so that a seed's world
     /// stays what it was.
-    pub(super) annex: Option<Box<World>>,
+    pub(super) annex: Option<Box<Self>>,
 }
 
 /// Workers that share the shards of a stream by leases.
@@ -59,8 +59,10 @@ pub(super) struct Fleet {
 /// When mappings are made. Records may be older.
 pub(super) const START: Time = Time::from_secs(1_000);
 
-/// Everything is over so long after the last fault.
-pub(super) const BOUND: Span = Span::from_secs(3_600);
+/// Everything is over so long after the last fault, unless records that never succeed take longer.
+const BOUND: Span = Span::from_secs(3_600);
+/// Tries that a record has at most before it is given up: ten retries, where no others are asked for.
+const TRIES_MAX: u64 = 11;
 
 /// A function that several mappings may invoke.
 #[derive(Clone, Debug, PartialEq)]
@@ -264,6 +266,18 @@ pub(super) enum Incident {
 }
 
 impl World {
+    /// Everything is over so long after the calm. Records that never succeed may have all their tries one after the other,
+    /// each with the longest back-off or a whole visibility timeout behind it.
+    pub(super) fn bound(&self) -> Span {
+        let slowest = self.parts.iter().map(|part| {
+            let fails = |it: &&RecordScript| it.poison.is_some_and(|poison| !poison.heals);
+            let count = part.records.iter().filter(fails).count() as u64;
+            let service = &part.service;
+            (service.visibility + service.backoff_max).times(TRIES_MAX * count)
+        });
+        slowest.fold(BOUND, Span::max)
+    }
+
     /// Repairs functions at the calm for whatever the options would let fail for ever.
     pub(super) fn settle(&mut self) {
         if self.fleet.is_none() {

@@ -273,6 +273,20 @@ fn a_lease_whose_answer_came_too_late_is_not_gained() {
     }
 }
 
+/// A mapping that heard of them one after the other would go on with the second when it hears of the first.
+#[test]
+fn leases_that_are_lost_together_are_told_together() {
+    let mut world = World::flat(1, 3);
+    let worker = world.join();
+    world.run(MINUTE);
+    assert_eq!(world.loads(), [3]);
+    let later = world.now + twice(FAILOVER);
+    let leases = &mut world.workers[worker].leases;
+    leases.handle_timeout(later);
+    assert_eq!(leases.poll_losses().len(), 3);
+    assert_eq!(leases.poll_change(), None);
+}
+
 #[test]
 fn refused_progress_is_a_lost_lease() {
     let mut world = World::flat(10, 1);

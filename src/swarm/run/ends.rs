@@ -1,6 +1,6 @@
 //! When a world is over, and whether it should be.
 
-use super::{BOUND, Due, Run, Source, State};
+use super::{Due, Run, Source, State};
 use crate::engine::{Control, Event, Mapping, Position, Seq, Span, Time};
 use crate::swarm::log::Log;
 use crate::swarm::model;
@@ -46,7 +46,7 @@ impl Run<'_> {
                 ))
             });
             if let Some(what) = open {
-                let in_time = now.since(calm) < BOUND;
+                let in_time = now.since(calm) < self.world.bound();
                 self.shared.check(Checker::Liveness, in_time, || what);
             } else {
                 self.shared.drains = Some(now);

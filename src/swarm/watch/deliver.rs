@@ -129,9 +129,15 @@ impl Watch<'_> {
                     first.record
                 )
             });
-            let halves = match fate {
-                Fate::Halved(half) => tags.len() == half,
-                Fate::Open | Fate::Spent => true,
+            let halves = match (fate, &known) {
+                // Some of the half may have grown too old since.
+                (Fate::Halved(half), Some(piece)) => {
+                    let is_sent = |record: u32| tags.iter().any(|tag| tag.record == record);
+                    let half = piece.records[..half].iter();
+                    let left = half.filter(|record| is_sent(**record) || !self.is_over(**record));
+                    left.count() == tags.len()
+                }
+                _ => true,
             };
             self.check(Checker::Bisect, halves, || {
                 format!(

@@ -146,14 +146,14 @@ async fn endure(kind: Kind, fault: Fault) {
     assert!(recovery <= limit, "{}: {recovery:?}", what("too late"));
     let tally = judge_one(kind, written, &passes, kind == Kind::Kafka);
     // A row of a report; see scripts/reliability.d/faults.
-    println!(
+    super::row(&format!(
         "faults: | {} | {} | went on after {:.1} s; {} records, {} of them again, none lost |",
         fault.name(),
         kind.name(),
         recovery.as_secs_f64(),
         tally.records,
         tally.again()
-    );
+    ));
 }
 
 /// The names say which server is needed.

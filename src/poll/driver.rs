@@ -254,7 +254,7 @@ impl Driver {
         let ahead = self.io.clock.ahead();
         if ahead > CLOCKS_DIFFER {
             for record in &mut page.records {
-                record.meta.arrival = record.meta.arrival + ahead;
+                record.meta.arrival += ahead;
             }
         }
     }

@@ -128,11 +128,11 @@ async fn a_full_disk_holds_checkpoints_back_and_nothing_else() {
         let last = last.expect("a record of each shard");
         assert_eq!(begin, Begin::After(last.place.clone()), "{shard}");
     }
-    println!(
+    super::row(&format!(
         "faults: | full disk | store | checkpoints were refused and tried again; after a kill {} of {} records came again, none lost |",
         tally.again(),
         tally.records
-    );
+    ));
 }
 
 /// What a copy of the store says; a copy in the middle of a write may be none.

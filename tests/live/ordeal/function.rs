@@ -54,11 +54,11 @@ async fn outlive(kind: Kind) {
     assert!(failed >= 2, "{invocations} invocations");
     let most = failed * BATCH_SIZE;
     assert!(tally.again() > 0 && tally.again() <= most, "{tally:?}");
-    println!(
+    super::row(&format!(
         "faults: | function dies or hangs | {} | {failed} of {invocations} invocations; {RECORDS} records, {} deliveries more, none lost |",
         kind.name(),
         tally.again()
-    );
+    ));
 }
 
 /// Nothing was delivered for longer than a timeout and a pause before the next try.

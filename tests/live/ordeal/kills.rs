@@ -62,14 +62,14 @@ fn storm(kind: Kind, default: usize, pollers: usize) {
         );
     }
     // The row of a report; see scripts/reliability.d/kills.
-    println!(
+    super::row(&format!(
         "kills: | {} | {kills} | {at_work} | {} | {} | {} | 0 | {} s |",
         kind.name(),
         tally.records,
         tally.again(),
         tally.again_most,
         begun.elapsed().as_secs()
-    );
+    ));
 }
 
 async fn survive(kind: Kind, index: usize, kills: usize) -> Storm {

@@ -97,7 +97,7 @@ pub(super) enum Source {
     DynamoDb(Table),
     Queue(Queue, bool),
     Kafka(Topic),
-    RabbitMq(Rabbit),
+    RabbitMq(Box<Rabbit>),
     ActiveMq(Broker, String),
 }
 
@@ -113,7 +113,7 @@ impl Source {
                 Self::Queue(Queue::create(&attributes).await, true)
             }
             Kind::Kafka => Self::Kafka(Topic::create(3).await),
-            Kind::RabbitMq => Self::RabbitMq(Rabbit::create().await),
+            Kind::RabbitMq => Self::RabbitMq(Box::new(Rabbit::create().await)),
             Kind::ActiveMq => Self::ActiveMq(Broker::shared(), unique("ordeal")),
         }
     }

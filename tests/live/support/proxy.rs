@@ -1,5 +1,6 @@
 //! A way to a server that can go wrong: cut, slow, narrow, or silent without an end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -126,7 +127,8 @@ async fn forward(
 ) {
     if *condition.borrow() == Condition::HalfOpen {
         let (from, _to) = client.into_split();
-        return swallow(from).await;
+        swallow(from).await;
+        return;
     }
     let Ok(server) = TcpStream::connect(server).await else {
         return;
@@ -184,7 +186,7 @@ async fn pump(
 }
 
 /// Reads and forgets, and keeps the connection when its other end is closed.
-async fn swallow(mut from: OwnedReadHalf) {
+async fn swallow(mut from: OwnedReadHalf) -> Infallible {
     let mut buffer = vec![0; 16_384];
     while let Ok(1..) = from.read(&mut buffer).await {}
     std::future::pending().await

@@ -1,5 +1,6 @@
 //! What the fuzzer found worth keeping, given to the functions that it runs, in every test run.
 
+#[cfg(feature = "poller")]
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// Names of what is in a folder.
-fn names(folder: &PathBuf) -> BTreeSet<String> {
+#[cfg(feature = "poller")]
+fn names(folder: &std::path::Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     entries
         .map(|entry| entry.expect("an entry").path())

@@ -87,30 +87,39 @@ pub fn read(
     expected: Expected,
     mut index_of: impl FnMut(&str) -> Option<u32>,
 ) -> Answer {
-    read_by(body, expected, |scan| {
-        if scan.peek() != Some(b'"') {
-            scan.skip()?;
-            return Ok(None);
-        }
-        let identifier = match scan.scalar()? {
-            Scalar::Text(text) => resolved(&text),
-            _ => None,
-        };
-        Ok(identifier.and_then(|identifier| index_of(&identifier)))
-    })
+    let named = |scan: &mut Scan<'_>| text_named(scan, &mut index_of);
+    read_by(body, expected, named, &mut Vec::new())
 }
 
-/// [`read`], where `named` steps over an identifier and says which record of the batch it names.
+/// Steps over an identifier that is a string, and says which record of the batch it names.
+fn text_named(
+    scan: &mut Scan<'_>,
+    index_of: &mut impl FnMut(&str) -> Option<u32>,
+) -> Result<Option<u32>, Malformed> {
+    if scan.peek() != Some(b'"') {
+        scan.skip()?;
+        return Ok(None);
+    }
+    let identifier = match scan.scalar()? {
+        Scalar::Text(text) => resolved(&text),
+        _ => None,
+    };
+    Ok(identifier.and_then(|identifier| index_of(&identifier)))
+}
+
+/// [`read`], where `named` steps over an identifier and says which record of the batch it names. `failed` has all of them
+/// afterwards, if the outcome is partial.
 fn read_by(
     body: &[u8],
     expected: Expected,
     named: impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
+    failed: &mut Vec<u32>,
 ) -> Answer {
     // Rule `stream-partial-ignored-when-off`.
     if expected.reports_failures || expected.needs_state {
         let text = std::str::from_utf8(body).map_err(|_| Malformed);
         // Rule `stream-partial-not-json`.
-        let parts = text.and_then(|text| parts(text, expected.is_queue, named));
+        let parts = text.and_then(|text| parts(text, expected.is_queue, named, failed));
         judge(expected, parts.unwrap_or(Parts::NONSENSE))
     } else {
         Answer {
@@ -175,11 +184,8 @@ pub fn read_queue(
         needs_state: false,
         is_queue: true,
     };
-    let answer = read(body, expected, |identifier| {
-        let index = index_of(identifier)?;
-        failed.push(index);
-        Some(index)
-    });
+    let named = |scan: &mut Scan<'_>| text_named(scan, &mut index_of);
+    let answer = read_by(body, expected, named, &mut failed);
     match answer.outcome {
         Outcome::Partial { .. } => {
             failed.sort_unstable();
@@ -194,13 +200,14 @@ fn parts(
     text: &str,
     is_queue: bool,
     named: impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
+    failed: &mut Vec<u32>,
 ) -> Result<Parts, Malformed> {
     let mut scan = Scan::new(text);
     scan.blanks();
     // Rule `stream-partial-empty-is-success`: nothing, `null`, `""`, `[]` and `{}` name no failures.
     let parts = match scan.peek() {
         None => Parts::NONE,
-        Some(b'{') => object(&mut scan, is_queue, named)?,
+        Some(b'{') => object(&mut scan, is_queue, named, failed)?,
         Some(b'[') => {
             if scan.open(b']')? {
                 return Ok(Parts::NONSENSE);
@@ -227,13 +234,15 @@ fn object(
     scan: &mut Scan<'_>,
     is_queue: bool,
     mut named: impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
+    failed: &mut Vec<u32>,
 ) -> Result<Parts, Malformed> {
     let mut parts = Parts::NONE;
     let mut more = scan.open(b'}')?;
     while more {
         let key = scan.key()?;
         if key.is("batchItemFailures") {
-            parts.report = failures(scan, is_queue, &mut named)?;
+            failed.clear();
+            parts.report = failures(scan, is_queue, &mut named, failed)?;
         } else if key.is("state") {
             let start = scan.position();
             // Rule `window-state-is-object`.
@@ -252,6 +261,7 @@ fn failures(
     scan: &mut Scan<'_>,
     is_queue: bool,
     named: &mut impl FnMut(&mut Scan<'_>) -> Result<Option<u32>, Malformed>,
+    failed: &mut Vec<u32>,
 ) -> Result<Report, Malformed> {
     match scan.peek() {
         Some(b'[') => {}
@@ -278,9 +288,14 @@ fn failures(
                 Report::Nonsense
             }
             Report::None | Report::From(_) => match (failure(scan, named)?, report) {
-                // Rule `stream-partial-lowest-failed`.
-                (Entry::Record(index), Report::From(lowest)) => Report::From(lowest.min(index)),
-                (Entry::Record(index), _) => Report::From(index),
+                (Entry::Record(index), report) => {
+                    failed.push(index);
+                    match report {
+                        // Rule `stream-partial-lowest-failed`.
+                        Report::From(lowest) => Report::From(lowest.min(index)),
+                        _ => Report::From(index),
+                    }
+                }
                 (Entry::Empty, report) if is_queue => report,
                 // Rule `stream-partial-invalid-fails-batch`.
                 (Entry::Empty | Entry::Nonsense, _) => Report::Nonsense,

@@ -6,6 +6,10 @@
 
 mod files;
 mod filters;
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the engine's own tests have it as well, and the engine imports nothing"
+)]
 #[path = "../engine/filter/tests/reference.rs"]
 mod reference;
 #[cfg(feature = "poller")]

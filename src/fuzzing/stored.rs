@@ -121,8 +121,7 @@ fn sound() -> Vec<u8> {
         }
     }
     drop(store);
-    let bytes = image.bytes().clone();
-    bytes
+    image.bytes().clone()
 }
 
 impl StorageBackend for Image {

@@ -29,11 +29,8 @@ pub fn read_kafka(
         ..Expected::default()
     };
     let mut failed = Vec::new();
-    let answer = read_by(body, expected, |scan| {
-        let index = identifier(scan, &mut index_of)?;
-        failed.extend(index);
-        Ok(index)
-    });
+    let named = |scan: &mut Scan<'_>| identifier(scan, &mut index_of);
+    let answer = read_by(body, expected, named, &mut failed);
     match answer.outcome {
         Outcome::Partial { .. } => {
             failed.sort_unstable();

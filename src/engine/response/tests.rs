@@ -462,3 +462,22 @@ fn sqs_partial_empty_entry() {
     let with_another = r#"{},{"itemIdentifier":"b"}"#;
     assert_eq!(reported(with_another), QueueAnswer::Failed(vec![1]));
 }
+
+/// A key that is given twice counts as it is given last, in queues as in streams: what the first one named did not fail.
+#[test]
+fn what_is_named_by_an_earlier_key_of_the_same_name_did_not_fail() {
+    let index_of = |identifier: &str| identifier.parse().ok();
+    for body in [
+        r#"{"batchItemFailures":[{"itemIdentifier":"1","itemIdentifier":"2"}]}"#,
+        r#"{"batchItemFailures":[{"itemIdentifier":"1"}],"batchItemFailures":[{"itemIdentifier":"2"}]}"#,
+    ] {
+        let found = read_queue(body.as_bytes(), true, index_of);
+        assert_eq!(found, QueueAnswer::Failed(vec![2]), "{body}");
+        let expected = Expected {
+            reports_failures: true,
+            ..Expected::default()
+        };
+        let outcome = read(body.as_bytes(), expected, index_of).outcome;
+        assert_eq!(outcome, Outcome::Partial { first_failed: 2 }, "{body}");
+    }
+}

@@ -173,9 +173,8 @@ impl<P> Shard<P> {
         Some((self.reader.cursor, core.tuning.page_records_max))
     }
 
-    /// Reading ahead stops once the next batch of every lane is complete, and at the latest when as many records or bytes
-    /// wait as all lanes together take in one batch each: memory is bounded by that and one page (rule
-    /// `stream-reads-ahead`).
+    /// Rule `stream-reads-ahead`: reading stops once the next batch of every lane is complete, and at the latest when as
+    /// many records or bytes wait as all lanes together take in one batch each. Memory is bounded by that and one page.
     fn has_room(&self, core: &Core<P>) -> bool {
         match self.lanes.as_slice() {
             [only] => !only.is_complete(core),

@@ -91,9 +91,12 @@ pub(crate) fn sweep_table(text: &str) {
     let (bare, check) = (column(text, "variants", 2), column(text, "variants", 3));
     let (alone, together) = (column(text, "variants", 4), column(text, "variants", 5));
     let each = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>();
-    let overheads = each(&alone, &bare).iter().map(|it| (it - 1.0) * 100.0);
-    let checks = each(&check, &bare).iter().map(|it| it * 100.0).collect();
-    let linear = each(&alone, &together).iter().map(|it| it / cores);
+    let overheads = each(&alone, &bare).into_iter().map(|it| (it - 1.0) * 100.0);
+    let checks = each(&check, &bare)
+        .into_iter()
+        .map(|it| it * 100.0)
+        .collect();
+    let linear = each(&alone, &together).into_iter().map(|it| it / cores);
     let (Some(overhead), Some(checks), Some(linear)) = (
         Spread::of(overheads.collect()),
         Spread::of(checks),

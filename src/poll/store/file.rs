@@ -31,8 +31,17 @@ impl StoreFile {
 
     /// One that is somewhere else than on a disk.
     pub(super) fn of_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
-        let database = Database::builder().create_with_backend(backend);
-        Self::of(Path::new("memory"), database)
+        let path = Path::new("memory");
+        let read = || {
+            let mut bytes = vec![0; backend.len()? as usize];
+            backend.read(0, &mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes: Vec<u8> = read().map_err(|error| system(path, &error))?;
+        if !bytes.is_empty() {
+            guarded(path, || check(path, &bytes))?;
+        }
+        Self::of(path, Database::builder().create_with_backend(backend))
     }
 
     fn of(path: &Path, database: Result<Database, DatabaseError>) -> Result<Self, StoreError> {

@@ -488,10 +488,7 @@ impl Hands<'_, '_> {
         let Some(tenant) = &self.state.tenant else {
             return;
         };
-        // A mapping is drained while a store that failed waits for its next try: the leases go back all the same, and the
-        // table refuses what comes after that.
-        let is_leaving = self.state.is_leaving || self.shared.drains.is_some();
-        let has = is_leaving || tenant.stage(shard) != Stage::Absent;
+        let has = tenant.stage(shard) != Stage::Absent;
         let tenure = tenant.tenures[shard].number;
         let worker = tenant.leases.worker().to_owned();
         self.state.watch.check(Checker::Leases, has, || {

@@ -108,6 +108,11 @@ impl Progress {
     pub(super) fn retry_due(&mut self) {
         self.blocked = false;
     }
+
+    /// Whether it waits for its next try.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.blocked
+    }
 }
 
 #[cfg(test)]

@@ -125,6 +125,8 @@ async fn survive(kind: Kind, index: usize, kills: usize) -> Storm {
         source.is_settled().await.then_some(())
     })
     .await;
+    // Until it polls, a signal ends it like any program.
+    running.await_output("polling");
     let ended = running.terminate();
     assert!(ended.status.success(), "{ended:?}");
     assert!(

@@ -1,6 +1,6 @@
 //! Writes the benchmark report from what `scripts/bench` measured: criterion's samples and the other programs' lines.
 //!
-//! Arguments: criterion's folder, the folder of the other results, the date, the compiler.
+//! Arguments: the folder of criterion's folders, the folder of the other results, the date, the compiler.
 
 #![allow(
     clippy::disallowed_methods,
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "Each scenario runs through the simulator with its histograms and series; direct calls come at 10,000/s as a \
          Poisson process with a mean duration of 100 ms (about 1,000 running; 10 s where 100,000 run). Records count \
          when they are delivered, in batches that are verified to be full. Median over criterion's samples \
-         (min..max), one thread. Where others use the same cores, the fastest sample is nearest to what the code itself \
+         (min..max) of several passes that are minutes apart, one thread. Where others use the same cores, the fastest sample is nearest to what the code itself \
          costs: a target is met by the median, or, as it then says, at the fastest.\n"
     );
     rates(&benches, "scenario", true);

@@ -105,31 +105,32 @@ pub(crate) fn sweep_table(text: &str) {
         println!("Not measured.\n");
         return;
     };
+    let fastest = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
     println!(
-        "| {} rounds | median | min..max | target | met |\n|---|---:|---:|---:|---|",
+        "| {} rounds | median | min..max | of the fastest rounds | target | met |\n|---|---:|---:|---:|---:|---|",
         bare.len()
     );
-    let row = |name: &str, it: &Spread, target: &str, met: bool| {
-        let met = if met { "yes" } else { "no" };
+    let row = |name: &str, it: &Spread, best: f64, target: &str, met: &dyn Fn(f64) -> bool| {
+        let met = match () {
+            () if met(it.median) => "yes",
+            () if met(best) => "at the fastest",
+            () => "no",
+        };
         println!(
-            "| {name} | {:.2} | {:.2}..{:.2} | {target} | {met} |",
+            "| {name} | {:.2} | {:.2}..{:.2} | {best:.2} | {target} | {met} |",
             it.median, it.min, it.max
         );
     };
-    row(
-        "sweep on one thread beyond its bare runs, % ",
-        &overhead,
-        "at most 3",
-        overhead.median <= 3.0,
-    );
-    row(
-        "of which looking at every variant first, %",
-        &checks,
-        "",
-        true,
-    );
+    let best = (fastest(&alone) / fastest(&bare) - 1.0) * 100.0;
+    let name = "sweep on one thread beyond its bare runs, %";
+    row(name, &overhead, best, "at most 3", &|it| it <= 3.0);
+    let best = fastest(&alone) / fastest(&together) / cores;
     let name = format!("{cores} threads, of linear");
-    row(&name, &linear, "at least 0.95", linear.median >= 0.95);
+    row(&name, &linear, best, "at least 0.95", &|it| it >= 0.95);
+    println!(
+        "\nLooking at every variant before the first run takes {:.2} % of the bare runs.",
+        checks.median
+    );
     let (seconds, minutes) = (column(text, "rows", 1), column(text, "rows", 2));
     if let (Some(seconds), Some(minutes)) = (Spread::of(seconds), Spread::of(minutes)) {
         println!(

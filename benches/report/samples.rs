@@ -1,6 +1,7 @@
 //! Reads criterion's samples.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -34,9 +35,12 @@ impl Spread {
     }
 }
 
-/// All benchmarks below `folder`, by name.
+/// Group, name, parameter, and whether elements are bytes.
+type Name = (String, String, Option<String>, bool);
+
+/// All benchmarks below `folder`, by name. Samples of one that was run several times are put together.
 pub(crate) fn all(folder: &Path) -> io::Result<Vec<Bench>> {
-    let mut benches = Vec::new();
+    let mut rates: BTreeMap<Name, Vec<f64>> = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
@@ -45,17 +49,28 @@ pub(crate) fn all(folder: &Path) -> io::Result<Vec<Bench>> {
                 continue;
             }
             if path.ends_with("new") {
-                benches.extend(one(&path));
+                if let Some((name, found)) = one(&path) {
+                    rates.entry(name).or_default().extend(found);
+                }
             } else {
                 folders.push(path);
             }
         }
     }
-    benches.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
-    Ok(benches)
+    let bench = |((group, name, value, bytes), rates): (Name, Vec<f64>)| {
+        let rate = Spread::of(rates)?;
+        Some(Bench {
+            group,
+            name,
+            value,
+            bytes,
+            rate,
+        })
+    };
+    Ok(rates.into_iter().filter_map(bench).collect())
 }
 
-fn one(folder: &Path) -> Option<Bench> {
+fn one(folder: &Path) -> Option<(Name, Vec<f64>)> {
     let json = |name: &str| -> Option<Value> {
         serde_json::from_str(&fs::read_to_string(folder.join(name)).ok()?).ok()
     };
@@ -74,11 +89,11 @@ fn one(folder: &Path) -> Option<Bench> {
         .map(|(iterations, nanos)| elements * iterations * 1e9 / nanos)
         .collect();
     let text = |key: &str| about.get(key)?.as_str().map(str::to_owned);
-    Some(Bench {
-        group: text("group_id")?,
-        name: text("function_id")?,
-        value: text("value_str"),
-        bytes: bytes.is_some(),
-        rate: Spread::of(rates)?,
-    })
+    let name = (
+        text("group_id")?,
+        text("function_id")?,
+        text("value_str"),
+        bytes.is_some(),
+    );
+    Some((name, rates))
 }

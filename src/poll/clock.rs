@@ -8,7 +8,7 @@ use tokio::time::Instant;
 ///
 /// The wall clock sets the axis once. A clock that is set while the poller runs therefore never makes time go back, and
 /// deadlines stay true. Ages of records are on the same axis; what it takes to keep them true after the machine's clock was
-/// wrong when the run began is [`ahead`](Self::ahead).
+/// wrong when the run began is `ahead`.
 ///
 /// ```
 /// use tidegate::poll::Clock;

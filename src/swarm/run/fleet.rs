@@ -488,7 +488,10 @@ impl Hands<'_, '_> {
         let Some(tenant) = &self.state.tenant else {
             return;
         };
-        let has = tenant.stage(shard) != Stage::Absent;
+        // A read that was under way when the worker began to leave may still bring a shard's end: the leases go back all the
+        // same, and the table refuses what comes after that.
+        let is_leaving = self.state.is_leaving || self.shared.drains.is_some();
+        let has = is_leaving || tenant.stage(shard) != Stage::Absent;
         let tenure = tenant.tenures[shard].number;
         let worker = tenant.leases.worker().to_owned();
         self.state.watch.check(Checker::Leases, has, || {

@@ -488,8 +488,8 @@ impl Hands<'_, '_> {
         let Some(tenant) = &self.state.tenant else {
             return;
         };
-        // A read that was under way when the worker began to leave may still bring a shard's end: the leases go back all the
-        // same, and the table refuses what comes after that.
+        // A mapping is drained while a store that failed waits for its next try, and a read that was under way may still bring a
+        // shard's end: the leases go back all the same, and the table refuses what comes after that.
         let is_leaving = self.state.is_leaving || self.shared.drains.is_some();
         let has = is_leaving || tenant.stage(shard) != Stage::Absent;
         let tenure = tenant.tenures[shard].number;

@@ -108,11 +108,6 @@ impl Progress {
     pub(super) fn retry_due(&mut self) {
         self.blocked = false;
     }
-
-    /// Whether it waits for its next try.
-    pub(super) const fn is_blocked(&self) -> bool {
-        self.blocked
-    }
 }
 
 #[cfg(test)]

@@ -371,11 +371,6 @@ impl<P> Shard<P> {
     pub(super) fn store_retry_due(&mut self) {
         self.progress.retry_due();
     }
-
-    /// Whether a store failed and is to be tried again.
-    pub(super) fn awaits_store(&self) -> bool {
-        !self.is_absent() && self.progress.is_blocked()
-    }
 }
 
 /// Rule `lanes-by-key-hash`: AWS keeps the order of a key and says no more; a multiplication spreads the hash's upper

@@ -196,6 +196,25 @@ fn broker_connection_lost() {
     assert_eq!(rig.world.gone, [0, 1]);
 }
 
+/// A broker that takes no acknowledgement delivers the messages again at once: without a wait they would go round and round.
+#[test]
+fn broker_connection_lost_with_every_acknowledgement() {
+    let mut rig = BrokerRig::new(windowed(0), 1, messages([0]));
+    rig.world.verdicts_lost = 4;
+    let rig = rig.run_ms(60_000);
+    let times: Vec<u64> = rig.invokes().iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [0, 500, 1_500, 3_500, 7_500]);
+    // What the filters leave out is not waited for: the receive that is under way goes on, and the one after it waits.
+    let mut held = messages([0, 20_000]);
+    held[0].left_out = true;
+    let mut rig = BrokerRig::new(windowed(0), 1, held);
+    rig.world.verdicts_lost = 3;
+    let rig = rig.run_ms(60_000);
+    let times: Vec<u64> = rig.acknowledged().iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [0, 0, 1_500, 1_500, 20_000]);
+    assert_eq!(rig.world.gone, [0, 1]);
+}
+
 #[test]
 fn broker_stop_gives_back() {
     // Gathered messages, a batch that waits after a throttle, and one that waits after an error go back at once.

@@ -68,6 +68,8 @@ pub(crate) struct BrokerWorld {
     pub(crate) gone: Vec<u32>,
     /// Pollers whose connection was lost and that were not told.
     broken: Vec<bool>,
+    /// So many verdicts find that their connection has just gone.
+    pub(crate) verdicts_lost: u32,
     waiting: Vec<(Time, u32, Token, u32)>,
     pub(crate) function: Function,
     pub(crate) invoke_takes: Span,
@@ -104,6 +106,7 @@ impl BrokerRig {
             deliveries: vec![],
             gone: vec![],
             broken: vec![false; consumers as usize],
+            verdicts_lost: 0,
             waiting: vec![],
             function: Box::new(|_, _| Outcome::Success),
             invoke_takes: Span::ZERO,
@@ -145,11 +148,7 @@ impl BrokerRig {
     /// The connection of a poller is lost now: what it had unacknowledged goes back to the head of the queue.
     pub(crate) fn lose_connection(&mut self, poller: u32) {
         let world = &mut self.world;
-        let lost = world.deliveries.iter_mut().rev();
-        for delivery in lost.filter(|it| it.poller == poller && it.fate == Fate::Unacknowledged) {
-            delivery.fate = Fate::Lost;
-            world.back.push_front(delivery.message);
-        }
+        world.lose(poller);
         world.broken[poller as usize] = true;
         let waiting = world.waiting.iter().position(|(_, of, ..)| *of == poller);
         if let Some(index) = waiting {
@@ -326,7 +325,20 @@ impl BrokerWorld {
         }
     }
 
+    fn lose(&mut self, poller: u32) {
+        let lost = self.deliveries.iter_mut().rev();
+        for delivery in lost.filter(|it| it.poller == poller && it.fate == Fate::Unacknowledged) {
+            delivery.fate = Fate::Lost;
+            self.back.push_front(delivery.message);
+        }
+    }
+
     fn settle(&mut self, token: Token, records: &[Record<u32>], to: Fate) -> Event<u32> {
+        let poller = self.deliveries[records[0].payload as usize].poller;
+        if self.verdicts_lost > 0 {
+            self.verdicts_lost -= 1;
+            self.lose(poller);
+        }
         let mut lost = 0;
         for record in records {
             let delivery = self.deliveries[record.payload as usize];
@@ -357,6 +369,7 @@ impl BrokerWorld {
             return Event::Done { token };
         }
         assert_eq!(lost, records.len(), "a batch of two connections");
+        self.broken[poller as usize] = false;
         let class = FailureClass::Transient;
         Event::Failed { token, class }
     }

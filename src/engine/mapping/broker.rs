@@ -33,8 +33,10 @@ enum Pending {
 struct Settlement {
     batch: BatchId,
     verdict: Verdict,
-    /// The consumer that waits until this is answered.
-    waiting: Option<u32>,
+    /// The consumer that received it.
+    consumer: u32,
+    /// Whether that one waits until this is answered.
+    is_awaited: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +79,7 @@ impl<P> Broker<P> {
                     behind: Span::ZERO,
                 });
                 let mut records = page.records;
-                self.drop_unsent(core, &mut records, page.rejected);
+                self.drop_unsent(core, consumer, &mut records, page.rejected);
                 self.consumers[consumer as usize].received(core, records);
                 self.step(core, consumer);
             }
@@ -160,6 +162,7 @@ impl<P> Broker<P> {
     fn drop_unsent(
         &mut self,
         core: &mut Core<P>,
+        consumer: u32,
         records: &mut Vec<Record<P>>,
         rejected: Vec<Record<P>>,
     ) {
@@ -178,7 +181,7 @@ impl<P> Broker<P> {
             core.fact(Fact::Oversized { records });
         }
         let batch = core.batches.begin(dropped);
-        self.settle(core, batch, Verdict::Acknowledge, None);
+        self.settle(core, batch, Verdict::Acknowledge, consumer, false);
     }
 
     fn invoked(&mut self, core: &mut Core<P>, token: Token, consumer: u32, outcome: Outcome) {
@@ -240,10 +243,10 @@ impl<P> Broker<P> {
                 });
             }
             Next::Acknowledge(batch) => {
-                self.settle(core, batch, Verdict::Acknowledge, Some(id));
+                self.settle(core, batch, Verdict::Acknowledge, id, true);
             }
             Next::Release(batch, cause) => {
-                self.settle(core, batch, Verdict::Release(cause), Some(id));
+                self.settle(core, batch, Verdict::Release(cause), id, true);
             }
         }
     }
@@ -253,12 +256,14 @@ impl<P> Broker<P> {
         core: &mut Core<P>,
         batch: BatchId,
         verdict: Verdict,
-        waiting: Option<u32>,
+        consumer: u32,
+        is_awaited: bool,
     ) {
         let token = self.pend(Pending::Settle(Settlement {
             batch,
             verdict,
-            waiting,
+            consumer,
+            is_awaited,
         }));
         core.act(match verdict {
             Verdict::Acknowledge => Action::Acknowledge { token, batch },
@@ -267,13 +272,14 @@ impl<P> Broker<P> {
     }
 
     /// The broker took a verdict, or its connection is gone: then it was not taken, and what was delivered on that
-    /// connection comes again (rule `broker-connection-lost`). It is not told twice: a delivery is known to its
-    /// connection only.
+    /// connection comes again after a wait (rule `broker-connection-lost`). It is not told twice: a delivery is known to
+    /// its connection only.
     fn settled(&mut self, core: &mut Core<P>, settlement: Settlement, taken: bool) {
         let Settlement {
             batch,
             verdict,
-            waiting,
+            consumer: id,
+            is_awaited,
         } = settlement;
         let records = core.batches.all(batch).len() as u32;
         core.batches.end(batch);
@@ -285,10 +291,11 @@ impl<P> Broker<P> {
             },
             Verdict::Release(cause) => Fact::Returned { records, cause },
         });
-        let Some(id) = waiting else {
-            return;
-        };
         let consumer = &mut self.consumers[id as usize];
+        consumer.told(taken);
+        if !is_awaited {
+            return;
+        }
         if !taken {
             // What it gathered came with the batch, on the same connection.
             consumer.forget(core);

@@ -31,6 +31,10 @@ pub(super) struct Consumer<P> {
     received_at: Time,
     /// Receives that failed in a row.
     receive_failures: u32,
+    /// Verdicts in a row that the broker did not take.
+    settle_failures: u32,
+    /// Has to wait for the last of them before it receives again.
+    owes_pause: bool,
     /// Batches that the function failed in a row.
     function_failures: u32,
 }
@@ -43,7 +47,7 @@ enum State {
     Free,
     /// Waiting for a receive.
     Receiving,
-    /// Waiting out a lost connection.
+    /// Waiting out a lost connection, or a verdict that was not taken.
     Pausing,
     /// Waiting for an invocation that was refused so many times before.
     Invoking(BatchId, u32),
@@ -84,6 +88,8 @@ impl<P> Consumer<P> {
             gathering_since: Time::ZERO,
             received_at: Time::ZERO,
             receive_failures: 0,
+            settle_failures: 0,
+            owes_pause: false,
             function_failures: 0,
         }
     }
@@ -203,13 +209,24 @@ impl<P> Consumer<P> {
         self.wake_after(core, pause);
     }
 
-    /// The broker was told what became of the batch.
+    /// The broker answered a verdict on the batch.
     pub(super) fn settled(&mut self) {
         assert!(
             self.state == State::Settling,
             "an answer for a consumer that awaits none"
         );
         self.state = State::Free;
+    }
+
+    /// The broker took a verdict on this consumer's messages, or not. What it did not take comes again at once, so the next
+    /// receive waits (rule `broker-connection-lost`).
+    pub(super) const fn told(&mut self, taken: bool) {
+        self.owes_pause = !taken;
+        self.settle_failures = if taken {
+            0
+        } else {
+            self.settle_failures.saturating_add(1)
+        };
     }
 
     /// A wait is over.
@@ -276,6 +293,20 @@ impl<P> Consumer<P> {
             let batch = core.batches.begin(list);
             self.state = State::Invoking(batch, 0);
             return Next::Invoke { batch, attempt: 1 };
+        }
+        if std::mem::take(&mut self.owes_pause) {
+            let pause = retry::after_failures(&core.tuning, self.settle_failures);
+            let is_gathering = !self.gathered.is_empty();
+            self.state = State::Pausing;
+            self.wake_after(
+                core,
+                if is_gathering {
+                    pause.min(window_left)
+                } else {
+                    pause
+                },
+            );
+            return Next::Nothing;
         }
         self.state = State::Receiving;
         let gathered = u32::try_from(self.gathered.len()).unwrap_or(u32::MAX);

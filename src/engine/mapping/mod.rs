@@ -232,8 +232,9 @@ impl<P> Mapping<P> {
     }
 
     /// Whether nothing is left that should be waited for after [`Control::Drain`](crate::engine::Control):
-    /// no invocation, acknowledgement or checkpoint is pending, and no receive whose messages would be
-    /// lost to their visibility timeout.
+    /// no invocation, acknowledgement or checkpoint is under way, and no receive whose messages would be
+    /// lost to their visibility timeout. A checkpoint that failed and waits for its next try is not waited for: what it
+    /// covers comes again.
     pub fn is_drained(&self) -> bool {
         match &self.family {
             Family::Stream(stream) => stream.is_drained(),
@@ -260,9 +261,14 @@ impl<P> Core<P> {
         self.mode == Mode::Enabled
     }
 
+    /// Whether it drains, which is for good.
+    fn is_ending(&self) -> bool {
+        self.mode == Mode::Draining
+    }
+
     /// Switches between enabled and disabled; a drain is for good. Returns whether anything changed.
     fn switch(&mut self, mode: Mode) -> bool {
-        let changes = self.mode != Mode::Draining && self.mode != mode;
+        let changes = !self.is_ending() && self.mode != mode;
         if changes {
             self.mode = mode;
         }

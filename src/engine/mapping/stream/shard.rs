@@ -210,7 +210,8 @@ impl<P> Shard<P> {
 
     pub(super) fn page(&mut self, core: &mut Core<P>, mut page: Page<P>) {
         self.reader.in_flight = false;
-        if self.is_leaving() {
+        if self.is_leaving() || core.is_ending() {
+            // Nobody will work on it, and what it says of the shard's end is not stored.
             return core.batches.recycle(page.records);
         }
         self.reader.failures = 0;

@@ -69,7 +69,7 @@ enum Pending {
 /// let now = Time::from_secs(1);
 /// let mut leases = Leases::new(LeaseConfig::new("worker-1"), Rng::stream(1, "leases"), now);
 /// let Some(LeaseAction::Scan { token }) = leases.poll_action() else { panic!("it looks first") };
-/// let free = Row { key: "shard-0".into(), owner: None, counter: 4, handing_over: None, is_finished: false, parents: vec![] };
+/// let free = Row { counter: 4, ..Row::new("shard-0", vec![]) };
 /// leases.handle(now, LeaseEvent::Scanned { token, rows: vec![free] });
 /// let Some(LeaseAction::Take { token, counter: 4, owner: None, .. }) = leases.poll_action() else { panic!("then it takes") };
 ///
@@ -184,18 +184,6 @@ impl Leases {
     /// The next change to carry out.
     pub fn poll_change(&mut self) -> Option<LeaseChange> {
         self.changes.pop_front()
-    }
-
-    /// The losses that come next, by the names of their shards: a mapping hears of all of them at once, so that it does not
-    /// go on with the second when it hears of the first.
-    pub fn poll_losses(&mut self) -> Vec<String> {
-        let mut lost = Vec::new();
-        while let Some(LeaseChange::Lost(_)) = self.changes.front() {
-            if let Some(LeaseChange::Lost(key)) = self.changes.pop_front() {
-                lost.push(key);
-            }
-        }
-        lost
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted: for a renewal, a scan, or the moment at which a lease
@@ -479,7 +467,10 @@ impl Leases {
         if let Some((key, held)) = self.held.remove_entry(key)
             && !matches!(held.phase, Phase::Waiting(_))
         {
-            self.changes.push_back(LeaseChange::Lost(key));
+            match self.changes.back_mut() {
+                Some(LeaseChange::Lost(keys)) => keys.push(key),
+                _ => self.changes.push_back(LeaseChange::Lost(vec![key])),
+            }
         }
     }
 
@@ -510,14 +501,7 @@ impl Leases {
                     |it: &String| self.listed.contains_key(it) && self.table.get(it).is_none();
                 !parents.iter().any(waits)
             })
-            .map(|(key, parents)| Row {
-                key: key.clone(),
-                owner: None,
-                counter: 0,
-                handing_over: None,
-                is_finished: false,
-                parents: parents.clone(),
-            })
+            .map(|(key, parents)| Row::new(key.as_str(), parents.clone()))
             .collect();
         if self.is_draining {
             return;

@@ -236,7 +236,7 @@ impl Keeper {
 }
 
 async fn carry_out(table: &LeaseTable, action: &LeaseAction, from: Position) -> Answer {
-    let (token, key, is_renewal) = match action {
+    let (key, is_renewal) = match action {
         LeaseAction::Scan { token } => {
             let what = match table.scan().await {
                 Ok(leases) => What::Scanned(leases),
@@ -247,11 +247,11 @@ async fn carry_out(table: &LeaseTable, action: &LeaseAction, from: Position) -> 
                 what,
             };
         }
-        LeaseAction::Renew { token, key, .. } => (token, key, true),
-        LeaseAction::Create { token, key, .. }
-        | LeaseAction::Take { token, key, .. }
-        | LeaseAction::HandOver { token, key }
-        | LeaseAction::Release { token, key } => (token, key, false),
+        LeaseAction::Renew { key, .. } => (key, true),
+        LeaseAction::Create { key, .. }
+        | LeaseAction::Take { key, .. }
+        | LeaseAction::HandOver { key, .. }
+        | LeaseAction::Release { key, .. } => (key, false),
     };
     let what = match table.carry_out(action, from).await {
         Ok(written) => What::Written {
@@ -262,7 +262,7 @@ async fn carry_out(table: &LeaseTable, action: &LeaseAction, from: Position) -> 
         Err(error) => What::Failed(error),
     };
     Answer {
-        token: *token,
+        token: action.token(),
         what,
     }
 }

@@ -60,21 +60,13 @@ impl Driver {
             if changes.is_empty() && self.io.lease_news.is_empty() {
                 return;
             }
-            let mut changes = changes.into_iter().peekable();
-            while let Some(change) = changes.next() {
-                let mut lost = Vec::new();
-                let is_loss = |it: &LeaseChange| matches!(it, LeaseChange::Lost(_));
-                if is_loss(&change) {
-                    lost.extend(std::iter::from_fn(|| changes.next_if(is_loss)));
-                }
-                self.lease_changed(now, change, lost);
+            for change in changes {
+                self.lease_changed(now, change);
             }
         }
     }
 
-    /// `also_lost` are losses that follow a loss: the mapping hears of all of them at once, so that it does not go on with the
-    /// second when it hears of the first.
-    fn lease_changed(&mut self, now: Time, change: LeaseChange, also_lost: Vec<LeaseChange>) {
+    fn lease_changed(&mut self, now: Time, change: LeaseChange) {
         let Some(keeper) = &mut self.keeper else {
             return;
         };
@@ -94,13 +86,9 @@ impl Driver {
                 let shards = vec![self.io.book.number(&Arc::from(key))];
                 Control::Revoked { poller: 0, shards }
             }
-            LeaseChange::Lost(key) => {
-                let others = also_lost.into_iter().filter_map(|change| match change {
-                    LeaseChange::Lost(key) => Some(key),
-                    LeaseChange::Gained(_) | LeaseChange::Revoked(_) => None,
-                });
+            LeaseChange::Lost(keys) => {
                 let mut shards = Vec::new();
-                for key in std::iter::once(key).chain(others) {
+                for key in keys {
                     tracing::warn!(%mapping, shard = key, "the lease of a shard is lost");
                     shards.push(self.io.book.number(&Arc::from(key)));
                 }

@@ -178,13 +178,13 @@ impl World {
             Step::Arrives(worker, action, fate) => {
                 let answer = match fate {
                     Fate::CallLost => LeaseEvent::Failed {
-                        token: token_of(&action),
+                        token: action.token(),
                     },
                     _ => self.write(worker, &action),
                 };
                 let answer = match fate {
                     Fate::AnswerLost => LeaseEvent::Failed {
-                        token: token_of(&action),
+                        token: action.token(),
                     },
                     _ => answer,
                 };
@@ -216,7 +216,10 @@ impl World {
         while let Some(change) = self.workers[worker].leases.poll_change() {
             match change {
                 LeaseChange::Gained(key) => self.gained.push((self.now, worker, key)),
-                LeaseChange::Lost(key) => self.lost.push((self.now, worker, key)),
+                LeaseChange::Lost(keys) => {
+                    let lost = keys.into_iter().map(|key| (self.now, worker, key));
+                    self.lost.extend(lost);
+                }
                 // Some work takes longer than there is time for it.
                 LeaseChange::Revoked(key) => {
                     self.revoked.push((self.now, worker, key.clone()));
@@ -245,14 +248,7 @@ impl World {
                 if self.table.contains_key(key) {
                     return refused(*token);
                 }
-                let row = Row {
-                    key: key.clone(),
-                    owner: None,
-                    counter: 0,
-                    handing_over: None,
-                    is_finished: false,
-                    parents: parents.clone(),
-                };
+                let row = Row::new(key.as_str(), parents.clone());
                 self.table.insert(key.clone(), row);
                 LeaseEvent::Done { token: *token }
             }
@@ -330,17 +326,6 @@ impl World {
         let runs = |worker: &&Worker| worker.state == State::Runs;
         let workers = self.workers.iter().filter(runs);
         workers.map(|worker| worker.leases.held().count()).collect()
-    }
-}
-
-fn token_of(action: &LeaseAction) -> Token {
-    match action {
-        LeaseAction::Scan { token }
-        | LeaseAction::Create { token, .. }
-        | LeaseAction::Renew { token, .. }
-        | LeaseAction::Take { token, .. }
-        | LeaseAction::HandOver { token, .. }
-        | LeaseAction::Release { token, .. } => *token,
     }
 }
 

@@ -254,15 +254,7 @@ fn a_lease_whose_answer_came_too_late_is_not_gained() {
         let Some(LeaseAction::Scan { token }) = leases.poll_action() else {
             panic!("it looks again");
         };
-        let row = Row {
-            key: "shard".into(),
-            owner: None,
-            counter: 0,
-            handing_over: None,
-            is_finished: false,
-            parents: Vec::new(),
-        };
-        let rows = vec![row];
+        let rows = vec![Row::new("shard", Vec::new())];
         leases.handle(taken, LeaseEvent::Scanned { token, rows });
         let Some(LeaseAction::Take { token, .. }) = leases.poll_action() else {
             panic!("it takes what is free");
@@ -283,7 +275,11 @@ fn leases_that_are_lost_together_are_told_together() {
     let later = world.now + twice(FAILOVER);
     let leases = &mut world.workers[worker].leases;
     leases.handle_timeout(later);
-    assert_eq!(leases.poll_losses().len(), 3);
+    let lost = leases.poll_change();
+    assert!(
+        matches!(&lost, Some(LeaseChange::Lost(keys)) if keys.len() == 3),
+        "{lost:?}"
+    );
     assert_eq!(leases.poll_change(), None);
 }
 

@@ -109,6 +109,20 @@ pub enum LeaseAction {
     },
 }
 
+impl LeaseAction {
+    /// What its answer carries.
+    pub const fn token(&self) -> Token {
+        match self {
+            Self::Scan { token }
+            | Self::Create { token, .. }
+            | Self::Renew { token, .. }
+            | Self::Take { token, .. }
+            | Self::HandOver { token, .. }
+            | Self::Release { token, .. } => *token,
+        }
+    }
+}
+
 /// What the driver tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseEvent {
@@ -173,6 +187,7 @@ pub enum LeaseChange {
     Gained(String),
     /// Begin nothing new on this shard; say [`LeaseEvent::Released`] when what is in work is over and stored.
     Revoked(String),
-    /// Stop at once and store nothing more: somebody else may have it.
-    Lost(String),
+    /// Stop at once and store nothing more: somebody else may have them. All that are lost together are told together, so
+    /// that a mapping does not go on with the second when it hears of the first.
+    Lost(Vec<String>),
 }

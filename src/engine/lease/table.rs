@@ -21,6 +21,20 @@ pub struct Row {
     pub parents: Vec<String>,
 }
 
+impl Row {
+    /// The row of a shard that nobody had yet.
+    pub fn new(key: impl Into<String>, parents: Vec<String>) -> Self {
+        Self {
+            key: key.into(),
+            owner: None,
+            counter: 0,
+            handing_over: None,
+            is_finished: false,
+            parents,
+        }
+    }
+}
+
 /// A row and when it was seen to change.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {

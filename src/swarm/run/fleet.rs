@@ -260,10 +260,7 @@ impl Run<'_> {
                     Event::Control(Control::Revoked { poller: 0, shards }),
                 );
             }
-            LeaseChange::Lost(name) => {
-                // All that are lost together, before the mapping goes on with any of them.
-                let mut names = vec![name];
-                names.extend(tenant.leases.poll_losses());
+            LeaseChange::Lost(names) => {
                 let mut shards = Vec::new();
                 for name in names {
                     let shard = number(&name);
@@ -308,7 +305,7 @@ impl Run<'_> {
         let Some(table) = &mut self.shared.table else {
             unreachable!("workers have a table")
         };
-        let token = token_of(action);
+        let token = action.token();
         let mut event = LeaseEvent::Failed { token };
         let mut finding = None;
         if fate.works {
@@ -488,8 +485,8 @@ impl Hands<'_, '_> {
         let Some(tenant) = &self.state.tenant else {
             return;
         };
-        // A mapping is drained while a store that failed waits for its next try, and a read that was under way may still bring a
-        // shard's end: the leases go back all the same, and the table refuses what comes after that.
+        // A mapping is drained while a store that failed waits for its next try: the leases go back all the same, and the table
+        // refuses what comes after that.
         let is_leaving = self.state.is_leaving || self.shared.drains.is_some();
         let has = is_leaving || tenant.stage(shard) != Stage::Absent;
         let tenure = tenant.tenures[shard].number;
@@ -518,15 +515,4 @@ fn descends(state: &State<'_>, shard: usize) -> bool {
         let parent = parent as usize;
         tenant.positions[parent].is_some() || descends(state, parent)
     })
-}
-
-fn token_of(action: &LeaseAction) -> Token {
-    match action {
-        LeaseAction::Scan { token }
-        | LeaseAction::Create { token, .. }
-        | LeaseAction::Renew { token, .. }
-        | LeaseAction::Take { token, .. }
-        | LeaseAction::HandOver { token, .. }
-        | LeaseAction::Release { token, .. } => *token,
-    }
 }

@@ -99,16 +99,8 @@ impl LeaseTable {
         let done = LeaseEvent::Done { token };
         let event = match (action, place) {
             (LeaseAction::Create { parents, key, .. }, place @ None) => {
-                let row = Row {
-                    key: key.clone(),
-                    owner: None,
-                    counter: 0,
-                    handing_over: None,
-                    is_finished: false,
-                    parents: parents.clone(),
-                };
                 *place = Some(Lease {
-                    row,
+                    row: Row::new(key.as_str(), parents.clone()),
                     position: from,
                     writer: None,
                 });

@@ -415,6 +415,7 @@ impl Hands<'_, '_> {
         let world = self.shared.world;
         let config = machine.config();
         let mut course = course(world, part, config, &records, in_window, now, name);
+        self.shared.tally.troubles[Trouble::Slow as usize] += u64::from(course.is_slowed);
         course.is_lost = part.is_troubled_by(Trouble::InvokeAnswerLost)
             && self.strikes(Trouble::InvokeAnswerLost);
         let log = &mut self.state.watch.log;

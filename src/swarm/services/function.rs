@@ -12,6 +12,8 @@ pub(in super::super) struct Course {
     /// Places in the batch of records that the function really finished.
     pub(in super::super) done: Vec<u32>,
     pub(in super::super) is_lost: bool,
+    /// A fault made it slower.
+    pub(in super::super) is_slowed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +63,9 @@ pub(in super::super) fn course(
     let width = script.slowest.as_millis() - script.quickest.as_millis() + 1;
     let mut takes = script.quickest + Span::from_millis(draw(1) % width);
     let key = [name.part, name.first, name.call];
-    if struck(world, part, Trouble::Slow, now, key) {
-        takes = takes.times(10);
+    let is_slowed = struck(world, part, Trouble::Slow, now, key);
+    if is_slowed {
+        takes = takes.times(10).min(script.timeout);
     }
     let takes_reports = config.report_batch_item_failures;
     let all = || (0..records.len() as u32).collect::<Vec<u32>>();
@@ -71,6 +74,7 @@ pub(in super::super) fn course(
         answer,
         done,
         is_lost: false,
+        is_slowed,
     };
     let bytes: u64 = records
         .iter()

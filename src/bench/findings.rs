@@ -125,7 +125,7 @@ pub struct Ratios {
 const OMISSION: &str = "Latencies count from when a record was due, not from when it was written: a stall shows in every record that was due meanwhile (no coordinated omission).";
 const CPU: &str = "Processor time is that of this process without the load generator; processes of the function are not in it. Memory is the growth of the whole process.";
 const BARE: &str = "The bare loop receives, invokes and deletes, reads and invokes, or polls, invokes and commits, and does nothing else: no windows, no scaling, no retries.";
-const PREDICTED: &str = "Predictions use the function as the poller's run measured it, and the source as the bare loop's run measured it; nothing of the poller's own latencies goes in.";
+const PREDICTED: &str = "Predictions use the function as the poller's run measured it, and the source as a bare loop saw it that ran beside the poller, on a source of its own under the same load; nothing of the poller's own latencies goes in.";
 
 impl Findings {
     pub(super) fn new(title: &str, hash: &str, predict: bool, points: Vec<PointFindings>) -> Self {

@@ -5,6 +5,7 @@ use super::figures::{Hops, Plan};
 use super::ledger::{self, Ledger, Progress};
 use super::load::{self, Maker, PRIMERS, Sink as _};
 use super::place::{Call, Caller, Calls, Loops, Place};
+use super::probe::Probe;
 use super::usage::{Meter, Usage};
 use crate::engine::{Fact, Position, SourceKind, Span, Time, limits};
 use crate::metrics::Histogram;
@@ -52,7 +53,7 @@ pub(crate) struct Side {
     pub(crate) requests: Requests,
     /// From when a record was due until its write was acknowledged, nanoseconds.
     pub(crate) written: Histogram,
-    /// Bare loops: reads that returned records.
+    /// Reads that returned records, of the bare loop; of the poller's probe, if it had one.
     pub(crate) reads: Vec<Read>,
     /// The first invocation of all.
     pub(crate) first: Option<Span>,
@@ -102,11 +103,13 @@ impl Bed {
         })
     }
 
-    /// Makes a source, lets `consumer` take the load of `point` from it, and deletes what was made.
+    /// Makes a source, lets `consumer` take the load of `point` from it, and deletes what was made. With `is_probed` another
+    /// one has the same load at the same time, of which a bare loop tells how the server did.
     pub(crate) fn run(
         &mut self,
         point: &BenchPoint,
         consumer: Consumer,
+        is_probed: bool,
     ) -> Result<Side, BenchError> {
         let of_mapping = |text: String| BenchError::Run {
             mapping: point.mapping().config.name.clone(),
@@ -117,8 +120,21 @@ impl Bed {
         let name = format!("tidegate-bench-{run:x}-{:x}", std::process::id());
         let place = self.load.block_on(Place::open(point, &name));
         let place = Arc::new(place.map_err(of_mapping)?);
-        let side = self.measure(point, consumer, &place, run);
-        let removed = self.load.block_on(place.remove());
+        let probed = match is_probed && !point.bench.existing {
+            true => Some(
+                self.load
+                    .block_on(Place::open(point, &format!("{name}-beside"))),
+            ),
+            false => None,
+        };
+        let probed = probed.transpose().map_err(of_mapping)?.map(Arc::new);
+        let side = self.measure(point, consumer, (&place, probed.as_ref()), run);
+        let removed = self.load.block_on(async {
+            if let Some(place) = &probed {
+                place.remove().await?;
+            }
+            place.remove().await
+        });
         let side = side.map_err(|trouble| trouble.unwrap_or_else(of_mapping))?;
         removed.map_err(|text| of_mapping(format!("{name} could not be deleted: {text}")))?;
         Ok(side)
@@ -128,7 +144,7 @@ impl Bed {
         &self,
         point: &BenchPoint,
         consumer: Consumer,
-        place: &Arc<Place>,
+        (place, probed): (&Arc<Place>, Option<&Arc<Place>>),
         run: u64,
     ) -> Result<Side, Trouble> {
         let maker = Arc::new(Maker::new(&point.bench, run));
@@ -148,6 +164,16 @@ impl Bed {
         if backlog {
             let load = load::run(place, &maker, &due, self.clock, start, &halt);
             written = self.load.block_on(load)?;
+        }
+        // Its threads are there before those that are measured.
+        let mut probe = None;
+        if let Some(place) = probed {
+            let file = own_file(point, place);
+            let parts = (place.clone(), file, maker.clone(), due.len());
+            let began = Probe::begin(self.load.handle(), parts, Plainly::of(point), self.clock)?;
+            let progress = began.progress();
+            self.load.block_on(self.open_way(place, &maker, progress))?;
+            probe = Some(began);
         }
         let meter = Meter::start();
         let (stop, stopped) = watch::channel(false);
@@ -185,7 +211,18 @@ impl Bed {
                     if !backlog {
                         self.open_way(place, &maker, progress.clone()).await?;
                         start = self.clock.now();
-                        written = load::run(place, &maker, &due, self.clock, start, &halt).await?;
+                        let load = load::run(place, &maker, &due, self.clock, start, &halt);
+                        let (of_place, of_probed) = tokio::join!(load, async {
+                            match probed {
+                                Some(place) => {
+                                    let load = load::run(place, &maker, &due, self.clock, start, &halt);
+                                    load.await.map(drop)
+                                }
+                                None => Ok(()),
+                            }
+                        });
+                        written = of_place?;
+                        of_probed?;
                     }
                     wait(progress.clone(), due.len() as u64, silence(point)).await;
                     Ok(())
@@ -219,6 +256,10 @@ impl Bed {
             requests.reads = calls.len() as u64;
             requests.empty = made.saturating_sub(requests.reads);
         }
+        let calls = match probe {
+            Some(probe) => self.load.block_on(probe.end())?,
+            None => calls,
+        };
         let plan = Plan {
             start,
             due: &due,
@@ -343,8 +384,8 @@ fn poller(file: PollerFile, options: RunOptions) -> Result<(), String> {
 }
 
 /// How a bare loop goes about it.
-#[derive(Clone, Copy)]
-struct Plainly {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plainly {
     batch_size: usize,
     long_poll: Span,
     read_interval: Span,
@@ -371,29 +412,39 @@ fn bare(
     (clock, tap): (Clock, Tap),
     plainly: Plainly,
     calls: Arc<Calls>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let runtime = fresh()?;
-    let result = runtime.block_on(async {
-        let caller = Arc::new(Caller::open(file, clock, tap).await?);
-        let loops = Loops {
-            clock,
-            batch_size: plainly.batch_size,
-            long_poll: plainly.long_poll,
-            read_interval: plainly.read_interval,
-            workers: plainly.workers,
-            caller: caller.clone(),
-            calls,
-        };
-        let result = tokio::select! {
-            result = place.bare(&loops) => result,
-            _ = stopped.wait_for(|stop| *stop) => Ok(()),
-        };
-        drop(loops);
-        caller.close().await;
-        result
-    });
+    let result = runtime.block_on(looping(place, file, (clock, tap), plainly, calls, stopped));
     runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+    result
+}
+
+/// The bare loop, until it is stopped or fails.
+pub(crate) async fn looping(
+    place: &Place,
+    file: &PollerFile,
+    (clock, tap): (Clock, Tap),
+    plainly: Plainly,
+    calls: Arc<Calls>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let caller = Arc::new(Caller::open(file, clock, tap).await?);
+    let loops = Loops {
+        clock,
+        batch_size: plainly.batch_size,
+        long_poll: plainly.long_poll,
+        read_interval: plainly.read_interval,
+        workers: plainly.workers,
+        caller: caller.clone(),
+        calls,
+    };
+    let result = tokio::select! {
+        result = place.bare(&loops) => result,
+        _ = stopped.wait_for(|stop| *stop) => Ok(()),
+    };
+    drop(loops);
+    caller.close().await;
     result
 }
 

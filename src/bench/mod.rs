@@ -16,6 +16,7 @@ mod load;
 mod page;
 mod place;
 mod predict;
+mod probe;
 mod safety;
 mod usage;
 
@@ -82,12 +83,11 @@ pub fn run(
     let mut scenarios = Vec::new();
     for (index, point) in loaded.points.iter().enumerate() {
         begun(index, point);
-        // The calls of a bare loop are what the source is measured by.
         let bare = match point.bench.bare || predict {
-            true => Some(bed.run(point, Consumer::Bare)?),
+            true => Some(bed.run(point, Consumer::Bare, false)?),
             false => None,
         };
-        let poller = bed.run(point, Consumer::Poller)?;
+        let poller = bed.run(point, Consumer::Poller, predict)?;
         let mut found = PointFindings::of(point, &poller, bare.as_ref());
         if let (true, Some(bare)) = (predict, &bare) {
             let name = format!("point-{}", index + 1);
@@ -122,11 +122,16 @@ fn predicted(
     };
     let function = FunctionFit::of(poller, starts_cold);
     let is_stream = mapping.config.source.is_stream();
-    let source = SourceFit::of(&bare.reads, is_stream, &bare.written);
+    // Beside the poller if it could be, which a source that is there already does not allow.
+    let reads = match poller.reads.is_empty() {
+        true => &bare.reads,
+        false => &poller.reads,
+    };
+    let source = SourceFit::of(reads, is_stream, &poller.written);
     let bytes = poller.hops.bytes_per_sec / poller.hops.per_sec.max(1e-9);
     let model = Model::of(point, &function, &source, bytes, name)?;
-    let summary = model.simulate()?;
-    let prediction = Prediction::of(poller, &summary);
+    let (within, to_the_end) = model.simulate()?;
+    let prediction = Prediction::of(poller, &within, &to_the_end);
     let files = model.files.iter();
     let files = files.map(|file| (file.name.clone(), file.text()));
     let made = Made {

@@ -1,5 +1,6 @@
 use super::super::figures::Hops;
 use super::super::live::Requests;
+use super::fit::{SAMPLES_MAX, thinned};
 use super::*;
 use crate::engine::Time;
 use crate::metrics::Histogram;
@@ -202,8 +203,8 @@ fn a_simulation_that_is_fed_with_itself_is_right() {
     function.base = vec![50_000_000];
     let point = point(QUEUE, "rate = 30\nwarm_up = '2s'\nduration = '60s'");
     let model = Model::of(&point, &function, &source, 256.0, "p").expect("a model");
-    let summary = model.simulate().expect("a run");
-    let latency = summary.mappings[0].1.record_latency;
+    let (summary, to_the_end) = model.simulate().expect("runs");
+    let latency = to_the_end.mappings[0].1.record_latency;
     let mut hops = Hops {
         per_sec: 30.0,
         concurrency: 30.0 * 0.051,
@@ -216,7 +217,7 @@ fn a_simulation_that_is_fed_with_itself_is_right() {
         hops,
         ..side(Vec::new())
     };
-    let prediction = Prediction::of(&side, &summary);
+    let prediction = Prediction::of(&side, &summary, &to_the_end);
     for (name, compared, within) in prediction.figures() {
         let error = compared.error.expect("a finite error");
         assert!(
@@ -224,6 +225,20 @@ fn a_simulation_that_is_fed_with_itself_is_right() {
             "{name}: {compared:?} of {latency:?}"
         );
     }
+}
+
+/// The last batch of a load is not full, and waits for its window: a bench waits for it as well.
+#[test]
+fn the_last_batch_counts() {
+    let (function, source) = fits();
+    let mapping = format!("{QUEUE}BatchSize = 1000\nMaximumBatchingWindowInSeconds = 20\n");
+    let point = point(&mapping, "rate = 10\nwarm_up = '0s'\nduration = '15s'");
+    let model = Model::of(&point, &function, &source, 256.0, "p").expect("a model");
+    let (within, to_the_end) = model.simulate().expect("runs");
+    assert_eq!(within.mappings[0].1.succeeded_event_count.value, 0.0);
+    let of_all = &to_the_end.mappings[0].1;
+    assert!((of_all.succeeded_event_count.value - 150.0).abs() < 2.0);
+    assert!(of_all.record_latency.p99.value > 19_000.0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::feed::{Feed, Written};
 use super::queue::{Queue, Received, Standing, Waiter};
-use super::waiting::Waiting;
+use super::waiting::{Turn, Waiting};
 use crate::engine::{Meta, Record, Seq, SourceKind, Time, mix, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::{BrokerQueue, Producer};
@@ -62,7 +62,7 @@ impl BrokerModel {
             back: VecDeque::new(),
             redelivered: 0,
             dead_letters: DeadLetters::default(),
-            waiting: Waiting::default(),
+            waiting: Waiting::new(Turn::Longest),
             cut: VecDeque::new(),
             is_connected: true,
         }
@@ -176,11 +176,7 @@ impl Queue for BrokerModel {
     fn wake(&mut self, now: Time) -> Option<(Waiter, Vec<Record<()>>)> {
         let waiter = self.waiting.first()?;
         let list = self.deliver(now, waiter.records_max, Vec::new());
-        if list.is_empty() {
-            return Some((self.waiting.ended(now)?, list));
-        }
-        self.waiting.answered();
-        Some((waiter, list))
+        self.waiting.answer(now, list)
     }
 
     fn next_wake(&mut self) -> Option<Time> {
@@ -238,10 +234,7 @@ impl Queue for BrokerModel {
             }
             messages.sort_unstable_by_key(|message| message.ordinal);
             self.come_back(messages);
-            while let Some(waiter) = self.waiting.first() {
-                self.waiting.answered();
-                self.cut.push_back(waiter);
-            }
+            self.cut.extend(self.waiting.cut());
         }
         self.is_connected = is_connected;
     }

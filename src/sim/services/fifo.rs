@@ -7,8 +7,8 @@ mod tests;
 use super::feed::Feed;
 use super::keys::KeySpace;
 use super::queue::{Queue, Received, Standing, Waiter};
-use super::waiting::Waiting;
-use crate::engine::{Meta, Record, Seq, Span, Time, limits, wire};
+use super::waiting::{Turn, Waiting};
+use crate::engine::{Meta, Record, Rng, Seq, Span, Time, limits, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::Producer;
 use groups::Groups;
@@ -83,7 +83,10 @@ impl FifoModel {
             first_lease: 0,
             visible_too_early: 0,
             dead_letters: DeadLetters::default(),
-            waiting: Waiting::default(),
+            waiting: Waiting::new(Turn::Any(Rng::stream(
+                seed,
+                &format!("source/{name}/receives"),
+            ))),
         }
     }
 
@@ -214,11 +217,7 @@ impl Queue for FifoModel {
         let waiter = self.waiting.first()?;
         self.end_leases(now);
         let list = self.lease(now, waiter.records_max, Vec::new());
-        if list.is_empty() {
-            return Some((self.waiting.ended(now)?, list));
-        }
-        self.waiting.answered();
-        Some((waiter, list))
+        self.waiting.answer(now, list)
     }
 
     fn next_wake(&mut self) -> Option<Time> {

@@ -2,8 +2,8 @@
 
 use super::feed::{Feed, Written};
 use super::queue::{AGED_RECEIVES_MAX, Queue, Received, Standing, Waiter};
-use super::waiting::Waiting;
-use crate::engine::{Meta, Record, Seq, Span, Time, limits, mix, wire};
+use super::waiting::{Turn, Waiting};
+use crate::engine::{Meta, Record, Rng, Seq, Span, Time, limits, mix, wire};
 use crate::metrics::{DeadLetterReason, DeadLetters};
 use crate::scenario::Producer;
 use std::collections::VecDeque;
@@ -87,7 +87,10 @@ impl SqsModel {
             returned: 0,
             visible_too_early: 0,
             dead_letters: DeadLetters::default(),
-            waiting: Waiting::default(),
+            waiting: Waiting::new(Turn::Any(Rng::stream(
+                seed,
+                &format!("source/{name}/receives"),
+            ))),
             oldest: None,
         }
     }
@@ -276,11 +279,7 @@ impl Queue for SqsModel {
         let waiter = self.waiting.first()?;
         self.end_leases(now);
         let list = self.lease(now, waiter.records_max, Vec::new());
-        if list.is_empty() {
-            return Some((self.waiting.ended(now)?, list));
-        }
-        self.waiting.answered();
-        Some((waiter, list))
+        self.waiting.answer(now, list)
     }
 
     fn next_wake(&mut self) -> Option<Time> {

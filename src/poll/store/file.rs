@@ -208,6 +208,9 @@ pub(super) fn system(path: &Path, error: &io::Error) -> StoreError {
         ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
             format!("Make room where `{folder}` is")
         }
+        ErrorKind::ReadOnlyFilesystem => format!(
+            "Mount what `{folder}` is on so that it can be written, or name a file elsewhere as `store` in [poller]"
+        ),
         ErrorKind::IsADirectory => "Name a file as `store` in [poller]".to_owned(),
         _ => format!(
             "It and its folder `{folder}` must be readable and writable; otherwise name another file as `store` in [poller]"

@@ -7,6 +7,7 @@ use super::sources::{Begin, Kind, Source};
 use super::traffic::Traffic;
 use crate::support::eventually_within;
 use crate::support::poller::{Running, wait_until};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tidegate::poll::Store;
 
@@ -39,6 +40,55 @@ mod store {
             refused_at_start().await;
         }
     }
+}
+
+/// Tests that need the right to mount, which `scripts/test` finds out.
+mod mount {
+    mod kinesis {
+        #[tokio::test]
+        async fn a_read_only_disk_is_said_and_nothing_is_read() {
+            super::super::refused_on_a_read_only_disk().await;
+        }
+    }
+}
+
+async fn refused_on_a_read_only_disk() {
+    let source = Source::create(Kind::Kinesis).await;
+    source.write(0..10).await;
+    let mut poller = source.poller(&source.address());
+    let ended = poller.run(&["--max-records", "10"]);
+    assert!(ended.status.success(), "{ended:?}");
+    let before = poller.invocations().len();
+    source.write(10..20).await;
+    // In a world of its own mounts, so that nothing is left to be taken back.
+    let folder = poller.path("");
+    let folder = folder.display();
+    poller.begin_with(&format!(
+        "exec unshare --user --map-root-user --mount sh -c 'mount --bind \"{folder}\" \"{folder}\" && \
+         mount -o remount,bind,ro \"{folder}\" && exec \"$0\" \"$@\"' \"$0\" \"$@\""
+    ));
+    let ended = poller.run(&["--max-records", "10"]);
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    for part in [
+        "checkpoints.redb",
+        "Read-only file system",
+        "can be written",
+    ] {
+        assert!(ended.output.contains(part), "{part}: {}", ended.output);
+    }
+    assert_eq!(poller.invocations().len(), before);
+    // Writable again, it goes on behind what it had stored.
+    poller.begin_with(":");
+    let ended = poller.run(&["--max-records", "10"]);
+    assert!(ended.status.success(), "{ended:?}");
+    let log = Log::of(Kind::Kinesis, poller.path("events.jsonl"));
+    let mut passes = [Pass {
+        log,
+        begins: BTreeMap::new(),
+    }];
+    assert_eq!(distinct(&mut passes), 20);
+    let [pass] = &passes;
+    assert_eq!(pass.log.seen.len(), 20, "nothing came twice");
 }
 
 async fn refused_at_start() {

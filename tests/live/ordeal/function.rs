@@ -11,7 +11,13 @@ const RECORDS: usize = 96;
 const BATCH_SIZE: usize = 10;
 
 /// Whatever was with an invocation that failed comes again until an invocation has succeeded with it; then nothing is left.
-async fn outlive(kind: Kind) {
+fn outlive(kind: Kind) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(outliving(kind));
+}
+
+async fn outliving(kind: Kind) {
     let what = |of: &str| format!("{}: {of}", kind.name());
     let source = Source::create(kind).await;
     source.write(0..RECORDS).await;
@@ -98,26 +104,4 @@ fn ends(source: &Source, begins: &BTreeMap<String, Begin>, passes: &[Pass; 1]) -
         })
 }
 
-/// The names say which server is needed.
-macro_rules! functions {
-    ($($what:ident $server:ident $kind:ident;)*) => {
-        $(mod $what { mod $server {
-            use super::super::{Kind, outlive};
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn outlives_a_function_that_dies_and_hangs() {
-                outlive(Kind::$kind).await;
-            }
-        } })*
-    };
-}
-
-functions! {
-    stream kinesis Kinesis;
-    changes dynamodb DynamoDb;
-    standard sqs Sqs;
-    fifo sqs Fifo;
-    topic kafka Kafka;
-    classic rabbitmq RabbitMq;
-    jms activemq ActiveMq;
-}
+of_every_source!(outlives_a_function_that_dies_and_hangs: super::super::outlive);

@@ -158,26 +158,4 @@ async fn endure(kind: Kind, fault: Fault) {
     ));
 }
 
-/// The names say which server is needed.
-macro_rules! ways {
-    ($($what:ident $server:ident $kind:ident;)*) => {
-        $(mod $what { mod $server {
-            use super::super::{Kind, all};
-
-            #[test]
-            fn survives_a_network_that_misbehaves() {
-                all(Kind::$kind);
-            }
-        } })*
-    };
-}
-
-ways! {
-    stream kinesis Kinesis;
-    changes dynamodb DynamoDb;
-    standard sqs Sqs;
-    fifo sqs Fifo;
-    topic kafka Kafka;
-    classic rabbitmq RabbitMq;
-    jms activemq ActiveMq;
-}
+of_every_source!(survives_a_network_that_misbehaves: super::super::all);

@@ -218,6 +218,34 @@ impl Source {
         }
     }
 
+    /// Writes as many records of this length, as fast as it can; they have no numbers.
+    pub(super) async fn flood(&self, count: usize, bytes: usize) {
+        let text = "x".repeat(bytes);
+        match self {
+            Self::Kinesis(_) | Self::DynamoDb(_) => unreachable!("streams are not flooded"),
+            Self::Queue(queue, false) => queue.send(&vec![text; count]).await,
+            Self::Queue(queue, true) => {
+                for number in 0..count {
+                    let group = format!("g{number}");
+                    queue.send_fifo(&group, &format!("{number}{text}")).await;
+                }
+            }
+            Self::Kafka(topic) => {
+                let fill = async |partition| {
+                    for _ in 0..count.div_ceil(PARTITIONS) {
+                        topic.send(partition, None, Some(&text)).await;
+                    }
+                };
+                tokio::join!(fill(0), fill(1), fill(2));
+            }
+            Self::RabbitMq(rabbit) => rabbit.publish(&vec![text; count]).await,
+            Self::ActiveMq(broker, queue) => {
+                let mut client = broker.client().await;
+                client.send_texts(queue, &vec![text; count]).await;
+            }
+        }
+    }
+
     /// Where the next process will begin, by key, as far as anything is stored. The poller is not running.
     pub(super) fn begins(&self, poller: &Poller) -> BTreeMap<String, Begin> {
         if let Self::Kafka(topic) = self {

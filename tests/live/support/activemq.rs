@@ -134,6 +134,15 @@ impl Client {
         sender.close().await.expect("the link ends");
     }
 
+    /// Sends texts without a number.
+    pub(crate) async fn send_texts(&mut self, queue: &str, texts: &[String]) {
+        let mut sender = self.sender(queue).await;
+        for text in texts {
+            sender.send(text.clone()).await.expect("it is taken");
+        }
+        sender.close().await.expect("the link ends");
+    }
+
     /// Takes everything out of a queue. What is delivered to another consumer at the moment is not in it.
     pub(crate) async fn drain(&mut self, queue: &str) -> Vec<Message<Body<Value>>> {
         const LAST: &str = "the last message";

@@ -308,6 +308,16 @@ impl Running {
         assert!(limited.success());
     }
 
+    /// Its resident memory now, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: usize = kib.expect("a size").trim().parse().expect("a number");
+        kib * 1024
+    }
+
     /// Has it read its file again (SIGHUP).
     pub(crate) fn hang_up(&self) {
         let id = self.child.id().to_string();

@@ -1,10 +1,10 @@
 use super::super::figures::Hops;
-use super::super::live::Requests;
+use super::super::live::{Read, Requests};
 use super::fit::{SAMPLES_MAX, thinned};
 use super::*;
-use crate::engine::Time;
-use crate::metrics::Histogram;
-use crate::scenario::{load, parse_bench};
+use crate::engine::{Span, Time, Tuning};
+use crate::scenario::{BenchPoint, SourceText, load, parse_bench};
+use crate::sim;
 
 const TARGET: &str =
     "[[target]]\nfunction = 'checkout'\ntype = 'mock'\ntimeout = '5s'\nconcurrency = 20\n";

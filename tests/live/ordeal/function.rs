@@ -21,7 +21,7 @@ async fn outliving(kind: Kind) {
     let what = |of: &str| format!("{}: {of}", kind.name());
     let source = Source::create(kind).await;
     source.write(0..RECORDS).await;
-    let poller = source.poller_within(&source.address(), "3s");
+    let poller = source.poller_with(&source.address(), "3s", 30);
     let poller = poller.env("TEST_FUNCTION_TROUBLE", "1");
     let log = Log::of(kind, poller.path("events.jsonl"));
     let mut passes = [Pass {

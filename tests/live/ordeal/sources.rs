@@ -135,11 +135,11 @@ impl Source {
     /// A poller that finds the server at `address`, whose function takes 30 ms and is given so much time that a busy machine
     /// changes nothing.
     pub(super) fn poller(&self, address: &str) -> Poller {
-        self.poller_within(address, "20s")
+        self.poller_with(address, "20s", 30)
     }
 
-    /// The same with another timeout of the function, unless the source is a queue: those give it 2 s.
-    pub(super) fn poller_within(&self, address: &str, timeout: &str) -> Poller {
+    /// The same with a function that takes so long, and another timeout of it, unless the source is a queue: those give it 2 s.
+    pub(super) fn poller_with(&self, address: &str, timeout: &str, delay_ms: u32) -> Poller {
         let streams = format!(
             "StartingPosition = \"TRIM_HORIZON\"\nshard_reads_per_second = 1000\npoll_interval = \"50ms\"\nBatchSize = {BATCH_SIZE}\n"
         );
@@ -177,7 +177,8 @@ impl Source {
             _ => timeout,
         };
         let timeout = &format!("timeout = \"{timeout}\"\n");
-        poller.function(timeout).env("TEST_FUNCTION_DELAY_MS", "30")
+        let poller = poller.function(timeout);
+        poller.env("TEST_FUNCTION_DELAY_MS", &delay_ms.to_string())
     }
 
     /// Writes these numbers, in their order.

@@ -124,9 +124,10 @@ impl Topic {
         for partition in 0..self.partitions {
             asked.add_partition(&self.name, partition);
         }
-        let found = consumer
-            .committed_offsets(asked, PATIENCE)
-            .expect("OffsetFetch");
+        // A group whose members were killed may be between two coordinators.
+        let found = wait_until("OffsetFetch", || {
+            consumer.committed_offsets(asked.clone(), PATIENCE).ok()
+        });
         let each = found.elements().into_iter().filter_map(|element| {
             let Offset::Offset(offset) = element.offset() else {
                 return None;

@@ -59,6 +59,16 @@ fn a_batch_never_crosses_a_window() {
     assert_eq!(rig.window_calls(), ["1 2@0 fresh", "@0 final"]);
 }
 
+/// Arrival times may go back a little, and after a restart a DynamoDB stream may go back by a minute.
+#[test]
+fn a_record_that_arrived_before_the_open_window_joins_it() {
+    let records = held([("1", 11_000), ("2", 9_000), ("3", 12_000), ("4", 21_000)]);
+    let rig = Rig::stream(tumbling(), vec![records]).run_secs(30);
+    let expected = ["1@10 fresh", "2@10", "3@10", "@10 final", "4@20 fresh"];
+    assert_eq!(rig.window_calls(), expected);
+    assert_eq!(closed(&rig), [(10, false)]);
+}
+
 #[test]
 fn window_idle_close() {
     let rig = Rig::stream(tumbling(), vec![held([("1", 4_000)])]).run_secs(300);

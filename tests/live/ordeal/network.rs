@@ -44,11 +44,11 @@ impl Fault {
     }
 
     /// How long after the way is mended the poller may take to go on. Silence has to be waited for: a call may take 30 s, and
-    /// brokers and the poller miss each other's signs of life after 20 s to 45 s. A receive that was cut off may live on in
+    /// brokers and the poller miss each other's signs of life after 20 s to 45 s, and a group then gives out its partitions anew. A receive that was cut off may live on in
     /// the server for the 20 s of its long poll, and hide what it takes for 3 s.
     const fn recovery_max(self) -> Duration {
         match self {
-            Self::HalfOpen => Duration::from_secs(60),
+            Self::HalfOpen => Duration::from_secs(75),
             Self::Cut => Duration::from_secs(35),
             Self::Delayed | Self::Throttled => Duration::from_secs(20),
         }

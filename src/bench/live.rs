@@ -120,20 +120,27 @@ impl Bed {
         let name = format!("tidegate-bench-{run:x}-{:x}", std::process::id());
         let place = self.load.block_on(Place::open(point, &name));
         let place = Arc::new(place.map_err(of_mapping)?);
-        let probed = match is_probed && !point.bench.existing {
-            true => Some(
-                self.load
-                    .block_on(Place::open(point, &format!("{name}-beside"))),
-            ),
+        let has_rate = matches!(point.bench.load, BenchLoad::Rate { .. });
+        let beside = format!("{name}-beside");
+        let probed = match is_probed && has_rate && !point.bench.existing {
+            true => Some(self.load.block_on(Place::open(point, &beside))),
             false => None,
         };
-        let probed = probed.transpose().map_err(of_mapping)?.map(Arc::new);
-        let side = self.measure(point, consumer, (&place, probed.as_ref()), run);
-        let removed = self.load.block_on(async {
-            if let Some(place) = &probed {
-                place.remove().await?;
+        // Whatever fails from here on, what was made is deleted.
+        let (probed, side) = match probed.transpose() {
+            Ok(probed) => {
+                let probed = probed.map(Arc::new);
+                let side = self.measure(point, consumer, (&place, probed.as_ref()), run);
+                (probed, side)
             }
-            place.remove().await
+            Err(text) => (None, Err(Trouble::Said(text))),
+        };
+        let removed = self.load.block_on(async {
+            let of_probed = match &probed {
+                Some(probed) => probed.remove().await,
+                None => Ok(()),
+            };
+            place.remove().await.and(of_probed)
         });
         let side = side.map_err(|trouble| trouble.unwrap_or_else(of_mapping))?;
         removed.map_err(|text| of_mapping(format!("{name} could not be deleted: {text}")))?;
@@ -172,7 +179,13 @@ impl Bed {
             let parts = (place.clone(), file, maker.clone(), due.len());
             let began = Probe::begin(self.load.handle(), parts, Plainly::of(point), self.clock)?;
             let progress = began.progress();
-            self.load.block_on(self.open_way(place, &maker, progress))?;
+            let mut interrupted = self.interrupted.clone();
+            self.load.block_on(async {
+                tokio::select! {
+                    _ = interrupted.wait_for(|it| *it) => Err(Trouble::Interrupted),
+                    opened = self.open_way(place, &maker, progress) => opened,
+                }
+            })?;
             probe = Some(began);
         }
         let meter = Meter::start();

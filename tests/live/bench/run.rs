@@ -107,22 +107,29 @@ impl Bench {
         );
     }
 
-    /// Whether a point's latencies make sense for a function that takes 20 ms.
+    /// Whether a point's latencies make sense for a function that takes 20 ms. No record is answered sooner than that after
+    /// it was sent, so no quantile is either, but for what a histogram rounds: each figure may be off by 0.4 %, which is more
+    /// than a millisecond where a window or a busy machine makes figures of half a second.
     pub(super) fn check_hops(&self, index: usize) {
+        const PRECISION: f64 = 0.004;
         let point = &self.points()[index];
         for side in ["Poller", "Bare"] {
             let at = |figure: &str, statistic: &str| {
                 point[side][figure][statistic].as_f64().expect("a latency")
             };
+            let (sent, answered) = (at("HopSentMs", "p50"), at("HopAnsweredMs", "p50"));
             assert!(
-                at("HopAnsweredMs", "p50") >= at("HopSentMs", "p50") + 19.0,
+                answered * (1.0 + PRECISION) >= sent * (1.0 - PRECISION) + 20.0,
                 "{point:#}"
             );
             assert!(
                 at("HopAnsweredMs", "p99") >= at("HopAnsweredMs", "p50"),
                 "{point:#}"
             );
-            assert!(at("DurationMs", "p50") >= 20.0, "{point:#}");
+            assert!(
+                at("DurationMs", "p50") >= 20.0 * (1.0 - PRECISION),
+                "{point:#}"
+            );
         }
     }
 

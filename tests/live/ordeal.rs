@@ -41,3 +41,10 @@ mod traffic;
 fn row(text: &str) {
     println!("{text}");
 }
+
+/// An ordeal in a runtime of its own, with so many threads.
+fn run(threads: usize, ordeal: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().build();
+    runtime.expect("a runtime").block_on(ordeal);
+}

@@ -34,9 +34,7 @@ fn bound(kind: Kind) -> usize {
 }
 
 fn is_bounded(kind: Kind) {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(1).enable_all().build();
-    runtime.expect("a runtime").block_on(flood(kind));
+    super::run(1, flood(kind));
 }
 
 async fn flood(kind: Kind) {

@@ -12,9 +12,7 @@ const BATCH_SIZE: usize = 10;
 
 /// Whatever was with an invocation that failed comes again until an invocation has succeeded with it; then nothing is left.
 fn outlive(kind: Kind) {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(outliving(kind));
+    super::run(2, outliving(kind));
 }
 
 async fn outliving(kind: Kind) {

@@ -44,8 +44,9 @@ impl Fault {
     }
 
     /// How long after the way is mended the poller may take to go on. Silence has to be waited for: a call may take 30 s, and
-    /// brokers and the poller miss each other's signs of life after 20 s to 45 s, and a group then gives out its partitions anew. A receive that was cut off may live on in
-    /// the server for the 20 s of its long poll, and hide what it takes for 3 s.
+    /// brokers and the poller miss each other's signs of life after 20 s to 45 s, and a group then gives out its partitions
+    /// anew. A receive that was cut off may live on in the server for the 20 s of its long poll, and hide what it takes
+    /// for 3 s.
     const fn recovery_max(self) -> Duration {
         match self {
             Self::HalfOpen => Duration::from_secs(75),
@@ -88,9 +89,7 @@ fn all(kind: Kind) {
         for fault in FAULTS {
             scope.spawn(move || {
                 // The proxy has a thread of its own: the test waits for processes.
-                let mut runtime = tokio::runtime::Builder::new_multi_thread();
-                let runtime = runtime.worker_threads(1).enable_all().build();
-                runtime.expect("a runtime").block_on(endure(kind, fault));
+                super::run(1, endure(kind, fault));
             });
         }
     });

@@ -290,6 +290,7 @@ impl Leases {
         let table = &self.table;
         self.held
             .retain(|key, _| table.get(key).is_none_or(|seen| !seen.row.is_finished));
+        self.look_at_held();
         self.create_missing();
         if self.is_draining {
             return;
@@ -332,6 +333,23 @@ impl Leases {
                     owner,
                     after,
                 });
+            }
+        }
+    }
+
+    /// What others have taken is learned from a refused renewal, at once where a scan shows it. What nobody has any more, as
+    /// who took it has left since, can be taken back as soon as it is handed over: that is worth another look.
+    fn look_at_held(&mut self) {
+        for (key, held) in &mut self.held {
+            let owner = self.table.get(key).and_then(|seen| seen.row.owner.as_ref());
+            if owner == Some(&self.config.worker) || matches!(held.phase, Phase::Waiting(_)) {
+                continue;
+            }
+            if let Renewal::Due(at) = &mut held.renewal {
+                *at = (*at).min(self.now);
+            }
+            if owner.is_none() {
+                self.next_scan = self.next_scan.min(self.now + self.config.retry());
             }
         }
     }
@@ -380,8 +398,11 @@ impl Leases {
                     phase,
                 };
                 self.held.insert(row.key.clone(), held);
-                if !is_waiting {
-                    self.changes.push_back(LeaseChange::Gained(row.key));
+                // Nothing was begun on what comes after the word to leave.
+                match (self.is_draining, is_waiting) {
+                    (true, _) => self.release(row.key),
+                    (false, true) => {}
+                    (false, false) => self.changes.push_back(LeaseChange::Gained(row.key)),
                 }
             }
             Pending::Release => {}

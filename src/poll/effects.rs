@@ -10,7 +10,7 @@ use crate::poll::brokers;
 use crate::poll::counters::Counters;
 use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
-use crate::poll::leases::{self, LeaseTable, News};
+use crate::poll::leases::{self, Haste, LeaseTable, News};
 use crate::poll::observer::Observer;
 use crate::poll::record::MappingLog;
 use crate::poll::shards::ShardBook;
@@ -21,7 +21,7 @@ use crate::poll::{Clock, Tap, encode};
 use crate::source::kafka::Events;
 use crate::source::{CallError, Keep, ListedShard, Payload, Records};
 use crate::target::{Reply, RequestId, Target};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -80,6 +80,8 @@ pub(crate) struct Io {
     pub(crate) shard_ended: bool,
     /// Shards are shared with other processes through this table.
     pub(crate) leases: Option<Arc<LeaseTable>>,
+    /// Shards that another process waits for: their progress is stored without a pause.
+    pub(crate) asked_for: watch::Sender<BTreeSet<ShardId>>,
     /// What became of shards since the driver last looked.
     pub(crate) lease_news: Vec<News>,
     /// Streams: the shards of invocations that are about to start.
@@ -151,10 +153,14 @@ impl Effects<Payload> for Io {
                     state: self.windows.state(shard),
                 });
                 if let Some(table) = &self.leases {
-                    let (table, shard) = (table.clone(), self.book.name(shard).clone());
-                    let draining = self.draining.subscribe();
-                    self.tasks
-                        .spawn(leases::checkpoint(table, token, shard, delta, draining));
+                    let name = self.book.name(shard).clone();
+                    let haste = Haste {
+                        shard,
+                        asked_for: self.asked_for.subscribe(),
+                        draining: self.draining.subscribe(),
+                    };
+                    let storing = leases::checkpoint(table.clone(), token, name, delta, haste);
+                    self.tasks.spawn(storing);
                     return None;
                 }
                 let shard = self.book.name(shard);

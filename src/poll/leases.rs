@@ -4,12 +4,12 @@ mod item;
 mod table;
 
 use crate::engine::lease::{LeaseAction, LeaseChange, LeaseConfig, LeaseEvent, Leases};
-use crate::engine::{Delta, Event, FailureClass, Position, Rng, Time, Token};
+use crate::engine::{Delta, Event, FailureClass, Position, Rng, ShardId, Time, Token};
 use crate::poll::effects::Input;
 use crate::source::{CallError, ListedShard};
 use item::Lease;
 pub(crate) use item::{lease as lease_of_row, new_item as new_lease_row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 pub(crate) use table::LeaseTable;
@@ -236,6 +236,7 @@ impl Keeper {
 }
 
 async fn carry_out(table: &LeaseTable, action: &LeaseAction, from: Position) -> Answer {
+    tracing::debug!(table = table.name(), ?action, "asked of the lease table");
     let (key, is_renewal) = match action {
         LeaseAction::Scan { token } => {
             let what = match table.scan().await {
@@ -267,21 +268,38 @@ async fn carry_out(table: &LeaseTable, action: &LeaseAction, from: Position) -> 
     }
 }
 
+/// Who does not want to wait for the next time at which progress of a shard may be stored.
+pub(crate) struct Haste {
+    pub(crate) shard: ShardId,
+    /// Shards that another process waits for.
+    pub(crate) asked_for: watch::Receiver<BTreeSet<ShardId>>,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+impl Haste {
+    /// Until somebody is in a hurry. Whoever tells of it may be gone, which comes to the same.
+    async fn comes(mut self) {
+        tokio::select! {
+            _ = self.asked_for.wait_for(|shards| shards.contains(&self.shard)) => {}
+            _ = self.draining.wait_for(|draining| *draining) => {}
+        }
+    }
+}
+
 /// Stores progress, and says so no sooner than the next write may be made.
 pub(crate) async fn checkpoint(
     table: Arc<LeaseTable>,
     token: Token,
     shard: Arc<str>,
     delta: Delta,
-    mut draining: watch::Receiver<bool>,
+    haste: Haste,
 ) -> Input {
     match table.checkpoint(&shard, delta).await {
         Ok(Written::Done(_)) => {
             if delta.to != Position::End {
                 tokio::select! {
                     () = tokio::time::sleep(CHECKPOINT_INTERVAL) => {}
-                    // Whoever sends this may be gone, which comes to the same.
-                    _ = draining.wait_for(|draining| *draining) => {}
+                    () = haste.comes() => {}
                 }
             }
             Input::Event(Event::Done { token })
@@ -295,5 +313,30 @@ pub(crate) async fn checkpoint(
             let class = FailureClass::Transient;
             Input::Event(Event::Failed { token, class })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Poll, Waker};
+
+    #[test]
+    fn progress_of_a_shard_that_another_process_waits_for_is_stored_without_a_pause() {
+        let (asked_for, asked) = watch::channel(BTreeSet::new());
+        let (_draining, draining) = watch::channel(false);
+        let haste = |shard| Haste {
+            shard: ShardId(shard),
+            asked_for: asked.clone(),
+            draining: draining.clone(),
+        };
+        let (mut wanted, mut other) = (Box::pin(haste(3).comes()), Box::pin(haste(4).comes()));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(wanted.as_mut().poll(&mut cx), Poll::Pending);
+        asked_for.send_modify(|shards| {
+            shards.insert(ShardId(3));
+        });
+        assert_eq!(wanted.as_mut().poll(&mut cx), Poll::Ready(()));
+        assert_eq!(other.as_mut().poll(&mut cx), Poll::Pending);
     }
 }

@@ -30,6 +30,7 @@ use crate::source::local::{self, ContentError, Queue, Stream};
 use crate::source::sqs::{Sqs, SqsError};
 use crate::source::{AwsError, CallError, Keep};
 use crate::target::{Region, Surroundings, Target, TargetError};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -352,6 +353,7 @@ impl Shared {
             log: recorder.map(|recorder| recorder.mapping(index, now, seed, config, &tuning)),
             tasks: JoinSet::new(),
             draining: watch::channel(false).0,
+            asked_for: watch::channel(BTreeSet::new()).0,
             tally: Tally {
                 last_records: now,
                 ..Tally::default()

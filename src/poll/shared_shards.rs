@@ -83,7 +83,11 @@ impl Driver {
             }
             LeaseChange::Revoked(key) => {
                 tracing::info!(%mapping, shard = key, "another process asks for a shard");
-                let shards = vec![self.io.book.number(&Arc::from(key))];
+                let shard = self.io.book.number(&Arc::from(key));
+                self.io.asked_for.send_modify(|shards| {
+                    shards.insert(shard);
+                });
+                let shards = vec![shard];
                 Control::Revoked { poller: 0, shards }
             }
             LeaseChange::Lost(keys) => {
@@ -115,6 +119,9 @@ impl crate::poll::effects::Io {
     /// A shard to work on, with a reader that knows nothing of earlier tenures.
     fn take_on(&mut self, name: &Arc<str>, from: Position) -> Shard {
         let id = self.book.number(name);
+        self.asked_for.send_modify(|shards| {
+            shards.remove(&id);
+        });
         if let Some(reader) = self.feed.reader(id.0, name, &self.keep) {
             match self.readers.get_mut(id.0 as usize) {
                 Some(place) => *place = reader,

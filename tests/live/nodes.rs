@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+mod failover;
+
 const SHARDS: i32 = 6;
 /// Short, so that the test is; a busy machine still renews in time.
 const FAILOVER: &str = "4s";

@@ -33,15 +33,6 @@ mod network;
 mod sources;
 mod traffic;
 
-/// A row of a table in the report on reliability, whose scripts look for what it begins with.
-#[expect(
-    clippy::print_stdout,
-    reason = "the report is made of what tests print"
-)]
-fn row(text: &str) {
-    println!("{text}");
-}
-
 /// An ordeal in a runtime of its own, with so many threads.
 fn run(threads: usize, ordeal: impl Future<Output = ()>) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();

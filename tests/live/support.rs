@@ -457,3 +457,12 @@ fn build_test_function() -> PathBuf {
     assert!(program.exists(), "{} is missing", program.display());
     program
 }
+
+/// A row of a table in the report on reliability, whose scripts look for what it begins with.
+#[expect(
+    clippy::print_stdout,
+    reason = "the report is made of what tests print"
+)]
+pub(crate) fn row(text: &str) {
+    println!("{text}");
+}

@@ -193,6 +193,33 @@ fn a_worker_that_leaves_gives_its_leases_back() {
     assert_eq!(world.loads(), [0, 4]);
 }
 
+/// Half the failover time and a fifth of that between two looks, and calls of up to 305 ms each way.
+#[test]
+fn what_a_leaving_worker_had_is_taken_at_the_next_look_whenever_it_leaves() {
+    for seed in 0..400 {
+        let mut world = World::flat(seed, 6);
+        world.work_ms = 100;
+        world.join();
+        world.run(MINUTE);
+        world.join();
+        // In the middle of taking, waiting for and working on what it steals.
+        world.run(Span::from_millis(seed * 50));
+        world.tell(1, LeaseEvent::Drain);
+        let left = world.now;
+        while !world.workers[1].leases.is_drained() {
+            let held: Vec<String> = world.workers[1].leases.held().cloned().collect();
+            for key in held {
+                world.tell(1, LeaseEvent::Released { key });
+            }
+            world.run(Span::from_millis(10));
+            let took = world.now.since(left);
+            assert!(took < Span::from_secs(2), "seed {seed}: it has not left");
+        }
+        world.run(Span::from_millis(6_000 + 4 * 305));
+        assert_eq!(world.loads(), [6, 0], "seed {seed}");
+    }
+}
+
 #[test]
 fn a_worker_of_the_same_name_takes_its_own_leases_back_at_once() {
     let mut world = World::flat(9, 3);

@@ -178,7 +178,7 @@ async fn a_full_disk_holds_checkpoints_back_and_nothing_else() {
         let last = last.expect("a record of each shard");
         assert_eq!(begin, Begin::After(last.place.clone()), "{shard}");
     }
-    super::row(&format!(
+    crate::support::row(&format!(
         "faults: | full disk | store | checkpoints were refused and tried again; after a kill {} of {} records came again, none lost |",
         tally.again(),
         tally.records

@@ -54,7 +54,7 @@ async fn flood(kind: Kind) {
     }
     running.kill();
     let bound = bound(kind);
-    super::row(&format!(
+    crate::support::row(&format!(
         "overload: | {}, {} MiB waiting | {} MiB | {} MiB |",
         kind.name(),
         MESSAGES * BYTES / MIB,

@@ -58,7 +58,7 @@ async fn outliving(kind: Kind) {
     assert!(failed >= 2, "{invocations} invocations");
     let most = failed * BATCH_SIZE;
     assert!(tally.again() > 0 && tally.again() <= most, "{tally:?}");
-    super::row(&format!(
+    crate::support::row(&format!(
         "faults: | function dies or hangs | {} | {failed} of {invocations} invocations; {RECORDS} records, {} deliveries more, none lost |",
         kind.name(),
         tally.again()

@@ -67,7 +67,7 @@ fn storm(kind: Kind) {
         );
     }
     // The row of a report; see scripts/reliability.d/kills.
-    super::row(&format!(
+    crate::support::row(&format!(
         "kills: | {} | {kills} | {at_work} | {} | {} | {} | 0 | {} s |",
         kind.name(),
         tally.records,

@@ -147,7 +147,7 @@ async fn endure(kind: Kind, fault: Fault) {
     assert!(recovery <= limit, "{}: {recovery:?}", what("too late"));
     let tally = judge_one(kind, written, &passes, kind == Kind::Kafka);
     // A row of a report; see scripts/reliability.d/faults.
-    super::row(&format!(
+    crate::support::row(&format!(
         "faults: | {} | {} | went on after {:.1} s; {} records, {} of them again, none lost |",
         fault.name(),
         kind.name(),

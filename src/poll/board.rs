@@ -288,6 +288,11 @@ impl Panel {
         face.place(shard, name).position = Some(position);
     }
 
+    /// A shard that others have from now on.
+    pub(crate) fn leaves(&self, shard: ShardId) {
+        lock(&self.face).shards.remove(&shard);
+    }
+
     /// The source has answered, though it had nothing to tell.
     pub(crate) fn reaches(&self) {
         lock(&self.face).reach();
@@ -512,6 +517,23 @@ mod tests {
         let face = panel.face();
         assert_eq!((face.state, face.reached), (State::Enabled, true));
         assert_eq!(face.shards[&ShardId(0)].behind, Some(Span::from_secs(2)));
+    }
+
+    #[test]
+    fn a_shard_is_shown_by_whoever_has_it() {
+        let (_, panel) = board();
+        for shard in [0, 1] {
+            let name = Arc::from(format!("shard-{shard}"));
+            panel.begins(ShardId(shard), &name, Position::Horizon);
+        }
+        panel.leaves(ShardId(0));
+        let names: Vec<Arc<str>> = panel
+            .face()
+            .shards
+            .into_values()
+            .map(|it| it.name)
+            .collect();
+        assert_eq!(names, [Arc::from("shard-1")]);
     }
 
     #[test]

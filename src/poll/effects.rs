@@ -134,6 +134,7 @@ impl Effects<Payload> for Io {
                     self.leases.is_some(),
                     "{token:?}: shards stay where they are"
                 );
+                shards.iter().for_each(|id| self.panel.leaves(*id));
                 let names = shards.iter().map(|id| self.book.name(*id).clone());
                 self.lease_news.extend(names.map(News::Left));
                 Some(Event::Done { token })

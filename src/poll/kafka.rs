@@ -37,7 +37,7 @@ impl Io {
         })
     }
 
-    /// Gives partitions that are heard of for the first time their names.
+    /// Gives partitions that are heard of for the first time their names, and shows those that the mapping has.
     pub(crate) fn hear_of_partitions(&mut self, now: Time, event: &Event<Payload>) {
         let Feed::Kafka(kafka) = &self.feed else {
             return;
@@ -54,6 +54,18 @@ impl Io {
         if let Some(last) = last {
             self.book
                 .name_partitions(kafka.topic(), last.saturating_add(1));
+        }
+        match event {
+            Event::Control(Control::Assigned { shards, .. }) => {
+                for shard in shards {
+                    let name = self.book.name(shard.id);
+                    self.panel.begins(shard.id, name, shard.from);
+                }
+            }
+            Event::Control(Control::Lost { shards, .. }) => {
+                shards.iter().for_each(|shard| self.panel.leaves(*shard));
+            }
+            _ => {}
         }
     }
 
@@ -130,7 +142,14 @@ impl Io {
                 let draining = self.draining.subscribe();
                 kafka.receive(poller, token, (records_max, wait), held, records, draining);
             }
-            Action::Yield { token, poller, .. } => kafka.yield_partitions(poller, token),
+            Action::Yield {
+                token,
+                poller,
+                shards,
+            } => {
+                shards.iter().for_each(|shard| self.panel.leaves(*shard));
+                kafka.yield_partitions(poller, token);
+            }
             Action::Leave { token, poller } => kafka.leave(poller, token),
             Action::Measure { token } => kafka.measure(token),
             Action::Checkpoint {

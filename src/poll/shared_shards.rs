@@ -94,7 +94,9 @@ impl Driver {
                 let mut shards = Vec::new();
                 for key in keys {
                     tracing::warn!(%mapping, shard = key, "the lease of a shard is lost");
-                    shards.push(self.io.book.number(&Arc::from(key)));
+                    let shard = self.io.book.number(&Arc::from(key));
+                    self.io.panel.leaves(shard);
+                    shards.push(shard);
                 }
                 Control::Lost { poller: 0, shards }
             }
@@ -119,6 +121,7 @@ impl crate::poll::effects::Io {
     /// A shard to work on, with a reader that knows nothing of earlier tenures.
     fn take_on(&mut self, name: &Arc<str>, from: Position) -> Shard {
         let id = self.book.number(name);
+        self.panel.begins(id, name, from);
         self.asked_for.send_modify(|shards| {
             shards.remove(&id);
         });

@@ -25,7 +25,7 @@ fn node(arn: &str, endpoint: &str, table: &str, mapping: &str) -> Poller {
     let command = test_function();
     let log = poller.path("events.jsonl");
     poller.whole(format!(
-        "[poller.leases]\ntable = \"{table}\"\nfailover = \"{FAILOVER}\"\nendpoint_url = \"{leases}\"\n\
+        "listen = \"127.0.0.1:0\"\n[poller.leases]\ntable = \"{table}\"\nfailover = \"{FAILOVER}\"\nendpoint_url = \"{leases}\"\n\
          [[mapping]]\nname = \"tested\"\nFunctionName = \"f\"\nEventSourceArn = \"{arn}\"\nStartingPosition = \"TRIM_HORIZON\"\n\
          shard_reads_per_second = 1000\npoll_interval = \"100ms\"\n{mapping}\n\
          [[target]]\nfunction = \"f\"\ntype = \"process\"\ncommand = [{command:?}]\n[target.env]\nTEST_FUNCTION_LOG = {log:?}\n"

@@ -5,13 +5,15 @@
 use super::{SHARDS, all_work, content, node};
 use crate::support::poller::{Poller, Running, wait_until};
 use crate::support::{KINESIS_URL, Stream, server_url, unique};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// For reading the stream, invoking the function, and a machine that does much else.
-const MARGIN: Duration = Duration::from_secs(4);
+const MARGIN: Duration = Duration::from_secs(6);
 
 #[derive(Clone, Copy)]
 enum Ending {
@@ -79,6 +81,19 @@ fn first_since(node: &Poller, since: u64) -> BTreeMap<String, u64> {
     first
 }
 
+/// The shards that a process shows as its own.
+fn shown(running: &Running) -> BTreeSet<String> {
+    let address = running.await_word_after("metrics, health and status are served address=");
+    let told = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["status", "--address", &address, "--format", "json"])
+        .output()
+        .expect("it runs");
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let shards = told["mappings"][0]["shards"].as_array().expect("shards");
+    let names = shards.iter().map(|shard| shard["shard"].as_str());
+    names.map(|name| name.expect("a name").to_owned()).collect()
+}
+
 /// Writes to all shards until it is told to stop.
 async fn write(stream: Arc<Stream>, over: Arc<AtomicBool>) {
     let mut count = 0;
@@ -107,6 +122,10 @@ async fn is_replaced(ending: Ending) {
     let mut took: Vec<Duration> = Vec::new();
     for _ in 0..times {
         all_work(&[&stays, &goes]);
+        wait_until("every shard shown by the process that has it", || {
+            let (one, two) = (shown(&running), shown(&other));
+            (one.is_disjoint(&two) && one.len() + two.len() == SHARDS as usize).then_some(())
+        });
         let struck = unix_ms();
         let left = ending.strike(other);
         let taken = wait_until("every shard with the process that stays", || {

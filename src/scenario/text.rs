@@ -1,6 +1,7 @@
 //! Files as text: which format they have, how large they may be, and what cannot be text at all.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::suggest::nearest;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read, in bytes.
@@ -106,7 +107,13 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
         .label(why)
     };
     let told = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => unreadable("there is no such file".to_owned()),
+        std::io::ErrorKind::NotFound => {
+            let missing = unreadable("there is no such file".to_owned());
+            match neighbour(path) {
+                Some(name) => missing.help(format!("did you mean `{name}`?")),
+                None => missing,
+            }
+        }
         _ => unreadable(error.to_string()),
     };
     let facts = std::fs::metadata(path).map_err(told)?;
@@ -119,6 +126,24 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     std::fs::read(path).map_err(told)
 }
 
+/// The file beside `path` that is called most like it.
+fn neighbour(path: &Path) -> Option<String> {
+    const LOOKED_AT_MAX: usize = 10_000;
+    let folder = match path.parent()? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    let beside = std::fs::read_dir(folder).ok()?.take(LOOKED_AT_MAX);
+    let files = beside.flatten().filter(|entry| entry.path().is_file());
+    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.collect();
+    // Of two that are equally near, always the same one.
+    names.sort();
+    let wanted = path.file_name()?.to_str()?;
+    let name = nearest(wanted, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(name).display().to_string())
+}
+
 /// The text of `path`, or a report of why there is none.
 pub(crate) fn open(path: &Path) -> Result<SourceText, super::Report> {
     SourceText::read(path).map_err(|problem| {
@@ -126,4 +151,25 @@ pub(crate) fn open(path: &Path) -> Result<SourceText, super::Report> {
         diagnostics.push(problem);
         diagnostics.into_report()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_there_may_be_one_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["flash-sale.toml", "steady.toml"] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let said = |name: &str| {
+            let report = open(&folder.path().join(name)).expect_err("not there");
+            report.render(false)
+        };
+        let meant = folder.path().join("flash-sale.toml");
+        let meant = format!("did you mean `{}`?", meant.display());
+        assert!(said("flash-sael.toml").contains(&meant));
+        assert!(!said("orders.toml").contains("did you mean"));
+    }
 }

@@ -92,6 +92,11 @@ fn a_poller_is_alive_and_ready_and_not_ready_while_it_drains() {
     });
     let alive = running.get("/healthz");
     assert_eq!((alive.status, alive.body.as_str()), (200, "ok\n"));
+    // A source may have answered that it has nothing yet: then there is nothing to drain.
+    wait_until("an invocation", || {
+        let in_flight = running.mapping("clicks")?["invocationsInFlight"].as_u64();
+        in_flight.filter(|count| *count > 0)
+    });
     running.signal("-TERM");
     let body = wait_until("the drain", || {
         let answer = running.get("/readyz");

@@ -119,7 +119,9 @@ impl Bed {
         let run = self.clock.now().as_nanos() / 1_000 + self.runs;
         let name = format!("tidegate-bench-{run:x}-{:x}", std::process::id());
         let place = self.load.block_on(Place::open(point, &name));
-        let place = Arc::new(place.map_err(of_mapping)?);
+        // It may be there all the same, and not answer.
+        let unopened = |name: &str, text| format!("{text}; should there be {name}, delete it");
+        let place = Arc::new(place.map_err(|text| of_mapping(unopened(&name, text)))?);
         let has_rate = matches!(point.bench.load, BenchLoad::Rate { .. });
         let beside = format!("{name}-beside");
         let probed = match is_probed && has_rate && !point.bench.existing {
@@ -133,17 +135,22 @@ impl Bed {
                 let side = self.measure(point, consumer, (&place, probed.as_ref()), run);
                 (probed, side)
             }
-            Err(text) => (None, Err(Trouble::Said(text))),
+            Err(text) => (None, Err(Trouble::Said(unopened(&beside, text)))),
         };
-        let removed = self.load.block_on(async {
-            let of_probed = match &probed {
-                Some(probed) => probed.remove().await,
-                None => Ok(()),
-            };
-            place.remove().await.and(of_probed)
-        });
+        let mut places = vec![(name, place)];
+        places.extend(probed.map(|place| (beside, place)));
+        let mut left = Vec::new();
+        for (name, place) in &places {
+            if let Err(text) = self.load.block_on(place.remove()) {
+                // Why there are no figures is said instead, if there are none.
+                tracing::error!(place = name, %text, "what a bench made could not be deleted");
+                left.push(format!("{name} could not be deleted: {text}"));
+            }
+        }
         let side = side.map_err(|trouble| trouble.unwrap_or_else(of_mapping))?;
-        removed.map_err(|text| of_mapping(format!("{name} could not be deleted: {text}")))?;
+        if !left.is_empty() {
+            return Err(of_mapping(left.join("; ")));
+        }
         Ok(side)
     }
 

@@ -6,11 +6,13 @@
 
 mod balance;
 mod contract;
+mod pending;
 mod table;
 
 use crate::engine::{Rng, Span, Time, Token};
 use balance::Appetite;
 pub use contract::{LeaseAction, LeaseChange, LeaseConfig, LeaseEvent};
+use pending::{Pending, Surrender};
 use std::collections::{BTreeMap, VecDeque};
 pub use table::Row;
 use table::{Seen, Table};
@@ -48,16 +50,6 @@ enum Renewal {
     Sent(Time),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pending {
-    Scan,
-    Create(Row),
-    /// With the time at which it was sent.
-    Renew(String, Time),
-    Take(Row, Time, bool),
-    Release,
-}
-
 /// One worker's view of the leases of one mapping. Pure, with the manners of [`Mapping`](crate::engine::Mapping): an input,
 /// then [`poll_action`](Self::poll_action) and [`poll_change`](Self::poll_change) until both are empty, then
 /// [`poll_wake`](Self::poll_wake).
@@ -87,6 +79,8 @@ pub struct Leases {
     held: BTreeMap<String, Held>,
     listed: BTreeMap<String, Vec<String>>,
     pending: BTreeMap<u64, Pending>,
+    /// What could not be given, and when that is tried again.
+    surrenders: Vec<(Time, Surrender)>,
     next_token: u64,
     next_scan: Time,
     is_scanning: bool,
@@ -113,6 +107,7 @@ impl Leases {
             held: BTreeMap::new(),
             listed: BTreeMap::new(),
             pending: BTreeMap::new(),
+            surrenders: Vec::new(),
             next_token: 0,
             next_scan: now,
             is_scanning: false,
@@ -194,7 +189,8 @@ impl Leases {
             Renewal::Due(at) if held.phase != Phase::Leaving => at.min(self.lost_at(held)),
             _ => self.lost_at(held),
         });
-        held.chain(scan).min()
+        let surrenders = self.surrenders.iter().map(|(at, _)| *at);
+        held.chain(scan).chain(surrenders).min()
     }
 
     /// Shards that this worker may have in work, by name.
@@ -213,6 +209,7 @@ impl Leases {
     pub fn is_drained(&self) -> bool {
         self.is_draining
             && self.held.is_empty()
+            && self.surrenders.is_empty()
             && self.pending.values().all(|one| *one == Pending::Scan)
     }
 
@@ -241,6 +238,13 @@ impl Leases {
             self.lose(&key);
         }
         self.renew();
+        let now = self.now;
+        let due: Vec<(Time, Surrender)> = self
+            .surrenders
+            .extract_if(.., |(at, _)| *at <= now)
+            .collect();
+        due.into_iter()
+            .for_each(|(_, surrender)| self.surrender(surrender));
         if !self.is_scanning && !self.is_draining && self.next_scan <= self.now {
             self.is_scanning = true;
             let token = self.pend(Pending::Scan);
@@ -295,13 +299,17 @@ impl Leases {
         if self.is_draining {
             return;
         }
-        let taking: Vec<String> = self
+        // What is on its way back is not taken before that has come to an end: the call could meet a later tenure.
+        let in_motion: Vec<String> = self
             .pending
             .values()
             .filter_map(|pending| match pending {
-                Pending::Take(row, ..) => Some(row.key.clone()),
+                Pending::Take(row, ..) => Some(&row.key),
+                Pending::Surrender(surrender) => Some(&surrender.key),
                 _ => None,
             })
+            .chain(self.surrenders.iter().map(|(_, surrender)| &surrender.key))
+            .cloned()
             .collect();
         let appetite = Appetite {
             failover: self.config.failover,
@@ -310,7 +318,8 @@ impl Leases {
             #[cfg(feature = "mutations")]
             mutant: self.config.mutant,
         };
-        let has = |key: &str| self.held.contains_key(key) || taking.iter().any(|one| **one == *key);
+        let has =
+            |key: &str| self.held.contains_key(key) || in_motion.iter().any(|one| **one == *key);
         let wanted = balance::wanted(
             &self.table,
             &self.config.worker,
@@ -337,8 +346,7 @@ impl Leases {
         }
     }
 
-    /// What others have taken is learned from a refused renewal, at once where a scan shows it. What nobody has any more, as
-    /// who took it has left since, can be taken back as soon as it is handed over: that is worth another look.
+    /// What others have taken is learned from a refused renewal, at once where a scan shows it.
     fn look_at_held(&mut self) {
         for (key, held) in &mut self.held {
             let owner = self.table.get(key).and_then(|seen| seen.row.owner.as_ref());
@@ -347,9 +355,6 @@ impl Leases {
             }
             if let Renewal::Due(at) = &mut held.renewal {
                 *at = (*at).min(self.now);
-            }
-            if owner.is_none() {
-                self.next_scan = self.next_scan.min(self.now + self.config.retry());
             }
         }
     }
@@ -380,7 +385,11 @@ impl Leases {
                 }
             }
             // The answer took so long that somebody else may have it by now.
-            Pending::Take(_, sent, _) if now.since(sent) >= self.config.failover => {}
+            Pending::Take(row, sent, _) if now.since(sent) >= self.config.failover => {
+                if self.is_draining {
+                    self.surrender(Surrender::back(row.key, now));
+                }
+            }
             Pending::Take(row, sent, is_waiting) => {
                 let (phase, again) = match is_waiting {
                     // The owner's last renewal was before this: by then it has let go by its own clock.
@@ -405,7 +414,13 @@ impl Leases {
                     (false, false) => self.changes.push_back(LeaseChange::Gained(row.key)),
                 }
             }
-            Pending::Release => {}
+            Pending::Surrender(surrender) => {
+                // Who took it has left since: it can be taken back.
+                let seen = self.table.get(&surrender.key);
+                if surrender.hands_over && seen.is_some_and(|seen| seen.row.owner.is_none()) {
+                    self.next_scan = now;
+                }
+            }
             Pending::Scan | Pending::Renew(..) => {
                 panic!("{token:?} was not for a write without more")
             }
@@ -452,7 +467,7 @@ impl Leases {
             Pending::Take(..) => {
                 self.next_scan = self.next_scan.min(self.now + self.config.retry());
             }
-            Pending::Release => {}
+            Pending::Surrender(_) => {}
             Pending::Scan => panic!("a scan has no condition"),
         }
     }
@@ -471,7 +486,13 @@ impl Leases {
                 }
             }
             // If it was written, nobody renews it, and it is free again after the failover time.
-            Pending::Take(..) | Pending::Create(_) | Pending::Release => {}
+            Pending::Take(..) | Pending::Create(_) => {}
+            // Others need not wait that long.
+            Pending::Surrender(surrender) => {
+                if self.now.since(surrender.since) < self.config.failover {
+                    self.surrenders.push((again, surrender));
+                }
+            }
         }
     }
 
@@ -499,10 +520,18 @@ impl Leases {
         let Some(held) = self.held.remove(&key) else {
             return;
         };
-        let token = self.pend(Pending::Release);
-        self.actions.push_back(match held.phase {
-            Phase::Leaving => LeaseAction::HandOver { token, key },
-            Phase::Waiting(_) | Phase::Working => LeaseAction::Release { token, key },
+        self.surrender(Surrender {
+            hands_over: held.phase == Phase::Leaving,
+            ..Surrender::back(key, self.now)
+        });
+    }
+
+    fn surrender(&mut self, surrender: Surrender) {
+        let (key, hands_over) = (surrender.key.clone(), surrender.hands_over);
+        let token = self.pend(Pending::Surrender(surrender));
+        self.actions.push_back(match hands_over {
+            true => LeaseAction::HandOver { token, key },
+            false => LeaseAction::Release { token, key },
         });
     }
 

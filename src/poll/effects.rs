@@ -10,6 +10,7 @@ use crate::poll::brokers;
 use crate::poll::counters::Counters;
 use crate::poll::divert::Outlet;
 use crate::poll::feed::{self, Feed, Reader};
+use crate::poll::kafka::Partitions;
 use crate::poll::leases::{self, Haste, LeaseTable, News};
 use crate::poll::observer::Observer;
 use crate::poll::record::MappingLog;
@@ -76,6 +77,7 @@ pub(crate) struct Io {
     pub(crate) tally: Tally,
     /// Kafka: what the consumers say, in order.
     pub(crate) events: Option<Events>,
+    pub(crate) partitions: Partitions,
     /// A shard came to its end, so that there may be new ones.
     pub(crate) shard_ended: bool,
     /// Shards are shared with other processes through this table.

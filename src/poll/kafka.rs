@@ -27,6 +27,32 @@ pub(crate) async fn next(events: &mut Option<Events>) -> Event<Payload> {
     }
 }
 
+/// Which consumer has which partition. One that goes from consumer to consumer may be given before it is taken away.
+#[derive(Debug, Default)]
+pub(crate) struct Partitions {
+    owners: BTreeMap<ShardId, u32>,
+}
+
+impl Partitions {
+    fn assigned(&mut self, poller: u32, shard: ShardId) {
+        self.owners.insert(shard, poller);
+    }
+
+    /// Those of `shards` that nobody has once this consumer has not.
+    fn left(&mut self, poller: u32, shards: &[ShardId]) -> impl Iterator<Item = ShardId> {
+        shards.iter().copied().filter(move |shard| {
+            let is_its = self.owners.get(shard) == Some(&poller);
+            is_its && self.owners.remove(shard).is_some()
+        })
+    }
+
+    /// Those that nobody has once this consumer has left the group.
+    fn all_left(&mut self, poller: u32) -> Vec<ShardId> {
+        let left = self.owners.extract_if(.., |_, owner| *owner == poller);
+        left.map(|(shard, _)| shard).collect()
+    }
+}
+
 impl Io {
     /// Something that has come already.
     pub(crate) fn next_input(&mut self) -> Option<Result<Input, JoinError>> {
@@ -56,14 +82,16 @@ impl Io {
                 .name_partitions(kafka.topic(), last.saturating_add(1));
         }
         match event {
-            Event::Control(Control::Assigned { shards, .. }) => {
+            Event::Control(Control::Assigned { poller, shards }) => {
                 for shard in shards {
+                    self.partitions.assigned(*poller, shard.id);
                     let name = self.book.name(shard.id);
                     self.panel.begins(shard.id, name, shard.from);
                 }
             }
-            Event::Control(Control::Lost { shards, .. }) => {
-                shards.iter().for_each(|shard| self.panel.leaves(*shard));
+            Event::Control(Control::Lost { poller, shards }) => {
+                let left = self.partitions.left(*poller, shards);
+                left.for_each(|shard| self.panel.leaves(shard));
             }
             _ => {}
         }
@@ -123,7 +151,7 @@ impl Io {
     ///
     /// Rule `kafka-commit-is-the-checkpoint`: the group's committed offset is all that is stored.
     pub(crate) fn tell_kafka(
-        &self,
+        &mut self,
         mapping: &mut Mapping<Payload>,
         action: Action,
     ) -> Option<Action> {
@@ -147,10 +175,16 @@ impl Io {
                 poller,
                 shards,
             } => {
-                shards.iter().for_each(|shard| self.panel.leaves(*shard));
+                let left = self.partitions.left(poller, &shards);
+                left.for_each(|shard| self.panel.leaves(shard));
                 kafka.yield_partitions(poller, token);
             }
-            Action::Leave { token, poller } => kafka.leave(poller, token),
+            Action::Leave { token, poller } => {
+                for shard in self.partitions.all_left(poller) {
+                    self.panel.leaves(shard);
+                }
+                kafka.leave(poller, token);
+            }
             Action::Measure { token } => kafka.measure(token),
             Action::Checkpoint {
                 token,
@@ -192,5 +226,24 @@ impl Io {
             });
             numbers.get(&(partition, offset)).copied()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_another_consumer_was_given_first_is_still_there() {
+        let mut partitions = Partitions::default();
+        for shard in 0..3 {
+            partitions.assigned(0, ShardId(shard));
+        }
+        partitions.assigned(1, ShardId(2));
+        let lost: Vec<ShardId> = partitions.left(0, &[ShardId(1), ShardId(2)]).collect();
+        assert_eq!(lost, [ShardId(1)]);
+        assert_eq!(partitions.left(0, &[ShardId(1)]).count(), 0, "once only");
+        assert_eq!(partitions.all_left(1), [ShardId(2)]);
+        assert_eq!(partitions.all_left(0), [ShardId(0)]);
     }
 }

@@ -14,6 +14,7 @@ use crate::poll::divert::Outlet;
 use crate::poll::driver::{Change, Driver, Ends, Phase};
 use crate::poll::effects::Io;
 use crate::poll::feed::Feed;
+use crate::poll::kafka::Partitions;
 use crate::poll::record::Recorder;
 use crate::poll::reload::shown;
 use crate::poll::shards::ShardBook;
@@ -359,6 +360,7 @@ impl Shared {
                 ..Tally::default()
             },
             events,
+            partitions: Partitions::default(),
             shard_ended: false,
             sending: Vec::new(),
             leases: table.clone(),

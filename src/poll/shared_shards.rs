@@ -84,9 +84,9 @@ impl Driver {
             LeaseChange::Revoked(key) => {
                 tracing::info!(%mapping, shard = key, "another process asks for a shard");
                 let shard = self.io.book.number(&Arc::from(key));
-                self.io.asked_for.send_modify(|shards| {
-                    shards.insert(shard);
-                });
+                self.io
+                    .asked_for
+                    .send_if_modified(|shards| shards.insert(shard));
                 let shards = vec![shard];
                 Control::Revoked { poller: 0, shards }
             }
@@ -122,9 +122,7 @@ impl crate::poll::effects::Io {
     fn take_on(&mut self, name: &Arc<str>, from: Position) -> Shard {
         let id = self.book.number(name);
         self.panel.begins(id, name, from);
-        self.asked_for.send_modify(|shards| {
-            shards.remove(&id);
-        });
+        self.asked_for.send_if_modified(|shards| shards.remove(&id));
         if let Some(reader) = self.feed.reader(id.0, name, &self.keep) {
             match self.readers.get_mut(id.0 as usize) {
                 Some(place) => *place = reader,

@@ -128,7 +128,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
 
 /// The file beside `path` that is called most like it.
 fn neighbour(path: &Path) -> Option<String> {
-    const LOOKED_AT_MAX: usize = 10_000;
+    const LOOKED_AT_MAX: usize = 500;
     let folder = match path.parent()? {
         here if here.as_os_str().is_empty() => Path::new("."),
         folder => folder,

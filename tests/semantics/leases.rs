@@ -221,6 +221,28 @@ fn what_a_leaving_worker_had_is_taken_at_the_next_look_whenever_it_leaves() {
 }
 
 #[test]
+fn what_could_not_be_given_back_is_given_back_at_the_next_try() {
+    for seed in 0..100 {
+        let mut world = World::flat(seed, 6);
+        world.join();
+        world.join();
+        world.run(MINUTE);
+        assert_eq!(world.loads(), [3, 3], "seed {seed}");
+        world.trouble = 300;
+        world.tell(1, LeaseEvent::Drain);
+        while !world.workers[1].leases.is_drained() {
+            let held: Vec<String> = world.workers[1].leases.held().cloned().collect();
+            for key in held {
+                world.tell(1, LeaseEvent::Released { key });
+            }
+            world.run(Span::from_millis(10));
+        }
+        let left = |row: &&Row| row.owner.as_deref() == Some("worker-1");
+        assert_eq!(world.table.values().filter(left).count(), 0, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_worker_of_the_same_name_takes_its_own_leases_back_at_once() {
     let mut world = World::flat(9, 3);
     world.join();

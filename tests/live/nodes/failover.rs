@@ -1,10 +1,11 @@
 //! How long the shards of a process stand still that leaves, dies or freezes.
 //!
-//! `TIDEGATE_FAILOVERS` says how often each is done.
+//! `TIDEGATE_FAILOVERS` says how often each is done, on a machine that does little else: then the stated times have to be
+//! kept. Among other tests a process may get no time for as long as a lease lasts, and it only has to come about.
 
 use super::{SHARDS, all_work, content, node};
 use crate::support::poller::{Poller, Running, wait_until};
-use crate::support::{KINESIS_URL, Stream, server_url, unique};
+use crate::support::{KINESIS_URL, PATIENCE, Stream, server_url, unique};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// For reading the stream, invoking the function, and a machine that does much else.
-const MARGIN: Duration = Duration::from_secs(6);
+/// For reading the stream and invoking the function.
+const MARGIN: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy)]
 enum Ending {
@@ -82,16 +83,19 @@ fn first_since(node: &Poller, since: u64) -> BTreeMap<String, u64> {
 }
 
 /// The shards that a process shows as its own.
-fn shown(running: &Running) -> BTreeSet<String> {
+fn shown(running: &Running) -> Option<BTreeSet<String>> {
     let address = running.await_word_after("metrics, health and status are served address=");
     let told = Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .args(["status", "--address", &address, "--format", "json"])
         .output()
         .expect("it runs");
+    if !told.status.success() {
+        return None;
+    }
     let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
     let shards = told["mappings"][0]["shards"].as_array().expect("shards");
     let names = shards.iter().map(|shard| shard["shard"].as_str());
-    names.map(|name| name.expect("a name").to_owned()).collect()
+    Some(names.map(|name| name.expect("a name").to_owned()).collect())
 }
 
 /// Writes to all shards until it is told to stop.
@@ -109,9 +113,13 @@ async fn write(stream: Arc<Stream>, over: Arc<AtomicBool>) {
 
 /// The shards of one of two processes are delivered by the other within the stated time, again and again.
 async fn is_replaced(ending: Ending) {
-    let times = std::env::var("TIDEGATE_FAILOVERS").map_or(1, |text| {
-        text.parse().expect("TIDEGATE_FAILOVERS is a number")
-    });
+    let asked = std::env::var("TIDEGATE_FAILOVERS").ok();
+    let asked = asked.map(|text| text.parse().expect("TIDEGATE_FAILOVERS is a number"));
+    let times = asked.unwrap_or(1);
+    let limit = match asked {
+        Some(_) => ending.stated() + MARGIN,
+        None => PATIENCE,
+    };
     let stream = Arc::new(Stream::create(SHARDS).await);
     let (endpoint, table) = (server_url(KINESIS_URL), unique("leases"));
     let [stays, goes] = [(); 2].map(|()| node(&stream.arn, &endpoint, &table, "BatchSize = 20\n"));
@@ -122,9 +130,10 @@ async fn is_replaced(ending: Ending) {
     let mut took: Vec<Duration> = Vec::new();
     for _ in 0..times {
         all_work(&[&stays, &goes]);
-        wait_until("every shard shown by the process that has it", || {
-            let (one, two) = (shown(&running), shown(&other));
-            (one.is_disjoint(&two) && one.len() + two.len() == SHARDS as usize).then_some(())
+        wait_until("a fair share with each, as each shows it", || {
+            let (one, two) = (shown(&running)?, shown(&other)?);
+            let is_fair = one.is_disjoint(&two) && one.len() == two.len();
+            (is_fair && one.len() + two.len() == SHARDS as usize).then_some(())
         });
         let struck = unix_ms();
         let left = ending.strike(other);
@@ -166,7 +175,7 @@ async fn is_replaced(ending: Ending) {
         secs(took[took.len() - 1]),
     ));
     assert!(
-        took[took.len() - 1] <= ending.stated() + MARGIN,
+        took[took.len() - 1] <= limit,
         "{} after: {took:?}",
         ending.name()
     );
@@ -175,16 +184,16 @@ async fn is_replaced(ending: Ending) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_leaves_is_replaced_within_the_stated_time() {
+async fn a_process_that_leaves_is_replaced_by_the_other() {
     is_replaced(Ending::Leaves).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_dies_is_replaced_within_the_stated_time() {
+async fn a_process_that_dies_is_replaced_by_the_other() {
     is_replaced(Ending::Dies).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_freezes_is_replaced_within_the_stated_time() {
+async fn a_process_that_freezes_is_replaced_by_the_other() {
     is_replaced(Ending::Freezes).await;
 }

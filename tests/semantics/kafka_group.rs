@@ -180,6 +180,30 @@ fn kafka_lost_is_not_committed() {
     assert_eq!(rig.world.committed, [(0, 4), (1, 2)].into());
 }
 
+/// Two consumers of one process, and the group does not reach the first: it hears last that its partition is with the second.
+#[test]
+fn a_partition_that_is_given_anew_is_lost_to_whoever_had_it() {
+    let config = MappingConfig {
+        batch_size: 2,
+        ..provisioned(2, 2)
+    };
+    let mut rig = started(config, &[4, 2], 1_000);
+    rig.until(100);
+    assert_eq!(rig.batches(), ["0:0 0:1", "1:0 1:1"]);
+    rig.assign(1, &[0]);
+    rig.until(500);
+    rig.lose(0, &[0]);
+    rig.until(1_900);
+    // Its batch in flight was of the first.
+    assert_eq!(rig.commits(), [(1, 2)]);
+    rig.until(10_000);
+    let zero = rig.invokes();
+    let zero: Vec<&str> = zero.iter().map(|(_, words)| *words).collect();
+    let zero: Vec<&&str> = zero.iter().filter(|it| it.starts_with("0:")).collect();
+    assert_eq!(zero, [&"0:0 0:1", &"0:0 0:1", &"0:2 0:3"]);
+    assert_eq!(rig.world.committed, [(0, 4), (1, 2)].into());
+}
+
 #[test]
 fn a_commit_of_a_lost_assignment_says_nothing_of_the_next_one() {
     let mut rig = started(sized(2), &[4], 100);

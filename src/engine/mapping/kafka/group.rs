@@ -133,9 +133,15 @@ impl<P> Kafka<P> {
             let Some(from) = shard.from.offset() else {
                 panic!("partition {:?} starts at {:?}", shard.id, shard.from);
             };
-            let partition = self.partition(shard.id);
+            let tenure = self.partition(shard.id).tenure;
             if is_member {
-                partition.assign(id, from);
+                // A group gives out anew only what it has taken away; a consumer that it does not reach hears of that later.
+                if let Tenure::Held(other) | Tenure::Leaving(other) = tenure
+                    && other != id
+                {
+                    self.lost(core, other, &[shard.id]);
+                }
+                self.partition(shard.id).assign(id, from);
                 self.consumers[id as usize].shards.push(shard.id);
                 core.fact(Fact::ShardStarted { shard: shard.id });
             }

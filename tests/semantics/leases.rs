@@ -193,6 +193,21 @@ fn a_worker_that_leaves_gives_its_leases_back() {
     assert_eq!(world.loads(), [0, 4]);
 }
 
+/// A worker with nothing in work leaves, which takes so long.
+fn leave(world: &mut World, worker: usize) -> Span {
+    let begun = world.now;
+    world.tell(worker, LeaseEvent::Drain);
+    while !world.workers[worker].leases.is_drained() {
+        let held: Vec<String> = world.workers[worker].leases.held().cloned().collect();
+        for key in held {
+            world.tell(worker, LeaseEvent::Released { key });
+        }
+        world.run(Span::from_millis(10));
+        assert!(world.now.since(begun) < MINUTE, "it never leaves");
+    }
+    world.now.since(begun)
+}
+
 /// Half the failover time and a fifth of that between two looks, and calls of up to 305 ms each way.
 #[test]
 fn what_a_leaving_worker_had_is_taken_at_the_next_look_whenever_it_leaves() {
@@ -204,17 +219,8 @@ fn what_a_leaving_worker_had_is_taken_at_the_next_look_whenever_it_leaves() {
         world.join();
         // In the middle of taking, waiting for and working on what it steals.
         world.run(Span::from_millis(seed * 50));
-        world.tell(1, LeaseEvent::Drain);
-        let left = world.now;
-        while !world.workers[1].leases.is_drained() {
-            let held: Vec<String> = world.workers[1].leases.held().cloned().collect();
-            for key in held {
-                world.tell(1, LeaseEvent::Released { key });
-            }
-            world.run(Span::from_millis(10));
-            let took = world.now.since(left);
-            assert!(took < Span::from_secs(2), "seed {seed}: it has not left");
-        }
+        let took = leave(&mut world, 1);
+        assert!(took < Span::from_secs(2), "seed {seed}: it took {took}");
         world.run(Span::from_millis(6_000 + 4 * 305));
         assert_eq!(world.loads(), [6, 0], "seed {seed}");
     }
@@ -229,14 +235,7 @@ fn what_could_not_be_given_back_is_given_back_at_the_next_try() {
         world.run(MINUTE);
         assert_eq!(world.loads(), [3, 3], "seed {seed}");
         world.trouble = 300;
-        world.tell(1, LeaseEvent::Drain);
-        while !world.workers[1].leases.is_drained() {
-            let held: Vec<String> = world.workers[1].leases.held().cloned().collect();
-            for key in held {
-                world.tell(1, LeaseEvent::Released { key });
-            }
-            world.run(Span::from_millis(10));
-        }
+        leave(&mut world, 1);
         let left = |row: &&Row| row.owner.as_deref() == Some("worker-1");
         assert_eq!(world.table.values().filter(left).count(), 0, "seed {seed}");
     }
